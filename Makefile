@@ -1,0 +1,161 @@
+# The way in: `make help` lists what there is. Every target installs what it lacks.
+#
+#   PYTHON=/path/to/python3   the Python of a new .venv (otherwise tools/find_python.sh chooses)
+#   ARGS="--quick"            arguments of the program behind make demo, make bench
+#   JOBS=n                    parallel compilers (one for each core)
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Each target uses all cores itself.
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHON
+unexport PYTHONPATH PYTHONHOME
+
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp is younger than everything that its step depends on, or the step is done again.
+STAMPS := $(VENV)/stamps
+REQUIREMENTS := tools/requirements
+
+CXX_FILES = $(shell find src tests -name '*.h' -o -name '*.cc' 2>/dev/null)
+MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not -name '*.pyc')
+
+##@ Use
+
+.PHONY: demo
+demo: packages-build $(STAMPS)/headrace $(STAMPS)/demo ## build, then train on real text with three loaders
+	$(BIN)/python examples/demo/run.py $(ARGS)
+
+.PHONY: build
+build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into it
+
+##@ Test
+
+.PHONY: test
+test: packages-test lint test-cpp test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
+
+.PHONY: lint
+lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+	$(BIN)/python tools/check_layers.py
+	$(BIN)/python tools/check_tests.py
+
+.PHONY: test-cpp test-asan test-tsan
+test-cpp: preset-test   ## the C++ tests
+test-asan: preset-asan  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+test-tsan: preset-tsan  ## the C++ tests under ThreadSanitizer
+
+# ThreadSanitizer of g++ before 14 refuses the wide address randomisation of newer kernels.
+preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+.PHONY: preset-test preset-asan preset-tsan
+preset-test preset-asan preset-tsan: preset-%: packages-test
+	cmake --preset $* --log-level=WARNING
+	cmake --build --preset $* -j $(JOBS)
+	$(WITHOUT_ASLR) ctest --preset $* -j $(JOBS) --no-tests=error
+
+.PHONY: tidy
+tidy: packages-test $(STAMPS)/headrace ## clang-tidy over src/
+	tools/run_clang_tidy.sh build/python $(JOBS)
+
+.PHONY: typecheck
+typecheck: packages-build $(STAMPS)/headrace $(STAMPS)/test ## mypy --strict, and stubs that are those of the module
+	$(BIN)/python tools/generate_stubs.py --check
+	$(BIN)/mypy python/headrace tools $(wildcard tests/tools tests/python tests/soak)
+	MYPYPATH=bench $(BIN)/mypy bench
+	MYPYPATH=examples/demo $(BIN)/mypy examples
+
+.PHONY: test-python
+test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## the Python tests, doctests and tests of the tools
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: check-soak check-asan-python ## the long tests, which make test leaves out
+
+.PHONY: check-soak
+check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
+	$(BIN)/python -m pytest tests/soak
+
+# A second environment sees the packages of .venv, but has a headrace of its own.
+ASAN := build/asan-python
+.PHONY: check-asan-python
+check-asan-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## the Python tests with the module under AddressSanitizer
+	$(BIN)/python tools/make_overlay_venv.py $(ASAN)/venv
+	$(BIN)/python -m pip --python $(ASAN)/venv/bin/python install --quiet --no-build-isolation \
+	  --no-deps --force-reinstall . -Cbuild-dir=$(ASAN)/build -Ccmake.build-type=RelWithDebInfo \
+	  -Ccmake.define.HEADRACE_SANITIZE=address,undefined
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so):$$(g++ -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(ASAN)/venv/bin/python -m pytest --capture=sys tests/python
+
+.PHONY: bench
+bench: packages-bench $(STAMPS)/headrace $(STAMPS)/demo ## build and run the benchmarks
+	cmake --preset bench --log-level=WARNING
+	cmake --build --preset bench -j $(JOBS)
+	$(BIN)/python bench/run.py $(ARGS)
+
+##@ Write
+
+.PHONY: format
+format: packages-build $(STAMPS)/test ## format C++ and Python, and fix what ruff can fix
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CXX_FILES)
+
+.PHONY: stubs
+stubs: packages-build $(STAMPS)/headrace ## write python/headrace/_core.pyi from the built module
+	$(BIN)/python tools/generate_stubs.py
+
+.PHONY: clean
+clean: ## remove build outputs, keep .venv
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache $(STAMPS)/headrace
+	find python tests tools bench examples -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## also remove .venv
+	rm -rf $(VENV)
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+# --- What the targets need -----------------------------------------------------------------------
+
+.PHONY: packages-build packages-test packages-bench
+packages-build:
+	@tools/debian_packages.sh build
+packages-test:
+	@tools/debian_packages.sh build test
+packages-bench:
+	@tools/debian_packages.sh build bench
+
+$(BIN)/python: | packages-build
+	@tools/make_venv.sh $(VENV)
+
+$(STAMPS)/torch: $(REQUIREMENTS)/torch.txt tools/install_torch.py | $(BIN)/python
+	@echo "Installing PyTorch"
+	@$(BIN)/python tools/install_torch.py
+	@mkdir -p $(STAMPS) && touch $@
+
+# PyTorch comes first, so that nothing else chooses its build.
+$(STAMPS)/build $(STAMPS)/demo $(STAMPS)/test: $(STAMPS)/%: $(REQUIREMENTS)/%.txt | $(STAMPS)/torch
+	@echo "Installing Python packages: $$(tr '\n' ' ' < $<)"
+	@$(BIN)/python -m pip install -qq -r $<
+	@touch $@
+
+# Editable: changes of .py files count at once, changes of C++ files at the next make.
+$(STAMPS)/headrace: CMakeLists.txt pyproject.toml $(MODULE_SOURCES) $(STAMPS)/build
+	@echo "Building headrace"
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(BIN)/python -m pip install --quiet --no-build-isolation \
+	  --no-deps --editable . -Cbuild-dir=build/python
+	@touch $@

@@ -1,0 +1,27 @@
+"""By hand: torch.randperm, split, index_select.
+
+The order is an int64 tensor, as randperm gives it; index_select runs on torch's default threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from harness.data import Batch, Data
+
+State = tuple[torch.Tensor, torch.Tensor, Data]
+
+
+def setup(data: Data) -> State:
+    x, y = data.arrays()
+    return torch.from_numpy(x), torch.from_numpy(y), data
+
+
+def epoch(state: State, number: int) -> Iterator[Batch]:
+    x, y, data = state
+    generator = torch.Generator().manual_seed(data.seed * 1_000 + number)
+    order = torch.randperm(data.rows, generator=generator)
+    for indices in torch.split(order, data.batch_size):
+        yield {"x": x.index_select(0, indices), "y": y.index_select(0, indices)}

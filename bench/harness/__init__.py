@@ -1,0 +1,1 @@
+"""The parts of the benchmark runner: data, tasks, one measurement, the report."""

@@ -1,0 +1,197 @@
+"""One run of one library, in a process of its own.
+
+Called by the runner as `python -m harness.measure SPEC`, SPEC being the JSON of `Spec`; the last
+line of standard output is the JSON of a `Measurement`. A wrong answer ends it with a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness import process
+from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
+from harness.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run; see `Task` for the words."""
+
+    task: str
+    library: str
+    rows: int
+    files: int
+    seed: int
+    root: str
+    min_seconds: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a run gave: rows per pass, checksum of the first pass, and its metrics."""
+
+    rows: int
+    complete: bool
+    checksum: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Library:
+    """A file of bench/compare/<task>: setup, epoch, and what it declares about itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.module = _load(path)
+        self.setup: Callable[[Data], Any] = self.module.setup
+        self.epoch: Callable[[Any, int], Iterable[Batch]] = self.module.epoch
+        self.close: Callable[[Any], None] = getattr(self.module, "close", lambda state: None)
+        self.rows_share: float = getattr(self.module, "ROWS_SHARE", 1.0)
+        self.pass_rows: int | None = getattr(self.module, "PASS_ROWS", None)
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"compare_{path.parent.name}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _throughput(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    if task.files > 1:
+        data.write_files()
+        data.warm_files()
+    complete = library.pass_rows is None
+    # One place more than rows are due, so that a row too many is seen and reported.
+    labels = np.full(data.rows + 1, -1, np.int64)
+    state = library.setup(data)
+    rows = drain_checked(library.epoch(state, 0), labels, data)
+    checksum = check_labels(labels[:rows], data, complete=complete)
+    seconds, batches, delivered, number = 0.0, 0, 0, 0
+    while seconds < min_seconds or number == 0:
+        number += 1
+        start = time.perf_counter()
+        rows = drain(library.epoch(state, number), labels)
+        seconds += time.perf_counter() - start
+        check_labels(labels[:rows], data, complete=complete)
+        delivered += rows
+        batches += -(-rows // data.batch_size)
+    library.close(state)
+    metrics = {"rows_per_s": delivered / seconds, "us_per_batch": seconds / batches * 1e6}
+    return Measurement(rows, complete, checksum, metrics)
+
+
+def _first_batch(library: Library, data: Data) -> tuple[Batch, dict[str, float]]:
+    process.reset_peak()
+    resident, anonymous = process.status_mib("VmRSS"), process.status_mib("RssAnon")
+    start = time.perf_counter()
+    state = library.setup(data)
+    batches = iter(library.epoch(state, 0))
+    batch = next(batches)
+    seconds = time.perf_counter() - start
+    metrics = {
+        "seconds": seconds,
+        "peak_rss_mib": process.status_mib("VmHWM") - resident,
+        "anonymous_mib": process.status_mib("RssAnon") - anonymous,
+    }
+    if len(batch["x"]) != min(data.batch_size, data.rows):
+        raise WrongAnswerError(f"expected {data.batch_size} rows, found {len(batch['x'])}")
+    checked = {name: tensor.clone() for name, tensor in batch.items()}
+    del batch, batches
+    library.close(state)
+    return checked, metrics
+
+
+def _sparse_start(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    data.sparse_file()
+    batch, metrics = _first_batch(library, data)
+    if batch["x"].dtype != torch.uint8 or batch["x"].any():
+        raise WrongAnswerError("the rows of a sparse file are zero bytes, found something else")
+    return Measurement(data.rows, False, 0, metrics)
+
+
+def _files_start(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    data.write_files()
+    data.warm_files()
+    batch, metrics = _first_batch(library, data)
+    labels = np.full(data.batch_size, -1, np.int64)
+    rows = drain_checked([batch], labels, data)
+    return Measurement(data.rows, False, check_labels(labels[:rows], data, complete=False), metrics)
+
+
+def _steady(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    data.write_files()
+    data.warm_files()
+    labels = np.full(data.rows + 1, -1, np.int64)
+    state = library.setup(data)
+    rows = drain_checked(library.epoch(state, 0), labels, data)
+    checksum = check_labels(labels[:rows], data, complete=True)
+    library.close(state)
+    del state
+    before = process.Counts.now()
+    state = library.setup(data)
+    resident: list[float] = []
+    batches = 0
+    for number in range(task.passes):
+        rows = drain(library.epoch(state, number), labels)
+        check_labels(labels[:rows], data, complete=True)
+        batches += -(-rows // data.batch_size)
+        resident.append(process.status_mib("VmRSS"))
+    library.close(state)
+    del state
+    after = process.Counts.now()
+    metrics = {
+        "growth_mib": resident[-1] - resident[0],
+        "first_mib": resident[0],
+        "last_mib": resident[-1],
+        "batches": float(batches),
+        "threads": float(after.threads - before.threads),
+        "descriptors": float(after.descriptors - before.descriptors),
+        "maps": float(after.maps - before.maps),
+    }
+    return Measurement(data.rows, True, checksum, metrics)
+
+
+_PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
+    "throughput": _throughput,
+    "sparse_start": _sparse_start,
+    "files_start": _files_start,
+    "steady": _steady,
+}
+
+
+def measure(spec: Spec) -> Measurement:
+    """Runs the library once and returns what it gave.
+
+    Raises:
+        WrongAnswerError: the library did not deliver the rows.
+    """
+    task = TASKS[spec.task]
+    library = Library(task.folder / f"{spec.library}.py")
+    data = Data(
+        rows=spec.rows,
+        width=task.width,
+        batch_size=task.batch_size,
+        files=spec.files,
+        seed=spec.seed,
+        root=Path(spec.root),
+    )
+    if library.rows_share != 1.0:
+        data = replace(data, rows=max(1, int(data.rows * library.rows_share)))
+    return _PROCEDURES[task.kind](library, data, task, spec.min_seconds)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure(Spec(**json.loads(sys.argv[1]))))))

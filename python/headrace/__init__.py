@@ -1,0 +1,57 @@
+"""headrace feeds PyTorch: data of any size, in one deterministic order, at the speed of the memory.
+
+Example:
+    >>> import numpy as np, headrace as hr
+    >>> ds = hr.from_arrays(x=np.arange(6.0).reshape(3, 2), y=np.array([0, 1, 0]))
+    >>> for batch in hr.Loader(ds, batch_size=2, shuffle=True, seed=7, output="numpy"):
+    ...     print(batch["x"].shape)
+    (2, 2)
+    (1, 2)
+"""
+
+from headrace.arrays import from_arrays
+from headrace.column import Column
+from headrace.combine import concat, zip
+from headrace.dataset import Dataset
+from headrace.errors import (
+    CancelledError,
+    CorruptError,
+    HeadraceError,
+    InvalidError,
+    IoError,
+    MissingDependencyError,
+    NotFoundError,
+    RowIndexError,
+    TruncatedError,
+    UnsupportedError,
+)
+from headrace.files import memmap, open
+from headrace.loader import Loader
+from headrace.schema import Field, Schema
+from headrace.shuffle import BlockShuffle
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BlockShuffle",
+    "CancelledError",
+    "Column",
+    "CorruptError",
+    "Dataset",
+    "Field",
+    "HeadraceError",
+    "InvalidError",
+    "IoError",
+    "Loader",
+    "MissingDependencyError",
+    "NotFoundError",
+    "RowIndexError",
+    "Schema",
+    "TruncatedError",
+    "UnsupportedError",
+    "concat",
+    "from_arrays",
+    "memmap",
+    "open",
+    "zip",
+]

@@ -1,0 +1,148 @@
+"""Datasets over memory that the program already has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from headrace import _core, dtypes, torch_bridge
+from headrace.dataset import Dataset
+from headrace.errors import InvalidError, UnsupportedError
+
+
+def from_arrays(*arrays: object, **columns: object) -> Dataset:
+    """Returns a dataset over arrays in memory, without copying them.
+
+    Positional arrays give tuple rows and tuple batches, as torch's TensorDataset does; keywords
+    give dict rows and dict batches. All arrays have one row per element of their first dimension.
+
+    Args:
+        *arrays: numpy arrays, CPU torch tensors or lists; not together with keywords.
+        **columns: The same, by column name.
+
+    numpy arrays and torch tensors are read where they are: change one, and the rows change. The
+    rows may be strided (``x[::2]``, ``x[:, :10]``). A tensor that requires grad is detached. A
+    numpy.memmap works as an array, but unlike the files of `memmap` it is not guarded: if its
+    file is truncated while it is read, the process dies. A list has one element per row and is
+    copied into one array; its elements must have equal shapes. For a list of arrays of many rows
+    each, use ``hr.concat([hr.from_arrays(a) for a in arrays])``.
+
+    Raises:
+        InvalidError: If the columns have different lengths, or no rows.
+        UnsupportedError: If an array is of a kind or dtype that headrace cannot read.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> features, targets = np.zeros((4, 2), np.float32), np.arange(4)
+        >>> hr.from_arrays(features, targets)[1]
+        (array([0., 0.], dtype=float32), np.int64(1))
+        >>> hr.from_arrays(x=features, y=targets)[1:3]["y"]
+        array([1, 2])
+    """
+    if arrays and columns:
+        raise InvalidError(
+            f"{len(arrays)} positional arrays and the keywords {', '.join(columns)} are mixed; "
+            "give all arrays by position (tuple rows) or all by keyword (dict rows)"
+        )
+    if not arrays and not columns:
+        raise InvalidError("no arrays were given; pass at least one, by position or by keyword")
+    given = columns or {str(position): array for position, array in enumerate(arrays)}
+    ready = {name: _as_rows(name, value) for name, value in given.items()}
+    _check_lengths({name: len(value) for name, value in ready.items()})
+    core = _core.Dataset.from_arrays(list(ready), list(ready.values()))
+    return Dataset(core, as_tuple=bool(arrays))
+
+
+def _as_rows(name: str, value: object) -> Any:
+    """Returns `value` as an array or a tensor that the core reads, with at least one dimension."""
+    if torch_bridge.is_tensor(value):
+        array = torch_bridge.to_cpu_strided(value, column=name)
+        dtypes.dtype_name(array.dtype, column=name)
+    elif isinstance(value, np.ma.MaskedArray):
+        raise UnsupportedError(
+            f"column {name!r} is a masked array, whose mask would be lost; pass x.filled(...)",
+            column=name,
+        )
+    elif isinstance(value, np.ndarray):
+        array = value
+        dtypes.numpy_dtype_name(array.dtype, column=name)
+    elif isinstance(value, (list, tuple)):
+        array = _stack_rows(name, value)
+    else:
+        raise _refusal(name, value)
+    if array.ndim == 0:
+        raise InvalidError(
+            f"column {name!r} is a single number without rows; a column needs a first dimension, "
+            "one element per row",
+            column=name,
+        )
+    return array
+
+
+def _stack_rows(name: str, rows: Sequence[Any]) -> Any:
+    """Returns a list of equally shaped rows as one array, or as one tensor if it holds tensors."""
+    if not rows:
+        raise InvalidError(f"column {name!r} is an empty list; a column needs rows", column=name)
+    shapes = [np.shape(row) for row in rows] if hasattr(rows[0], "shape") else []
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise _unequal(name, f"row 0 has shape {shapes[0]} and row {index} has {shape}")
+    if torch_bridge.is_tensor(rows[0]):
+        tensors = [torch_bridge.to_cpu_strided(row, column=name) for row in rows]
+        array = torch_bridge.stack(tensors)
+        dtypes.dtype_name(array.dtype, column=name)
+        return array
+    try:
+        stacked = np.array(rows)
+    except ValueError as error:
+        raise _unequal(name, str(error)) from error
+    dtypes.numpy_dtype_name(stacked.dtype, column=name)
+    return stacked
+
+
+def _unequal(name: str, found: str) -> InvalidError:
+    return InvalidError(
+        f"column {name!r} is a list whose rows have different shapes ({found}); a list is one "
+        "element per row, all of one shape: pad them",
+        column=name,
+    )
+
+
+def _refusal(name: str, value: object) -> InvalidError | UnsupportedError:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    if isinstance(value, (bool, int, float, complex, np.generic)):
+        return InvalidError(
+            f"column {name!r} is a single number without rows; a column needs a first dimension, "
+            "one element per row",
+            column=name,
+        )
+    if isinstance(value, Mapping):
+        advice = "pass a dict of columns as keywords: hr.from_arrays(**columns)"
+    elif hasattr(value, "to_numpy"):
+        advice = "pass .to_numpy() of it"
+    elif hasattr(value, "toarray") or hasattr(value, "todense"):
+        advice = "sparse columns are not supported yet; pass .toarray() of it"
+    elif hasattr(value, "__array__"):
+        advice = "pass np.asarray(...) of it"
+    else:
+        advice = "convert it to a numpy array first"
+    return UnsupportedError(
+        f"column {name!r} is a {kind}; headrace takes numpy arrays, CPU torch tensors and lists: "
+        f"{advice}",
+        column=name,
+    )
+
+
+def _check_lengths(lengths: dict[str, int]) -> None:
+    first, rows = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != rows:
+            raise InvalidError(
+                f"column {first!r} has {rows} rows and column {name!r} has {length}; "
+                "all columns need equally many rows",
+                column=name,
+            )
+    if rows == 0:
+        raise InvalidError(f"column {first!r} has zero rows; a dataset needs at least one row")

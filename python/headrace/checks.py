@@ -1,0 +1,40 @@
+"""Checks of single arguments, shared by what takes them."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+from headrace.errors import InvalidError
+
+
+def check_int(name: str, value: object, *, low: int, high: int, hint: str = "") -> int:
+    """Returns `value` as an int in [low, high], or raises InvalidError."""
+    advice = f"; {hint}" if hint else ""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        kind = type(value).__name__
+        raise InvalidError(f"{name} must be an int, not {value!r} ({kind}){advice}")
+    number = operator.index(value)
+    if not low <= number <= high:
+        raise InvalidError(
+            f"{name} must lie between {low} and {_bound(high)}, not {number}{advice}"
+        )
+    return number
+
+
+def _bound(value: int) -> str:
+    power = (value + 1).bit_length() - 1
+    return f"2**{power} - 1" if power >= 20 and value + 1 == 1 << power else str(value)
+
+
+def check_seed(seed: object) -> int:
+    """Returns a seed in [0, 2**64), or raises InvalidError."""
+    return check_int("seed", seed, low=0, high=2**64 - 1)
+
+
+def check_bool(name: str, value: object) -> bool:
+    """Returns `value` as a bool, or raises InvalidError."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise InvalidError(f"{name} is True or False, not {value!r}")

@@ -1,0 +1,120 @@
+"""One column as a virtual array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from headrace import dtypes, indexing
+from headrace.errors import InvalidError
+
+if TYPE_CHECKING:
+    from headrace import _core
+    from headrace.schema import Field
+
+
+class Column(NDArrayOperatorsMixin):
+    """A column of a dataset, read like a numpy array that spans all its files.
+
+    Only the rows that are asked for are read, each time anew: ``ds["x"][10:20]`` reads ten rows.
+    Indexing follows numpy, and numpy functions and operators take a column as an array, which
+    reads all its rows.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> ds = hr.from_arrays(x=np.arange(12.0).reshape(6, 2), y=np.arange(6) % 2)
+        >>> ds["x"]
+        headrace.Column(x: float64[2], rows=6)
+        >>> ds["x"].shape, ds["x"][-1], ds["x"][::3, 0]
+        ((6, 2), array([10., 11.]), array([0., 6.]))
+        >>> float(np.mean(ds["x"]))
+        5.5
+        >>> len(ds.subset(ds["y"] == 1))
+        3
+    """
+
+    def __init__(self, core: _core.Dataset, *, position: int, field: Field) -> None:
+        """Made by ``ds["name"]``, not by users."""
+        self._core = core
+        self._position = position
+        self._field = field
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self._field.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, then the shape of a row."""
+        return (len(self), *self._field.row_shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions, the rows included."""
+        return 1 + len(self._field.row_shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy dtype; raises UnsupportedError for bfloat16, which numpy does not have."""
+        return dtypes.numpy_dtype(self._field.dtype, column=self.name)
+
+    def __len__(self) -> int:
+        return self._core.rows
+
+    def __repr__(self) -> str:
+        return f"headrace.Column({self._field!r}, rows={len(self)})"
+
+    def __getitem__(self, key: Any) -> Any:
+        first, *rest = key if isinstance(key, tuple) and key else (key,)
+        rows = len(self)
+        head: Any
+        if indexing.is_row_number(first):
+            head, values = 0, self._range(indexing.row_number(first, rows), 1, 1)
+        elif isinstance(first, slice):
+            head, values = slice(None), self._range(*indexing.row_range(first, rows))
+        elif indexing.is_row_list(first):
+            indices = indexing.row_numbers(first, rows)
+            values = self._rows(indices.ravel())
+            if not rest:
+                return values.reshape(indices.shape + self._field.row_shape)
+            # An index array in the place of an index array: numpy's rules for mixing them hold.
+            head = np.arange(indices.size).reshape(indices.shape)
+        elif first is Ellipsis or first is None:
+            return np.asarray(self)[key]
+        else:
+            raise InvalidError(
+                f"column {self.name!r} is indexed by an int, a slice, a list or array of ints, or "
+                f"a mask, not by {first!r}",
+                column=self.name,
+            )
+        index = (head, *rest)
+        return values[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Reads all rows, as numpy's array protocol asks."""
+        if copy is False:
+            raise ValueError(
+                f"column {self.name!r} is read from its source, which always makes a copy; "
+                "use np.asarray(column) or copy=None"
+            )
+        values = self._range(0, len(self), 1)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        arrays = (np.asarray(x) if isinstance(x, Column) else x for x in inputs)
+        return getattr(ufunc, method)(*arrays, **kwargs)
+
+    def _range(self, start: int, count: int, step: int) -> Any:
+        dtypes.numpy_dtype(self._field.dtype, column=self.name)
+        return self._core.read_range(self._position, start, count, step)
+
+    def _rows(self, rows: indexing.IndexArray) -> Any:
+        dtypes.numpy_dtype(self._field.dtype, column=self.name)
+        return self._core.select([self._position]).read(rows)[0]

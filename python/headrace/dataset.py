@@ -1,0 +1,253 @@
+"""The dataset: rows and columns over arrays or files, and the views that make one of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NoReturn, overload
+
+from headrace import _core, checks, dtypes, indexing, splitting
+from headrace.column import Column
+from headrace.errors import InvalidError, UnsupportedError
+from headrace.schema import Field, Schema
+
+
+class Dataset:
+    """Rows of equally long columns: an immutable view that holds no rows itself.
+
+    Made by `from_arrays`, `memmap` and `open`, and from other datasets by the methods below and
+    by `concat` and `zip`; none of them copies rows. A row is a tuple if the columns were given by
+    position (then named "0", "1", ...), and a dict if they were named.
+
+    ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays,
+    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> ds = hr.from_arrays(x=np.arange(12.0).reshape(6, 2), y=np.arange(6))
+        >>> ds
+        headrace.Dataset(rows=6, columns=(x: float64[2], y: int64), in memory, 144 B)
+        >>> ds[-1]["y"], ds[1:3]["x"].shape, ds["y"][:]
+        (np.int64(5), (2, 2), array([0, 1, 2, 3, 4, 5]))
+    """
+
+    __slots__ = ("__weakref__", "_as_tuple", "_core", "_schema")
+
+    def __init__(self, core: _core.Dataset, *, as_tuple: bool) -> None:
+        """Made by functions of headrace, not by users."""
+        self._core = core
+        self._as_tuple = as_tuple
+        self._schema = Schema(
+            Field(name, dtype, tuple(shape)) for name, dtype, shape in core.columns
+        )
+
+    @property
+    def schema(self) -> Schema:
+        """The columns in their order: names, dtypes and row shapes."""
+        return self._schema
+
+    def __len__(self) -> int:
+        return self._core.rows
+
+    def __repr__(self) -> str:
+        columns = ", ".join(map(repr, self._schema.values()))
+        files = self._core.file_count
+        where = f"{files:,} file{'s' if files > 1 else ''}" if files else "in memory"
+        return (
+            f"headrace.Dataset(rows={len(self)}, columns=({columns}), {where}, "
+            f"{_format_bytes(self._core.nbytes)})"
+        )
+
+    @overload
+    def __getitem__(self, key: str) -> Column: ...
+    @overload
+    def __getitem__(self, key: object) -> Any: ...
+    def __getitem__(self, key: object) -> Any:
+        if isinstance(key, str):
+            position = self._schema.position(key)
+            return Column(self._core, position=position, field=self._schema[key])
+        rows = len(self)
+        if indexing.is_row_number(key):
+            row = indexing.row_number(key, rows)
+            return self._pack([values[0] for values in self._ranges(row, 1, 1)])
+        if isinstance(key, slice):
+            return self._pack(self._ranges(*indexing.row_range(key, rows)))
+        if indexing.is_row_list(key):
+            indices = indexing.row_numbers(key, rows)
+            if indices.ndim != 1:
+                raise InvalidError(
+                    f"rows are chosen by a list of one dimension; the array has {indices.ndim}"
+                )
+            self._check_numpy()
+            return self._pack(self._core.read(indices))
+        hint = f"; for several rows use ds[{list(key)!r}]" if isinstance(key, tuple) else ""
+        raise InvalidError(
+            "a dataset is indexed by an int, a slice, a list or array of ints, a mask, or a "
+            f"column's name, not by {key!r}{hint}"
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[row] for row in range(len(self)))
+
+    def subset(self, rows: object) -> Dataset:
+        """Returns the dataset of some rows, in the given order; rows may repeat.
+
+        Args:
+            rows: A slice, a list or array of row numbers, or a mask with one bool per row. A
+                slice takes no memory, the others 8 bytes per chosen row.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(y=np.arange(10))
+            >>> ds.subset([7, 7, -1])["y"][:], len(ds.subset(slice(0, 10, 3)))
+            (array([7, 7, 9]), 4)
+        """
+        total = len(self)
+        if isinstance(rows, slice):
+            start, count, step = indexing.row_range(rows, total)
+            if count == 0:
+                raise InvalidError(f"the subset {rows} has zero rows of the dataset's {total}")
+            return self._view(self._core.slice(start, count, step))
+        if not indexing.is_row_list(rows) and not isinstance(rows, (tuple, Column)):
+            raise InvalidError(
+                f"a subset is a slice, a list or array of row numbers, or a mask, not {rows!r}"
+            )
+        # A copy of our own: the core checks the rows once and trusts them afterwards.
+        indices = indexing.row_numbers(rows, total)
+        if indices.ndim != 1:
+            raise InvalidError(f"a subset has one dimension; the array has {indices.ndim}")
+        if indices.size == 0:
+            raise InvalidError(f"the subset has zero rows of the dataset's {total}")
+        indices.setflags(write=False)
+        return self._view(self._core.subset(indices))
+
+    def split(
+        self,
+        fractions: float | Sequence[float],
+        *,
+        seed: int = 0,
+        by: Literal["file"] | None = None,
+    ) -> tuple[Dataset, ...]:
+        """Returns random disjoint parts that together hold each row once, rows in their order.
+
+        Args:
+            fractions: One number f for the parts (f, 1 - f), or all parts, which sum to 1.
+            seed: Another seed gives another split; the same seed always the same.
+            by: None splits row by row with exact totals. "file" keeps all rows of a file in one
+                part, and in the same part when files are added later; totals are then near the
+                fractions, not exact.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> train, test = hr.from_arrays(np.arange(10)).split(0.8, seed=1)
+            >>> len(train), len(test)
+            (8, 2)
+        """
+        parts = splitting.split_fractions(fractions)
+        seed = checks.check_seed(seed)
+        if by is None:
+            totals = splitting.split_totals(len(self), parts)
+            return tuple(self._view(part) for part in self._core.split(totals, seed))
+        if by != "file":
+            raise InvalidError(f"by={by!r}: a split is by None (rows) or by 'file'")
+        if self._core.file_count == 0:
+            raise InvalidError("by='file': this dataset is in memory, without files; use by=None")
+        views = self._core.split_by_file(parts, seed)
+        splitting.check_totals(len(self), parts, [view.rows for view in views])
+        return tuple(self._view(view) for view in views)
+
+    def select_columns(self, names: Sequence[str]) -> Dataset:
+        """Returns the dataset of some columns, in the given order.
+
+        Positional columns are renumbered from "0".
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3), z=np.ones(3))
+            >>> list(ds.select_columns(["z", "y"]).schema)
+            ['z', 'y']
+        """
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise InvalidError(f"columns are selected by a list of names: [{names!r}]")
+        positions = [self._schema.position(name) for name in names]
+        if not positions or len(set(positions)) < len(positions):
+            raise InvalidError(f"select each column once, and at least one; found {names!r}")
+        core = self._core.select(positions)
+        if self._as_tuple:
+            core = core.rename([str(position) for position in range(len(positions))])
+        return self._view(core)
+
+    def cast(self, dtype: object = None, /, **columns: object) -> Dataset:
+        """Returns the dataset with columns converted to other dtypes, as ``astype`` does.
+
+        Rows are converted when they are read.
+
+        Args:
+            dtype: One dtype for all columns, or a dict of dtypes by column.
+            **columns: dtypes by column.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.zeros((3, 2)), y=np.arange(3))
+            >>> ds.cast(x="float32").schema
+            Schema(x: float32[2], y: int64)
+        """
+        if (dtype is None) == (not columns):
+            raise InvalidError(
+                'cast takes one dtype, a dict, or keywords: ds.cast("float32"), '
+                'ds.cast({"x": "float32"}) or ds.cast(x="float32")'
+            )
+        if dtype is None or isinstance(dtype, Mapping):
+            wanted = dict(columns if dtype is None else dtype)
+            for name in wanted:
+                self._schema.position(name)
+        else:
+            wanted = dict.fromkeys(self._schema, dtype)
+        names = [
+            dtypes.dtype_name(wanted.get(field.name, field.dtype), column=field.name)
+            for field in self._schema.values()
+        ]
+        return self._view(self._core.cast(names))
+
+    def locate(self, row: int) -> tuple[str, int]:
+        """Returns where a row comes from: a file ("" for an array in memory) and its row there.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> np.save("part.npy", np.arange(4))
+            >>> hr.open("part.npy").subset([3, 1]).locate(0)
+            ('part.npy', 3)
+        """
+        if not indexing.is_row_number(row):
+            raise InvalidError(f"a row is an int, not {row!r}")
+        return self._core.locate(indexing.row_number(row, len(self)))
+
+    def __reduce__(self) -> NoReturn:
+        raise UnsupportedError(
+            "a headrace Dataset cannot be pickled yet; make it in the process that uses it"
+        )
+
+    def _view(self, core: _core.Dataset) -> Dataset:
+        return Dataset(core, as_tuple=self._as_tuple)
+
+    def _pack(self, values: list[Any]) -> Any:
+        """Returns one value per column as the user's kind of row or batch."""
+        return tuple(values) if self._as_tuple else dict(zip(self._schema, values, strict=True))
+
+    def _ranges(self, start: int, count: int, step: int) -> list[Any]:
+        self._check_numpy()
+        columns = range(len(self._schema))
+        return [self._core.read_range(column, start, count, step) for column in columns]
+
+    def _check_numpy(self) -> None:
+        for field in self._schema.values():
+            dtypes.numpy_dtype(field.dtype, column=field.name)
+
+
+def _format_bytes(size: float) -> str:
+    if size < 1000:
+        return f"{size} B"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"

@@ -1,0 +1,123 @@
+"""Every error that headrace raises, in Python or in the C++ core.
+
+A message says what was wrong, what was found and what to do. Where the fact is about a file, a
+column, a row or a byte, the exception also carries it as an attribute.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HeadraceError(Exception):
+    """Base of all headrace errors.
+
+    Attributes:
+        code: The kind of error as one word, for example ``"not_found"``.
+        file: The file it is about, or ``""``.
+        column: The column it is about, or ``""``.
+        row: The row it is about, or None.
+        offset: The byte offset in the file, or None.
+
+    Example:
+        >>> import headrace as hr
+        >>> try:
+        ...     hr.open("no-such-file.npy")
+        ... except hr.HeadraceError as error:
+        ...     print(error.code, error.file)
+        not_found no-such-file.npy
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        file: str = "",
+        column: str = "",
+        row: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.file = file
+        self.column = column
+        self.row = row
+        self.offset = offset
+
+
+class NotFoundError(HeadraceError, FileNotFoundError):
+    """A file does not exist, or a glob matches nothing."""
+
+    code = "not_found"
+
+
+class CorruptError(HeadraceError, ValueError):
+    """A file's bytes contradict its format."""
+
+    code = "corrupt"
+
+
+class TruncatedError(HeadraceError, OSError):
+    """A file is shorter than it was when it was opened, or than it declares."""
+
+    code = "truncated"
+
+
+class InvalidError(HeadraceError, ValueError):
+    """An argument, a file list or a state that cannot be right."""
+
+    code = "invalid"
+
+
+class RowIndexError(InvalidError, IndexError):
+    """A row index outside the dataset."""
+
+    code = "index"
+
+
+class IoError(HeadraceError, OSError):
+    """The operating system failed to read a file."""
+
+    code = "io"
+
+
+class UnsupportedError(HeadraceError, ValueError):
+    """Valid input of a kind that headrace does not read, or not yet."""
+
+    code = "unsupported"
+
+
+class CancelledError(HeadraceError, RuntimeError):
+    """The iterator was closed, or a newer one took its place."""
+
+    code = "cancelled"
+
+
+class MissingDependencyError(HeadraceError, ImportError):
+    """An optional package that this call needs is not installed."""
+
+    code = "missing_dependency"
+
+
+_BY_CODE: dict[str, type[HeadraceError]] = {
+    error.code: error
+    for error in (
+        NotFoundError,
+        CorruptError,
+        TruncatedError,
+        InvalidError,
+        RowIndexError,
+        IoError,
+        UnsupportedError,
+        CancelledError,
+    )
+}
+
+
+def from_core(
+    code: str, message: str, file: str, column: str, row: int | None, offset: int | None
+) -> HeadraceError:
+    """Returns the exception for an error of the C++ core; the core raises what this returns."""
+    kind = _BY_CODE.get(code, HeadraceError)
+    return kind(message, file=file, column=column, row=row, offset=offset)

@@ -1,0 +1,333 @@
+"""The loader: batches of a dataset, in a given order, made by threads of the core."""
+
+from __future__ import annotations
+
+import atexit
+import secrets
+import weakref
+from types import TracebackType
+from typing import Any, NoReturn
+
+from headrace import _core, checks, dataloader_arguments, ranks
+from headrace import shuffle as shuffles
+from headrace import state as states
+from headrace.dataset import Dataset
+from headrace.errors import InvalidError, UnsupportedError
+from headrace.iterator import PassIterator
+from headrace.output import Output, check_output
+
+_MAX_BATCH_SIZE = 2**31 - 1
+_MAX_THREADS = 1024
+_MAX_PREFETCH = 2**16
+
+
+class Loader:
+    """Batches of a dataset for training; each pass over it is the next epoch.
+
+    The same dataset, shuffle, seed, epoch and batch size give the same batches, whatever the
+    source, the number of threads and the prefetch, before and after a resume. Batches are tuples
+    or dicts of tensors, as the dataset's rows are.
+
+    * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
+      the next loop goes on with the next epoch. `set_epoch` chooses another.
+    * One iterator is live at a time: a second ``iter(loader)`` ends the first, which then raises
+      CancelledError.
+    * `state_dict` is the position in the running epoch; `load_state_dict` goes on from there
+      exactly, in another process and on any world size.
+    * An error is raised in the place of its batch and ends the pass; `state_dict` then names the
+      failed batch.
+    * After `close` the loader is not iterated again; its state can still be read.
+
+    Args:
+        dataset: Made by `from_arrays`, `memmap` or `open`.
+        batch_size: Rows per batch and rank.
+        shuffle: False for the dataset's order, True for a random order of all rows that takes no
+            memory, or a `BlockShuffle`.
+        seed: Every order follows from (seed, epoch). None draws a seed and keeps it in the state.
+        drop_last: Leave out the last rows where they fill no batch on every rank.
+        exact: No repeated rows in the last batches; ranks may differ by one batch. Otherwise a
+            rank without a row repeats one, so that all ranks have equally many batches.
+        rank: This process among `world_size` that share the rows; from 0.
+        world_size: Number of processes. 1 reads all rows here, even in a larger process group.
+        num_threads: Threads of the core; None chooses.
+        prefetch: Batches made ahead; None chooses.
+        output: "torch", "numpy", or "dlpack" for objects that any array library takes.
+        **unsupported: Nothing; arguments of torch's DataLoader get an error that says what to do.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> ds = hr.from_arrays(x=np.zeros((10, 2), np.float32), y=np.arange(10))
+        >>> with hr.Loader(ds, batch_size=4, output="numpy") as loader:
+        ...     [batch["y"].tolist() for batch in loader]
+        [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int = 1,
+        shuffle: bool | shuffles.BlockShuffle = False,
+        seed: int | None = 0,
+        drop_last: bool = False,
+        exact: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        num_threads: int | None = None,
+        prefetch: int | None = None,
+        output: Output = "torch",
+        **unsupported: object,
+    ) -> None:
+        dataloader_arguments.refuse(unsupported, Loader)
+        if not isinstance(dataset, Dataset):
+            raise InvalidError(
+                f"a Loader reads a headrace Dataset, not a {type(dataset).__name__}; make one "
+                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files) or hr.open (.npy)"
+            )
+        self._dataset = dataset
+        self._batch_size = checks.check_int("batch_size", batch_size, low=1, high=_MAX_BATCH_SIZE)
+        self._shuffle = shuffles.check_shuffle(shuffle)
+        self._drop_last = checks.check_bool("drop_last", drop_last)
+        self._exact = checks.check_bool("exact", exact)
+        self._rank, self._world_size = ranks.resolve_rank(rank, world_size)
+        self._draws_seed = seed is None
+        if self._draws_seed and self._world_size > 1:
+            raise InvalidError(
+                "seed=None would give every rank an order of its own; pass the same seed= to all"
+            )
+        self._seed = secrets.randbits(64) if seed is None else checks.check_seed(seed)
+        choose = "None lets headrace choose"
+        self._num_threads = _count("num_threads", num_threads, high=_MAX_THREADS, hint=choose)
+        self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
+        self._output = output
+        self._check_tail()
+        check_output(output, dataset.schema)
+        self._core = self._make_core()
+        self._epoch = 0  # the pass that the next iter() starts,
+        self._position = 0  # and where in it
+        self._pass: _core.Pass | None = None  # the last pass started, live or not
+        self._ignored = -1  # set_epoch hides that pass while it stands at this position
+        self._id = ""
+        self._closed = False
+        _live_loaders.add(self)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that is read."""
+        return self._dataset
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next ``iter(loader)`` starts, or goes on with after a resume."""
+        return self._epoch
+
+    def __len__(self) -> int:
+        """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
+        return self._core.batches(0)
+
+    def __iter__(self) -> PassIterator:
+        self._check_open()
+        self._pass = self._core.start(self._epoch, self._position)
+        self._epoch, self._position, self._ignored = self._epoch + 1, 0, -1
+        return PassIterator(self._pass)
+
+    def __repr__(self) -> str:
+        arguments = [f"batch_size={self._batch_size}", f"shuffle={self._shuffle}"]
+        arguments += [f"seed={self._seed}"]
+        arguments += ["drop_last=True"] * self._drop_last + ["exact=True"] * self._exact
+        if self._world_size > 1:
+            arguments += [f"rank={self._rank}", f"world_size={self._world_size}"]
+        arguments += [f"output={self._output!r}"]
+        state = "closed" if self._closed else f"epoch={self._epoch}, batches={len(self)}"
+        return f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); {state}>"
+
+    def set_epoch(self, epoch: int) -> None:
+        """Makes `epoch` the next pass, from its beginning.
+
+        A position that was loaded, or left by a ``break``, is forgotten. A live iterator is not
+        touched.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> loader = hr.Loader(hr.from_arrays(np.arange(9)), shuffle=True, output="numpy")
+            >>> loader.set_epoch(5)
+            >>> loader.epoch
+            5
+        """
+        hint = "epochs start at 0"
+        self._epoch = checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint)
+        self._position = 0
+        self._ignored = -1 if self._pass is None else self._pass.position
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns where training stands, as a plain dict that json can write.
+
+        It counts the batches that were handed out, not those prepared ahead: after a batch has
+        been received it is the position behind that batch, and after the last one (epoch + 1, 0).
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(np.arange(9))
+            >>> loader = hr.Loader(ds, batch_size=2, shuffle=True, output="numpy")
+            >>> batches = iter(loader)
+            >>> first = next(batches)
+            >>> state = loader.state_dict()
+            >>> state["epoch"], state["position"]
+            (0, 2)
+            >>> other = hr.Loader(ds, batch_size=2, shuffle=True, output="numpy")
+            >>> other.load_state_dict(state)
+            >>> all(map(np.array_equal, next(iter(other)), next(batches)))
+            True
+        """
+        epoch, position = self._handed_out()
+        if not self._id:
+            self._id = f"{self._dataset._core.fingerprint():016x}"
+        return {
+            "version": states.VERSION,
+            "dataset": {
+                "rows": len(self._dataset),
+                "schema": self._dataset.schema.digest(),
+                "id": self._id,
+            },
+            "shuffle": shuffles.to_state(self._shuffle),
+            "seed": self._seed,
+            "epoch": epoch,
+            "position": position,
+            "tail": "drop" if self._drop_last else "exact" if self._exact else "repeat",
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`: the next pass is the rest of its epoch, the one after a full one.
+
+        Batch size, world size, rank, threads, prefetch and output may differ from the loader that
+        saved it. The dataset, shuffle, seed and tail may not; a loader with ``seed=None`` takes
+        the seed of the state. A live iterator ends.
+
+        Raises:
+            InvalidError: If `state` is none, or another dataset's or order's. Nothing changes then.
+        """
+        self._check_open()
+        seed, epoch, position = states.check_state(
+            state, self.state_dict(), any_seed=self._draws_seed
+        )
+        if seed != self._seed:
+            self._core.close()
+            self._seed = seed
+            self._core = self._make_core()
+        elif self._pass is not None:
+            self._pass.close()
+        self._epoch, self._position, self._pass, self._ignored = epoch, position, None, -1
+
+    def peek(self) -> Any:
+        """Returns the next batch without using it up.
+
+        It is what ``next()`` of the live iterator will give, or else of a new iterator. None if
+        that is no batch, which only ``exact=True`` makes possible.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> loader = hr.Loader(hr.from_arrays(np.arange(4)), batch_size=3, output="numpy")
+            >>> loader.peek()
+            (array([0, 1, 2]),)
+            >>> loader.epoch
+            0
+        """
+        self._check_open()
+        if self._pass is not None and self._pass.live and not self._is_over(self._pass):
+            return self._core.peek(self._pass.epoch, self._pass.position)
+        return self._core.peek(self._epoch, self._position)
+
+    def stats(self) -> dict[str, float | int]:
+        """Returns counts since the loader was made, and times in seconds.
+
+        rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
+        batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that
+        the threads waited for training; queue_depth: batches ready now; passes; num_threads and
+        prefetch in use.
+        """
+        return self._core.stats()
+
+    def close(self) -> None:
+        """Ends a live iterator and joins the threads. Closing again does nothing."""
+        self._closed = True
+        self._core.close()
+
+    def __enter__(self) -> Loader:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise UnsupportedError(
+            "a headrace Loader cannot be pickled yet; make it in the process that uses it, and "
+            "carry over loader.state_dict()"
+        )
+
+    def _handed_out(self) -> tuple[int, int]:
+        """Returns the epoch and the position behind the last batch handed out."""
+        current = self._pass
+        if current is None or self._is_over(current) or current.position == self._ignored:
+            return self._epoch, self._position
+        return current.epoch, current.position
+
+    def _is_over(self, current: _core.Pass) -> bool:
+        # By position and not by `done` alone: a state saved in the loop body of the last batch
+        # must not lead to a pass without batches. Equal on all ranks.
+        rest = len(self._dataset) - current.position
+        step = self._batch_size * self._world_size
+        return current.done or rest <= 0 or (self._drop_last and rest < step)
+
+    def _make_core(self) -> _core.Loader:
+        return _core.Loader(
+            self._dataset._core,
+            batch_size=self._batch_size,
+            shuffle=shuffles.to_core(self._shuffle),
+            seed=self._seed,
+            drop_last=self._drop_last,
+            exact=self._exact,
+            rank=self._rank,
+            world_size=self._world_size,
+            num_threads=self._num_threads,
+            prefetch=self._prefetch,
+            output=self._output,
+            as_tuple=self._dataset._as_tuple,
+        )
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidError("this Loader is closed; make a new one to go on")
+
+    def _check_tail(self) -> None:
+        if self._drop_last and self._exact:
+            raise InvalidError(
+                "drop_last=True and exact=True contradict each other: the last rows are left out "
+                "or dealt without repeats; pass one of them"
+            )
+        rows, step = len(self._dataset), self._batch_size * self._world_size
+        if self._drop_last and step > rows:
+            raise InvalidError(
+                f"drop_last=True leaves no batch: batch_size {self._batch_size} x world_size "
+                f"{self._world_size} = {step} is more than the {rows} rows; use a smaller "
+                "batch_size or drop_last=False"
+            )
+
+
+def _count(name: str, value: int | None, *, high: int, hint: str) -> int:
+    return 0 if value is None else checks.check_int(name, value, low=1, high=high, hint=hint)
+
+
+# At exit threads must be joined while the interpreter still stands.
+_live_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_live_loaders() -> None:
+    for loader in list(_live_loaders):
+        loader.close()

@@ -1,0 +1,126 @@
+"""The state of a loader: a plain dict, the same for every rank, from which any world size goes on.
+
+A state may come from anywhere, so nothing in it is trusted: every field is checked for type and
+range, and everything that fixes the order of rows must equal what the loader has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.errors import InvalidError
+from headrace.shuffle import describe_state
+
+VERSION = 1
+MAX_EPOCH = 2**63 - 2  # so that the epoch after it is one too
+
+_FIELDS = ("version", "dataset", "shuffle", "seed", "epoch", "position", "tail")
+_DATASET_FIELDS = ("rows", "schema", "id")
+_TAIL_ARGUMENTS = {
+    "repeat": "drop_last=False, exact=False",
+    "drop": "drop_last=True",
+    "exact": "exact=True",
+}
+
+
+def check_state(state: object, own: Mapping[str, Any], *, any_seed: bool) -> tuple[int, int, int]:
+    """Returns (seed, epoch, position) of a state that this loader can go on from.
+
+    Args:
+        state: What the user gives.
+        own: The state of this loader itself.
+        any_seed: Whether the loader takes over the seed of the state.
+
+    Raises:
+        InvalidError: If `state` is no state, or belongs to another order of rows. The message
+            says what differs and what to do.
+    """
+    fields = _mapping("the state", state, _FIELDS)
+    if not _is_int(fields["version"]) or fields["version"] != VERSION:
+        raise InvalidError(
+            f"the state has version {_short(fields['version'])}; this headrace reads version "
+            f"{VERSION}: go on with the headrace that saved it"
+        )
+    dataset = _mapping("the state's dataset", fields["dataset"], _DATASET_FIELDS)
+    _check_dataset(dataset, own["dataset"])
+    _check_shuffle(fields["shuffle"], own["shuffle"])
+    tail = fields["tail"]
+    if not isinstance(tail, str) or tail not in _TAIL_ARGUMENTS:
+        known = ", ".join(map(repr, _TAIL_ARGUMENTS))
+        raise InvalidError(f"the state's tail is {_short(tail)}; a tail is one of {known}")
+    if tail != own["tail"]:
+        raise InvalidError(
+            f"the state was saved with {_TAIL_ARGUMENTS[tail]}, this loader has "
+            f"{_TAIL_ARGUMENTS[own['tail']]}; make the loader with {_TAIL_ARGUMENTS[tail]}"
+        )
+    seed = _integer("seed", fields["seed"], 2**64 - 1)
+    if seed != own["seed"] and not any_seed:
+        raise InvalidError(
+            f"the state was saved with seed={seed}, this loader has seed={own['seed']}; make the "
+            f"loader with seed={seed}"
+        )
+    epoch = _integer("epoch", fields["epoch"], MAX_EPOCH)
+    position = _integer("position", fields["position"], own["dataset"]["rows"] - 1)
+    return seed, epoch, position
+
+
+def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    for name, what, advice in (
+        ("rows", "rows", "open the same dataset, and make the same views of it"),
+        ("schema", "schema hash", "open the same columns, with the same names, dtypes and shapes"),
+        ("id", "content id", "rows at some positions have other values: open the same files"),
+    ):
+        value = found[name]
+        if type(value) is not type(own[name]):
+            kind = type(own[name]).__name__
+            raise InvalidError(f"the state's {what} is {_short(value)}, which is no {kind}")
+        if value != own[name]:
+            raise InvalidError(
+                f"the state is of another dataset: {what} {_short(value)} in the state, "
+                f"{own[name]} here; {advice}"
+            )
+
+
+def _check_shuffle(found: object, own: Mapping[str, Any]) -> None:
+    # Plain equality would take 4.0 or True for an int.
+    same = isinstance(found, Mapping) and found.keys() == own.keys()
+    if same and isinstance(found, Mapping):
+        same = all(type(found[k]) is type(own[k]) and found[k] == own[k] for k in own)
+    if not same:
+        saved = describe_state(found)
+        raise InvalidError(
+            f"the state was saved with {_short(saved, quote=False)}, this loader has "
+            f"{describe_state(own)}; make the loader with the shuffle of the state"
+        )
+
+
+def _mapping(what: str, value: object, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidError(f"{what} is a dict as state_dict() gives it, not {_short(value)}")
+    missing = [name for name in names if name not in value]
+    unknown = [name for name in value if name not in names]
+    if missing or unknown:
+        raise InvalidError(
+            f"{what} has the fields {', '.join(names)}; "
+            + (f"{missing[0]!r} is missing" if missing else f"{_short(unknown[0])} is unknown")
+        )
+    return value
+
+
+def _integer(name: str, value: object, high: int) -> int:
+    if isinstance(value, int) and _is_int(value) and 0 <= value <= high:
+        return value
+    raise InvalidError(f"the state's {name} is {_short(value)}; it must be an int from 0 to {high}")
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int  # a bool is no count
+
+
+def _short(value: object, *, quote: bool = True) -> str:
+    """Returns what a message shows of a value that may be anything, of any size."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an int of {value.bit_length()} bits"
+    text = repr(value) if quote else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

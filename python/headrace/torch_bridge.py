@@ -1,0 +1,71 @@
+"""The one module that knows torch, which headrace never needs and never imports unasked."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, TypeGuard
+
+from headrace.errors import InvalidError, MissingDependencyError, UnsupportedError
+
+
+def require_torch() -> None:
+    """Imports torch, or says how to go on without it."""
+    try:
+        importlib.import_module("torch")
+    except ImportError as error:
+        raise MissingDependencyError(
+            'output="torch" needs torch, which cannot be imported '
+            f'({error}); install it with "pip install torch", or pass output="numpy"'
+        ) from error
+
+
+def is_tensor(value: object) -> TypeGuard[Any]:
+    """Whether `value` is a torch tensor. Only a program that has imported torch can own one."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_dtype(value: object) -> bool:
+    """Whether `value` is a torch dtype."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.dtype)
+
+
+def stack(tensors: list[Any]) -> Any:
+    """Returns one tensor with a row per tensor; they must have equal shapes."""
+    return sys.modules["torch"].stack(tensors)
+
+
+def to_cpu_strided(tensor: Any, *, column: str) -> Any:
+    """Returns `tensor` detached, sharing its memory; refuses what is no plain CPU memory."""
+    if tensor.is_nested:
+        raise UnsupportedError(
+            f"column {column!r}: the tensor is nested; pad it with .to_padded_tensor(0)",
+            column=column,
+        )
+    layout = str(tensor.layout).removeprefix("torch.")
+    if layout != "strided":
+        raise UnsupportedError(
+            f"column {column!r}: the tensor's layout is {layout}; headrace takes dense tensors: "
+            "pass tensor.to_dense()",
+            column=column,
+        )
+    if tensor.device.type != "cpu":
+        raise UnsupportedError(
+            f"column {column!r}: the tensor is on {tensor.device}; headrace reads CPU memory: "
+            "pass tensor.cpu()",
+            column=column,
+        )
+    return tensor.detach()
+
+
+def process_group_size() -> int:
+    """Returns the size of torch's default process group, 1 if there is none."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return 1
+    size = int(distributed.get_world_size())
+    if size < 1:
+        raise InvalidError("this process is in no torch process group; pass rank= and world_size=")
+    return size

@@ -1,0 +1,36 @@
+#include "base/error.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace headrace {
+
+const char* error_code_name(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kTruncated:
+      return "truncated";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kIndex:
+      return "index";
+  }
+  return "io";
+}
+
+Error system_error(const std::string& what, const std::string& file, int error_number) {
+  const ErrorCode code = error_number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return Error(code, file + ": " + what + ": " + std::generic_category().message(error_number),
+               {.file = file, .column = ""});
+}
+
+}  // namespace headrace

@@ -1,0 +1,142 @@
+#include "column/elementwise.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "column/half.h"
+
+namespace headrace {
+namespace {
+
+// The C++ type of each DType, in its order.
+template <DType>
+struct ElementOf;
+// clang-format off
+template <> struct ElementOf<DType::kBool> { using Type = bool; };
+template <> struct ElementOf<DType::kUint8> { using Type = uint8_t; };
+template <> struct ElementOf<DType::kUint16> { using Type = uint16_t; };
+template <> struct ElementOf<DType::kUint32> { using Type = uint32_t; };
+template <> struct ElementOf<DType::kUint64> { using Type = uint64_t; };
+template <> struct ElementOf<DType::kInt8> { using Type = int8_t; };
+template <> struct ElementOf<DType::kInt16> { using Type = int16_t; };
+template <> struct ElementOf<DType::kInt32> { using Type = int32_t; };
+template <> struct ElementOf<DType::kInt64> { using Type = int64_t; };
+template <> struct ElementOf<DType::kFloat16> { using Type = Half; };
+template <> struct ElementOf<DType::kBfloat16> { using Type = Bfloat; };
+template <> struct ElementOf<DType::kFloat32> { using Type = float; };
+template <> struct ElementOf<DType::kFloat64> { using Type = double; };
+// clang-format on
+
+template <typename T>
+constexpr bool kIsSmallFloat = std::is_same_v<T, Half> || std::is_same_v<T, Bfloat>;
+
+// A float's whole part, kept inside the range of To.
+template <typename To, typename From>
+To to_integer(From value) noexcept {
+  // 2^digits is a float exactly, unlike the largest integer.
+  const From limit = std::ldexp(From{1}, std::numeric_limits<To>::digits);
+  if (value >= limit) {
+    return std::numeric_limits<To>::max();
+  }
+  const From lowest = std::is_signed_v<To> ? -limit : From{0};
+  if (value > lowest) {
+    return static_cast<To>(value);
+  }
+  return value <= lowest ? std::numeric_limits<To>::min() : To{0};  // 0 for NaN
+}
+
+template <typename To, typename From>
+To convert(From value) noexcept {
+  if constexpr (std::is_same_v<From, To>) {
+    return value;
+  } else if constexpr (kIsSmallFloat<From>) {
+    return convert<To>(to_float(value));
+  } else if constexpr (std::is_same_v<To, bool>) {
+    return value != From{0};
+  } else if constexpr (std::is_same_v<To, Half>) {
+    return to_half(static_cast<double>(value));
+  } else if constexpr (std::is_same_v<To, Bfloat>) {
+    return to_bfloat(static_cast<double>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return to_integer<To>(value);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <DType from, DType to>
+void apply(const std::byte* source, std::byte* target, uint64_t elements) noexcept {
+  using From = typename ElementOf<from>::Type;
+  using To = typename ElementOf<to>::Type;
+  if constexpr (from == to) {
+    std::memcpy(target, source, elements * sizeof(To));
+  } else {
+    for (uint64_t i = 0; i < elements; ++i) {
+      // A byte of a bool column that is neither 0 nor 1 must not become a bool unread.
+      using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+      Stored stored;
+      std::memcpy(&stored, source + i * sizeof(Stored), sizeof(Stored));
+      To value;
+      if constexpr (std::is_same_v<From, bool>) {
+        value = convert<To>(stored != 0);
+      } else {
+        value = convert<To>(stored);
+      }
+      std::memcpy(target + i * sizeof(To), &value, sizeof(To));
+    }
+  }
+}
+
+using Step = void (*)(const std::byte*, std::byte*, uint64_t) noexcept;
+using Table = std::array<std::array<Step, kDTypeCount>, kDTypeCount>;
+
+template <size_t from, size_t... to>
+constexpr std::array<Step, kDTypeCount> steps_from(std::index_sequence<to...> /*all*/) noexcept {
+  return {&apply<static_cast<DType>(from), static_cast<DType>(to)>...};
+}
+
+template <size_t... from>
+constexpr Table all_steps(std::index_sequence<from...> all) noexcept {
+  return {steps_from<from>(all)...};
+}
+
+constexpr Table kSteps = all_steps(std::make_index_sequence<kDTypeCount>());
+
+}  // namespace
+
+Conversion::Conversion(std::span<const DType> path)
+    : from_size_(dtype_size(path.front())), to_size_(dtype_size(path.back())) {
+  if (path.size() == 1) {
+    steps_.push_back(kSteps[static_cast<size_t>(path[0])][static_cast<size_t>(path[0])]);
+  }
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    steps_.push_back(kSteps[static_cast<size_t>(path[i])][static_cast<size_t>(path[i + 1])]);
+  }
+}
+
+void Conversion::apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept {
+  if (steps_.size() == 1) {
+    steps_.front()(from, to, elements);
+    return;
+  }
+  // Through dtypes between: block by block, from one small buffer to the other.
+  constexpr uint64_t kBlock = 128;
+  std::array<std::array<std::byte, kBlock * sizeof(double)>, 2> between;
+  for (uint64_t done = 0; done < elements; done += kBlock) {
+    const uint64_t count = std::min(kBlock, elements - done);
+    const std::byte* source = from + done * from_size_;
+    for (size_t step = 0; step < steps_.size(); ++step) {
+      const bool last = step + 1 == steps_.size();
+      std::byte* target = last ? to + done * to_size_ : between[step % 2].data();
+      steps_[step](source, target, count);
+      source = target;
+    }
+  }
+}
+
+}  // namespace headrace

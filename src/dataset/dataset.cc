@@ -1,0 +1,115 @@
+#include "dataset/dataset.h"
+
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+
+namespace headrace {
+
+std::vector<DType> DatasetColumn::conversion_path(const Piece& piece) const {
+  std::vector<DType> path = {piece.source->dtype(piece.source_column(column))};
+  for (const DType dtype : casts) {
+    if (dtype != path.back()) {
+      path.push_back(dtype);
+    }
+  }
+  return path;
+}
+
+Dataset::Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> groups)
+    : columns_(std::move(columns)), groups_(std::move(groups)) {
+  if (columns_.empty()) {
+    throw Error(ErrorCode::kInvalid, "a dataset needs at least one column; found none");
+  }
+  std::set<std::string_view> names;
+  for (const DatasetColumn& column : columns_) {
+    if (!names.insert(column.field.name).second) {
+      throw Error(ErrorCode::kInvalid,
+                  "column " + column.field.name + " appears twice; rename one of them",
+                  {.file = "", .column = column.field.name});
+    }
+  }
+  rows_ = groups_.front()->rows();
+  for (const DatasetColumn& column : columns_) {
+    const uint64_t found = groups_[column.group]->rows();
+    if (found != rows_) {
+      throw Error(ErrorCode::kInvalid,
+                  "columns must have the same number of rows; column " +
+                      columns_.front().field.name + " has " + std::to_string(rows_) +
+                      " and column " + column.field.name + " has " + std::to_string(found),
+                  {.file = "", .column = column.field.name});
+    }
+  }
+  if (rows_ == 0) {
+    throw Error(ErrorCode::kInvalid, "a dataset needs at least one row; found 0");
+  }
+  look_at_pieces();
+}
+
+// Counts the files and finds the columns that need a conversion.
+void Dataset::look_at_pieces() {
+  std::set<std::string_view> files;
+  for (const DatasetColumn& column : columns_) {
+    const RowSpace& space = *groups_[column.group];
+    bool converts = false;
+    for (uint64_t i = 0; i < space.piece_count(); ++i) {
+      const Piece& piece = space.piece(i);
+      const uint32_t number = piece.source_column(column.column);
+      converts = converts || piece.source->dtype(number) != column.field.dtype ||
+                 column.casts.size() > 1;
+      const std::string& file = piece.source->file(number);
+      if (!file.empty()) {
+        files.insert(file);
+      }
+    }
+    converts_.push_back(converts);
+  }
+  file_count_ = files.size();
+}
+
+Schema Dataset::schema() const {
+  Schema schema;
+  for (const DatasetColumn& column : columns_) {
+    schema.push_back(column.field);
+  }
+  return schema;
+}
+
+uint64_t Dataset::bytes() const noexcept {
+  uint64_t row_bytes = 0;
+  for (const DatasetColumn& column : columns_) {
+    row_bytes += column.field.row_bytes();
+  }
+  return rows_ * row_bytes;
+}
+
+Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
+  if (row >= rows_) {
+    throw Error(ErrorCode::kIndex,
+                "row " + std::to_string(row) + " is out of range for " + std::to_string(rows_) +
+                    " rows",
+                {.file = "", .column = "", .row = row});
+  }
+  std::vector<Run> runs;
+  const DatasetColumn& shown = columns_.at(column);
+  groups_[shown.group]->locate({&row, 1}, runs);
+  const Piece& piece = groups_[shown.group]->piece(runs.front().piece);
+  return {piece.source->file(piece.source_column(shown.column)), runs.front().first};
+}
+
+void Dataset::check_files() const {
+  for (const RowSpacePtr& space : groups_) {
+    for (uint64_t i = 0; i < space->piece_count(); ++i) {
+      const OpenSource* open = space->piece(i).source->opened();
+      if (open != nullptr) {
+        for (const auto& map : open->maps) {
+          map->check_size();
+        }
+      }
+    }
+  }
+}
+
+}  // namespace headrace

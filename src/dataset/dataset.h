@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "column/schema.h"
+#include "dataset/row_space.h"
+
+namespace headrace {
+
+// One column of a dataset: what a batch shows of it, and where it is stored.
+struct DatasetColumn {
+  Field field;               // as batches show it
+  uint32_t group = 0;        // index of its row space
+  uint32_t column = 0;       // its number there
+  std::vector<DType> casts;  // from the dtype of the sources, one after another, to field.dtype
+
+  // The dtypes from what `piece` holds to what batches show.
+  std::vector<DType> conversion_path(const Piece& piece) const;
+};
+
+class Dataset;
+using DatasetPtr = std::shared_ptr<const Dataset>;
+
+// Columns over row spaces that have equally many rows. Columns whose files have the same boundaries share a row space.
+// Immutable; thread-safe; survives a fork.
+class Dataset {
+ public:
+  // Throws kInvalid for no columns, no rows, a repeated name, or row spaces of different length.
+  Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> groups);
+
+  uint64_t rows() const noexcept { return rows_; }
+  const std::vector<DatasetColumn>& columns() const noexcept { return columns_; }
+  const std::vector<RowSpacePtr>& groups() const noexcept { return groups_; }
+
+  // What batches look like.
+  Schema schema() const;
+
+  // How many files are behind the dataset; arrays are none.
+  uint64_t file_count() const noexcept { return file_count_; }
+
+  // Whether some piece of `column` must be converted on the way to a batch.
+  bool converts(size_t column) const noexcept { return converts_[column]; }
+
+  // Bytes of all rows as batches show them.
+  uint64_t bytes() const noexcept;
+
+  // The file and the row in it behind row `row` of `column`; the file is empty for arrays. Throws kIndex.
+  struct Location {
+    std::string file;
+    uint64_t row = 0;
+  };
+  Location locate(uint64_t row, size_t column = 0) const;
+
+  // Throws kTruncated when a file that is mapped has become shorter.
+  void check_files() const;
+
+ private:
+  void look_at_pieces();
+
+  std::vector<DatasetColumn> columns_;
+  std::vector<RowSpacePtr> groups_;
+  uint64_t rows_ = 0;
+  uint64_t file_count_ = 0;
+  std::vector<bool> converts_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,252 @@
+#include "dataset/reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "base/buffer.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "storage/fault_guard.h"
+
+namespace headrace {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A file that shrinks by less than a page raises no signal, so sizes are looked at now and then: this often, and this many
+// pieces at a time, which costs microseconds. Dataset::check_files looks at all of them at the end of a pass.
+constexpr std::chrono::milliseconds kCheckEvery{50};
+constexpr uint64_t kCheckedPieces = 32;
+
+constexpr uint64_t kRangeRows = 8192;
+constexpr uint64_t kFingerprintRows = 64;
+
+}  // namespace
+
+Reader::Reader(DatasetPtr dataset)
+    : dataset_(std::move(dataset)),
+      groups_(dataset_->groups().size()),
+      next_check_(Clock::now() + kCheckEvery) {
+  const auto& columns = dataset_->columns();
+  for (size_t c = 0; c < columns.size(); ++c) {
+    groups_[columns[c].group].columns.push_back(c);
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const uint64_t pieces = dataset_->groups()[g]->piece_count();
+    groups_[g].states.resize(pieces, PieceState::kUnknown);
+    groups_[g].rows.assign(groups_[g].columns.size(), std::vector<PieceRows>(pieces));
+  }
+  install_fault_guard();
+}
+
+void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> outs) {
+  mapped_by_ = nullptr;
+  for (uint32_t group = 0; group < groups_.size(); ++group) {
+    const auto& columns = groups_[group].columns;
+    if (std::all_of(columns.begin(), columns.end(), [&](size_t c) { return outs[c] == nullptr; })) {
+      continue;
+    }
+    locate(group, rows);
+    open_pieces(group);
+    gather_mapped(group, outs);
+    read_unmapped(group, outs);
+  }
+  check_some_files();
+}
+
+// Fills runs_. Views over several groups have one map on top of all of them: it is applied for the first.
+void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
+  const RowSpace& space = *dataset_->groups()[group];
+  const RowMap* map = space.top_map();
+  if (map != nullptr && map != mapped_by_) {
+    mapped_rows_.assign(rows.begin(), rows.end());
+    apply_map(*map, mapped_rows_);
+    mapped_by_ = map;
+  }
+  const std::span<const uint64_t> source = map == nullptr ? rows : std::span<const uint64_t>(mapped_rows_);
+  rows_.assign(source.begin(), source.end());
+  runs_.clear();
+  (map == nullptr ? space : space.below_map()).locate(rows_, runs_);
+}
+
+// Opens what runs_ needs, and moves the runs of pieces that cannot be mapped to unmapped_runs_.
+void Reader::open_pieces(uint32_t group) {
+  Group& state = groups_[group];
+  for (const Run& run : runs_) {
+    if (state.states[run.piece] == PieceState::kUnknown) {
+      open_piece(group, run.piece);
+    }
+  }
+  unmapped_runs_.clear();
+  if (state.unmapped == 0) {
+    return;
+  }
+  const auto mapped = [&](const Run& run) {
+    return state.states[run.piece] == PieceState::kMapped;
+  };
+  std::copy_if(runs_.begin(), runs_.end(), std::back_inserter(unmapped_runs_),
+               [&](const Run& run) { return !mapped(run); });
+  std::erase_if(runs_, [&](const Run& run) { return !mapped(run); });
+}
+
+void Reader::open_piece(uint32_t group, uint32_t number) {
+  Group& state = groups_[group];
+  const Piece& piece = dataset_->groups()[group]->piece(number);
+  const OpenSource& open = piece.source->open();
+  bool mapped = true;
+  for (size_t k = 0; k < state.columns.size(); ++k) {
+    const DatasetColumn& column = dataset_->columns()[state.columns[k]];
+    const PieceRows& from = open.columns[piece.source_column(column.column)];
+    PieceRows& rows = state.rows[k][number];
+    rows = from;
+    if (dataset_->converts(state.columns[k])) {
+      rows.conversion = conversion_for(column.conversion_path(piece));
+    }
+    mapped = mapped && from.rows != nullptr;
+  }
+  // Runs count rows of the source, so piece.first is already in them.
+  state.states[number] = mapped ? PieceState::kMapped : PieceState::kUnmapped;
+  state.unmapped += mapped ? 0 : 1;
+}
+
+const Conversion* Reader::conversion_for(const std::vector<DType>& path) {
+  for (const KnownConversion& known : conversions_) {
+    if (known.path == path) {
+      return known.conversion.get();
+    }
+  }
+  conversions_.push_back({path, std::make_unique<Conversion>(path)});
+  return conversions_.back().conversion.get();
+}
+
+void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
+  const Group& state = groups_[group];
+  for (size_t k = 0; k < state.columns.size(); ++k) {
+    const size_t c = state.columns[k];
+    const Field& field = dataset_->columns()[c].field;
+    if (outs[c] == nullptr) {
+      continue;
+    }
+    auto leaf = [&]() noexcept {
+      if (dataset_->converts(c)) {
+        gather_converted(runs_, state.rows[k].data(), field.row_elements(),
+                         dtype_size(field.dtype), outs[c]);
+      } else {
+        gather(runs_, state.rows[k].data(), field.row_bytes(), outs[c]);
+      }
+    };
+    if (const void* address = guarded(leaf)) {
+      fail_at(group, address);
+    }
+  }
+}
+
+void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
+  const Group& state = groups_[group];
+  for (const Run& run : unmapped_runs_) {
+    const Piece& piece = dataset_->groups()[group]->piece(run.piece);
+    for (size_t k = 0; k < state.columns.size(); ++k) {
+      const size_t c = state.columns[k];
+      if (outs[c] == nullptr) {
+        continue;
+      }
+      const DatasetColumn& column = dataset_->columns()[c];
+      const uint32_t number = piece.source_column(column.column);
+      std::byte* out = outs[c] + run.out * column.field.row_bytes();
+      const Conversion* conversion = state.rows[k][run.piece].conversion;
+      if (conversion == nullptr) {
+        piece.source->read(number, run.first, run.count, out);
+        continue;
+      }
+      const uint64_t elements = run.count * column.field.row_elements();
+      row_bytes_.resize(elements * conversion->from_size());
+      piece.source->read(number, run.first, run.count, row_bytes_.data());
+      conversion->apply(row_bytes_.data(), out, elements);
+    }
+  }
+}
+
+void Reader::fail_at(uint32_t group, const void* address) const {
+  const RowSpace& space = *dataset_->groups()[group];
+  for (uint64_t i = 0; i < space.piece_count(); ++i) {
+    const OpenSource* open = space.piece(i).source->opened();
+    if (open == nullptr) {
+      continue;
+    }
+    for (const auto& map : open->maps) {
+      if (map->contains(address)) {
+        map->check_size();
+        throw Error(ErrorCode::kIo,
+                    map->path() + " could not be read through its map; the device failed or the "
+                                  "file was cut and grew again",
+                    {.file = map->path(), .column = ""});
+      }
+    }
+  }
+  throw Error(ErrorCode::kIo,
+              "an array given to from_arrays could not be read: the file that it maps was "
+              "truncated or its device failed; open files with hr.memmap or hr.open");
+}
+
+void Reader::check_some_files() {
+  const Clock::time_point now = Clock::now();
+  if (now < next_check_) {
+    return;
+  }
+  next_check_ = now + kCheckEvery;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const RowSpace& space = *dataset_->groups()[g];
+    const uint64_t count = std::min(kCheckedPieces, space.piece_count());
+    for (uint64_t i = 0; i < count; ++i) {
+      groups_[g].next_check = (groups_[g].next_check + 1) % space.piece_count();
+      const OpenSource* open = space.piece(groups_[g].next_check).source->opened();
+      for (size_t m = 0; open != nullptr && m < open->maps.size(); ++m) {
+        open->maps[m]->check_size();
+      }
+    }
+  }
+}
+
+void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
+                int64_t step, std::byte* out) {
+  Reader reader(dataset);
+  std::vector<std::byte*> outs(dataset->columns().size(), nullptr);
+  std::vector<uint64_t> rows;
+  const uint64_t row_bytes = dataset->columns().at(column).field.row_bytes();
+  for (uint64_t done = 0; done < count; done += rows.size()) {
+    rows.resize(std::min(kRangeRows, count - done));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = start + (done + i) * static_cast<uint64_t>(step);
+    }
+    outs[column] = out + done * row_bytes;
+    reader.read(rows, outs);
+  }
+}
+
+uint64_t fingerprint(const DatasetPtr& dataset) {
+  Hasher hasher;
+  hasher.update(schema_hash(dataset->schema()));
+  hasher.update(dataset->rows());
+  Reader reader(dataset);
+  const uint64_t last = dataset->rows() - 1;
+  std::vector<AlignedBytes> memory;
+  std::vector<std::byte*> outs;
+  for (const DatasetColumn& column : dataset->columns()) {
+    memory.emplace_back(allocate_aligned(column.field.row_bytes()));
+    outs.push_back(memory.back().get());
+  }
+  for (uint64_t i = 0; i < kFingerprintRows; ++i) {
+    const uint64_t row = mul_div(last, i, kFingerprintRows - 1);
+    reader.read({&row, 1}, outs);
+    for (size_t c = 0; c < outs.size(); ++c) {
+      hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
+    }
+  }
+  return hasher.digest();
+}
+
+}  // namespace headrace

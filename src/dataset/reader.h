@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "column/elementwise.h"
+#include "column/gather.h"
+#include "dataset/dataset.h"
+
+namespace headrace {
+
+// Reads any rows of a dataset into plain memory. Keeps its scratch memory between calls: one per thread, not shared.
+class Reader {
+ public:
+  explicit Reader(DatasetPtr dataset);
+
+  // Copies the rows to outs[c] for every column c, rows.size() * field.row_bytes() bytes each; columns whose pointer is
+  // null are skipped. Opens files when their rows are first wanted.
+  // Throws kNotFound, kIo, kTruncated, naming the file. Requires: each row < dataset.rows(); fewer than 2^31 rows.
+  void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
+
+ private:
+  // How far a piece has come in this reader.
+  enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped };
+
+  struct Group {
+    std::vector<PieceState> states;         // per piece
+    std::vector<size_t> columns;            // of the dataset, that lie in this group
+    std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
+    uint64_t unmapped = 0;                  // pieces in that state
+    uint64_t next_check = 0;                // piece whose file is looked at next
+  };
+
+  void locate(uint32_t group, std::span<const uint64_t> rows);
+  void open_pieces(uint32_t group);
+  void open_piece(uint32_t group, uint32_t number);
+  const Conversion* conversion_for(const std::vector<DType>& path);
+  void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
+  void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
+  [[noreturn]] void fail_at(uint32_t group, const void* address) const;
+  void check_some_files();
+
+  DatasetPtr dataset_;
+  std::vector<Group> groups_;
+  struct KnownConversion {
+    std::vector<DType> path;
+    std::unique_ptr<const Conversion> conversion;  // stays where PieceRows points
+  };
+  std::vector<KnownConversion> conversions_;
+
+  // Scratch of one read().
+  std::vector<uint64_t> mapped_rows_;      // after the map on top, kept while groups share it
+  const RowMap* mapped_by_ = nullptr;
+  std::vector<uint64_t> rows_;
+  std::vector<Run> runs_;
+  std::vector<Run> unmapped_runs_;
+  std::vector<std::byte> row_bytes_;
+  std::chrono::steady_clock::time_point next_check_{};
+};
+
+// Reads rows start, start + step, ...: `count` of them, of one column, to `out`. Throws as Reader::read.
+void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
+                int64_t step, std::byte* out);
+
+// XXH3-64 over the schema, the number of rows and 64 rows at fixed places: tells whether two datasets are likely the same.
+// Reads those rows. Throws as Reader::read.
+uint64_t fingerprint(const DatasetPtr& dataset);
+
+}  // namespace headrace

@@ -1,0 +1,33 @@
+#include "dataset/row_map.h"
+
+#include <cstring>
+
+namespace headrace {
+namespace {
+
+void apply_one(const StepMap& map, std::span<uint64_t> rows) noexcept {
+  for (uint64_t& row : rows) {
+    row = map.start + row * static_cast<uint64_t>(map.step);  // modulo 2^64, right for negative steps
+  }
+}
+
+void apply_one(const IndexMap& map, std::span<uint64_t> rows) noexcept {
+  const std::byte* indices = map.indices.data();
+  for (uint64_t& row : rows) {
+    std::memcpy(&row, indices + row * sizeof(int64_t), sizeof(row));
+  }
+}
+
+void apply_one(const PartMap& map, std::span<uint64_t> rows) noexcept {
+  for (uint64_t& row : rows) {
+    row = map.first ? map.partition.first(row) : map.partition.second(row);
+  }
+}
+
+}  // namespace
+
+void apply_map(const RowMap& map, std::span<uint64_t> rows) noexcept {
+  std::visit([rows](const auto& kind) { apply_one(kind, rows); }, map);
+}
+
+}  // namespace headrace

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+
+#include "base/buffer.h"
+#include "order/partition.h"
+
+namespace headrace {
+
+// From the rows of a view to the rows of what it views. Immutable.
+
+// start, start + step, start + 2 step, ...: a slice; the step may be negative.
+struct StepMap {
+  uint64_t start;
+  int64_t step;
+};
+
+// A user's array of row numbers, kept as it is. Every index was checked to be in range.
+struct IndexMap {
+  Buffer indices;  // int64
+};
+
+// One part of a split.
+struct PartMap {
+  Partition partition;
+  bool first;
+};
+
+using RowMap = std::variant<StepMap, IndexMap, PartMap>;
+using RowMapPtr = std::shared_ptr<const RowMap>;
+
+// Replaces every row of the view by the row that it shows.
+void apply_map(const RowMap& map, std::span<uint64_t> rows) noexcept;
+
+}  // namespace headrace

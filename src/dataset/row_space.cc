@@ -1,0 +1,266 @@
+#include "dataset/row_space.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace headrace {
+
+struct RowSpace::Place {
+  std::span<uint64_t> rows;
+  const uint32_t* outs;  // place in the batch of each row; null = its index
+  uint32_t first_piece;  // number of this space's first piece in the whole
+
+  uint32_t out(size_t i) const noexcept {
+    return outs == nullptr ? static_cast<uint32_t>(i) : outs[i];
+  }
+};
+
+RowSpace::RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
+                   std::variant<Table, Mapped, Concat> kind)
+    : first_rows_(std::move(first_rows)), piece_count_(piece_count), kind_(std::move(kind)) {}
+
+std::vector<uint64_t> RowSpace::sums(const std::vector<uint64_t>& counts) {
+  std::vector<uint64_t> sums = {0};
+  sums.reserve(counts.size() + 1);
+  for (const uint64_t count : counts) {
+    sums.push_back(checked_add(sums.back(), count, "rows of a dataset"));
+  }
+  return sums;
+}
+
+RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
+  std::erase_if(pieces, [](const Piece& piece) { return piece.rows == 0; });
+  if (pieces.size() > UINT32_MAX) {
+    throw Error(ErrorCode::kInvalid, "a dataset has at most 2^32 pieces; found " +
+                                         std::to_string(pieces.size()));
+  }
+  std::vector<uint64_t> counts;
+  counts.reserve(pieces.size());
+  for (const Piece& piece : pieces) {
+    counts.push_back(piece.rows);
+  }
+  std::vector<uint64_t> first_rows = sums(counts);
+  Table table;
+  const uint64_t rows = first_rows.back();
+  if (pieces.size() > 1) {
+    // About two buckets a piece.
+    table.shift = std::max(0, static_cast<int>(std::bit_width(rows - 1)) -
+                                  static_cast<int>(std::bit_width(pieces.size())) - 1);
+    const uint64_t buckets = ((rows - 1) >> table.shift) + 1;
+    table.first_piece.resize(buckets + 1);
+    uint32_t piece = 0;
+    for (uint64_t bucket = 0; bucket < buckets; ++bucket) {
+      while (first_rows[piece + 1] <= bucket << table.shift) {
+        ++piece;
+      }
+      table.first_piece[bucket] = piece;
+    }
+    table.first_piece[buckets] = static_cast<uint32_t>(pieces.size() - 1);
+  }
+  const uint64_t count = pieces.size();
+  table.pieces = std::move(pieces);
+  return RowSpacePtr(new RowSpace(std::move(first_rows), count, std::move(table)));
+}
+
+RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
+  const uint64_t pieces = inner->piece_count();
+  return RowSpacePtr(
+      new RowSpace({0, rows}, pieces, Mapped{std::move(map), std::move(inner)}));
+}
+
+RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
+  const bool flat = std::all_of(parts.begin(), parts.end(),
+                                [](const RowSpacePtr& part) { return part->is_table(); });
+  if (flat) {
+    std::vector<Piece> pieces;
+    for (const RowSpacePtr& part : parts) {
+      const auto& more = std::get<Table>(part->kind_).pieces;
+      pieces.insert(pieces.end(), more.begin(), more.end());
+    }
+    return table(std::move(pieces));
+  }
+  std::vector<uint64_t> counts;
+  Concat concat;
+  uint64_t piece_count = 0;
+  for (const RowSpacePtr& part : parts) {
+    if (part->rows() > 0) {
+      counts.push_back(part->rows());
+      concat.parts.push_back(part);
+      concat.first_pieces.push_back(static_cast<uint32_t>(piece_count));
+      piece_count += part->piece_count();
+    }
+  }
+  return RowSpacePtr(new RowSpace(sums(counts), piece_count, std::move(concat)));
+}
+
+const Piece& RowSpace::piece(uint64_t number) const noexcept {
+  if (const auto* table = std::get_if<Table>(&kind_)) {
+    return table->pieces[number];
+  }
+  if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
+    return mapped->inner->piece(number);
+  }
+  const auto& concat = std::get<Concat>(kind_);
+  const auto after =
+      std::upper_bound(concat.first_pieces.begin(), concat.first_pieces.end(), number);
+  const auto part = static_cast<size_t>(after - concat.first_pieces.begin()) - 1;
+  return concat.parts[part]->piece(number - concat.first_pieces[part]);
+}
+
+RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t count) {
+  if (start == 0 && count == space->rows()) {
+    return space;
+  }
+  if (std::holds_alternative<Mapped>(space->kind_)) {
+    return mapped(std::make_shared<const RowMap>(StepMap{start, 1}), count, space);
+  }
+  std::vector<Piece> pieces;
+  std::vector<RowSpacePtr> parts;
+  uint64_t row = start;
+  while (row < start + count) {
+    const uint64_t part = space->part_of(row);
+    const uint64_t skipped = row - space->first_rows_[part];
+    const uint64_t taken = std::min(space->first_rows_[part + 1], start + count) - row;
+    if (const auto* table = std::get_if<Table>(&space->kind_)) {
+      Piece piece = table->pieces[part];
+      piece.first += skipped;
+      piece.rows = taken;
+      pieces.push_back(std::move(piece));
+    } else {
+      parts.push_back(slice(std::get<Concat>(space->kind_).parts[part], skipped, taken));
+    }
+    row += taken;
+  }
+  return space->is_table() ? table(std::move(pieces)) : concat(parts);
+}
+
+RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns) {
+  if (const auto* mapped = std::get_if<Mapped>(&space->kind_)) {
+    return RowSpace::mapped(mapped->map, space->rows(), with_columns(mapped->inner, columns));
+  }
+  if (const auto* concat = std::get_if<Concat>(&space->kind_)) {
+    std::vector<RowSpacePtr> parts;
+    for (const RowSpacePtr& part : concat->parts) {
+      parts.push_back(with_columns(part, columns));
+    }
+    return RowSpace::concat(parts);
+  }
+  std::vector<Piece> pieces = std::get<Table>(space->kind_).pieces;
+  // Pieces of one origin share their table of columns; keep it shared.
+  const std::vector<uint32_t>* last_from = nullptr;
+  std::shared_ptr<const std::vector<uint32_t>> last_to;
+  for (Piece& piece : pieces) {
+    if (last_to == nullptr || piece.columns.get() != last_from) {
+      auto chosen = std::make_shared<std::vector<uint32_t>>();
+      for (const uint32_t column : columns) {
+        chosen->push_back(piece.source_column(column));
+      }
+      last_from = piece.columns.get();
+      last_to = std::move(chosen);
+    }
+    piece.columns = last_to;
+  }
+  return table(std::move(pieces));
+}
+
+const RowMap* RowSpace::top_map() const noexcept {
+  const auto* mapped = std::get_if<Mapped>(&kind_);
+  return mapped == nullptr ? nullptr : mapped->map.get();
+}
+
+const RowSpace& RowSpace::below_map() const noexcept { return *std::get<Mapped>(kind_).inner; }
+
+// The piece or part that holds `row`.
+uint64_t RowSpace::part_of(uint64_t row) const noexcept {
+  auto begin = first_rows_.begin() + 1;
+  auto end = first_rows_.end();
+  const auto* table = std::get_if<Table>(&kind_);
+  if (table != nullptr && !table->first_piece.empty()) {
+    const uint64_t bucket = row >> table->shift;
+    begin += table->first_piece[bucket];
+    end = first_rows_.begin() + 1 + table->first_piece[bucket + 1] + 1;
+  }
+  return static_cast<uint64_t>(std::upper_bound(begin, end, row) - first_rows_.begin()) - 1;
+}
+
+void RowSpace::locate(std::span<uint64_t> rows, std::vector<Run>& runs) const {
+  locate_in({rows, nullptr, 0}, runs);
+}
+
+void RowSpace::locate_in(const Place& place, std::vector<Run>& runs) const {
+  if (const auto* table = std::get_if<Table>(&kind_)) {
+    locate_in_table(*table, place, runs);
+  } else if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
+    apply_map(*mapped->map, place.rows);
+    mapped->inner->locate_in(place, runs);
+  } else {
+    locate_in_parts(std::get<Concat>(kind_), place, runs);
+  }
+}
+
+void RowSpace::locate_in_table(const Table& table, const Place& place,
+                               std::vector<Run>& runs) const {
+  const size_t before = runs.size();
+  runs.resize(before + place.rows.size());
+  Run* next = runs.data() + before;
+  const bool single = table.pieces.size() == 1;
+  uint64_t last_row = UINT64_MAX - 1;  // no row follows it
+  uint32_t last_out = 0;
+  uint64_t piece_end = 0;
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    const uint64_t row = place.rows[i];
+    const uint32_t out = place.out(i);
+    if (row == last_row + 1 && row < piece_end && out == last_out + 1) {
+      ++(next - 1)->count;
+    } else {
+      const uint64_t number = single ? 0 : part_of(row);
+      piece_end = first_rows_[number + 1];
+      *next++ = {.first = table.pieces[number].first + row - first_rows_[number],
+                 .piece = place.first_piece + static_cast<uint32_t>(number),
+                 .count = 1,
+                 .out = out};
+    }
+    last_row = row;
+    last_out = out;
+  }
+  runs.resize(static_cast<size_t>(next - runs.data()));
+}
+
+// The one case that sorts: rows of maps over different spaces go to each space together, so that it stays one call a
+// batch. It allocates per batch.
+void RowSpace::locate_in_parts(const Concat& concat, const Place& place,
+                               std::vector<Run>& runs) const {
+  std::vector<uint32_t> part_of_row(place.rows.size());
+  std::vector<size_t> begins(concat.parts.size() + 1, 0);
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    const uint64_t part = part_of(place.rows[i]);
+    part_of_row[i] = static_cast<uint32_t>(part);
+    ++begins[part + 1];
+  }
+  for (size_t part = 0; part < concat.parts.size(); ++part) {
+    begins[part + 1] += begins[part];
+  }
+  std::vector<uint64_t> rows(place.rows.size());
+  std::vector<uint32_t> outs(place.rows.size());
+  std::vector<size_t> next(begins.begin(), begins.end() - 1);
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    const uint32_t part = part_of_row[i];
+    rows[next[part]] = place.rows[i] - first_rows_[part];
+    outs[next[part]++] = place.out(i);
+  }
+  for (size_t part = 0; part < concat.parts.size(); ++part) {
+    const size_t count = begins[part + 1] - begins[part];
+    if (count > 0) {
+      concat.parts[part]->locate_in({std::span(rows).subspan(begins[part], count),
+                                     outs.data() + begins[part],
+                                     place.first_piece + concat.first_pieces[part]},
+                                    runs);
+    }
+  }
+}
+
+}  // namespace headrace

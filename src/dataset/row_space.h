@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "column/gather.h"
+#include "dataset/row_map.h"
+#include "dataset/source.h"
+
+namespace headrace {
+
+// A run of rows of one source.
+struct Piece {
+  std::shared_ptr<const Source> source;
+  uint64_t first = 0;
+  uint64_t rows = 0;
+  // Which column of the source is column k of the row space; null when they are the same.
+  std::shared_ptr<const std::vector<uint32_t>> columns;
+
+  uint32_t source_column(uint32_t column) const noexcept {
+    return columns == nullptr ? column : (*columns)[column];
+  }
+};
+
+class RowSpace;
+using RowSpacePtr = std::shared_ptr<const RowSpace>;
+
+// The rows of one column group: a flat table of pieces, with prefix sums; or a row map over another space; or several such
+// spaces one after another. Slices and concatenations of tables are tables again, so that maps are the only depth.
+// Immutable; thread-safe.
+class RowSpace {
+ public:
+  static RowSpacePtr table(std::vector<Piece> pieces);
+  static RowSpacePtr mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner);
+  static RowSpacePtr concat(const std::vector<RowSpacePtr>& parts);
+
+  uint64_t rows() const noexcept { return first_rows_.back(); }
+  uint64_t piece_count() const noexcept { return piece_count_; }
+  const Piece& piece(uint64_t number) const noexcept;
+
+  // Rows [start, start + count). Requires: they exist.
+  static RowSpacePtr slice(const RowSpacePtr& space, uint64_t start, uint64_t count);
+
+  // The same rows with column k taken from column columns[k] of today.
+  static RowSpacePtr with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns);
+
+  // Whether the rows are one flat table, in the order of their files.
+  bool is_table() const noexcept { return std::holds_alternative<Table>(kind_); }
+
+  // The map on top, or null; spaces that share it need it applied only once.
+  const RowMap* top_map() const noexcept;
+  const RowSpace& below_map() const noexcept;  // Requires: top_map() != nullptr
+
+  // Appends to `runs` where `rows` are: row i goes to place i of the batch. Neighbours that follow each other in a piece
+  // make one run. `rows` is scratch afterwards. Requires: each row < rows(); fewer than 2^32 of them.
+  void locate(std::span<uint64_t> rows, std::vector<Run>& runs) const;
+
+ private:
+  struct Table {
+    std::vector<Piece> pieces;
+    // first_piece[row >> shift] is the piece of that row or one before it: a bounded search instead of a long one.
+    std::vector<uint32_t> first_piece;
+    int shift = 0;
+  };
+  struct Mapped {
+    RowMapPtr map;
+    RowSpacePtr inner;
+  };
+  struct Concat {
+    std::vector<RowSpacePtr> parts;
+    std::vector<uint32_t> first_pieces;
+  };
+  struct Place;  // the rows of one locate() call on their way down
+
+  RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
+           std::variant<Table, Mapped, Concat> kind);
+
+  static std::vector<uint64_t> sums(const std::vector<uint64_t>& counts);
+  uint64_t part_of(uint64_t row) const noexcept;
+  void locate_in(const Place& place, std::vector<Run>& runs) const;
+  void locate_in_table(const Table& table, const Place& place, std::vector<Run>& runs) const;
+  void locate_in_parts(const Concat& concat, const Place& place, std::vector<Run>& runs) const;
+
+  std::vector<uint64_t> first_rows_;  // of each piece or part, and the number of rows at the end
+  uint64_t piece_count_;
+  std::variant<Table, Mapped, Concat> kind_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,75 @@
+#include "dataset/source.h"
+
+#include <cstring>
+#include <utility>
+
+namespace headrace {
+
+Source::~Source() { delete opened_.load(std::memory_order_acquire); }
+
+const OpenSource& Source::open() const {
+  if (const OpenSource* ready = opened()) {
+    return *ready;
+  }
+  std::unique_ptr<const OpenSource> fresh = do_open();
+  const OpenSource* published = nullptr;
+  if (opened_.compare_exchange_strong(published, fresh.get(), std::memory_order_acq_rel)) {
+    return *fresh.release();
+  }
+  return *published;  // another thread was first; ours is closed again
+}
+
+ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
+    : Source(rows), arrays_(std::move(arrays)) {}
+
+DType ArraySource::dtype(size_t column) const noexcept { return arrays_[column].dtype; }
+
+const std::string& ArraySource::file(size_t /*column*/) const noexcept {
+  static const std::string none;
+  return none;
+}
+
+void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
+  const Array& array = arrays_[column];
+  for (uint64_t i = 0; i < rows; ++i) {
+    std::memcpy(out + i * array.row_bytes,
+                array.rows.rows + static_cast<int64_t>(first + i) * array.rows.stride,
+                array.row_bytes);
+  }
+}
+
+std::unique_ptr<const OpenSource> ArraySource::do_open() const {
+  auto open = std::make_unique<OpenSource>();
+  for (const Array& array : arrays_) {
+    open->columns.push_back(array.rows);
+  }
+  return open;
+}
+
+FileSource::FileSource(uint64_t rows, std::vector<File> files)
+    : Source(rows), files_(std::move(files)) {}
+
+DType FileSource::dtype(size_t column) const noexcept { return files_[column].dtype; }
+
+const std::string& FileSource::file(size_t column) const noexcept { return files_[column].path; }
+
+void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
+  const File& file = files_[column];
+  read_file(file.path, file.offset + first * file.row_bytes, {out, rows * file.row_bytes});
+}
+
+std::unique_ptr<const OpenSource> FileSource::do_open() const {
+  auto open = std::make_unique<OpenSource>();
+  for (const File& file : files_) {
+    PieceRows rows;
+    if (auto map = MappedFile::open(file.path, file.offset + this->rows() * file.row_bytes)) {
+      rows.rows = map->data() + file.offset;
+      rows.stride = static_cast<int64_t>(file.row_bytes);
+      open->maps.push_back(std::move(map));
+    }
+    open->columns.push_back(rows);
+  }
+  return open;
+}
+
+}  // namespace headrace

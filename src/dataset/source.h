@@ -1,0 +1,104 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "column/gather.h"
+#include "column/schema.h"
+#include "storage/mapped_file.h"
+
+namespace headrace {
+
+// A source after it was opened. The rows of a column are where `columns` says; a null pointer there means that the column
+// could not be mapped and goes through Source::read.
+struct OpenSource {
+  std::vector<PieceRows> columns;
+  std::vector<std::shared_ptr<const MappedFile>> maps;  // what keeps `columns` alive; empty for arrays
+};
+
+// Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever thread is first, without
+// a lock: no mutex of a dataset may be held by another thread while the process forks.
+class Source {
+ public:
+  explicit Source(uint64_t rows) : rows_(rows) {}
+  virtual ~Source();
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  uint64_t rows() const noexcept { return rows_; }
+
+  // Opens at the first call. Throws what the storage throws; a later call then tries again.
+  const OpenSource& open() const;
+
+  // The open source, or nullptr before the first successful open().
+  const OpenSource* opened() const noexcept { return opened_.load(std::memory_order_acquire); }
+
+  // What `column` holds.
+  virtual DType dtype(size_t column) const noexcept = 0;
+
+  // The file that holds `column`; empty for memory.
+  virtual const std::string& file(size_t column) const noexcept = 0;
+
+  // Copies rows [first, first + rows) of `column` to `out`. For columns that open() left unmapped.
+  virtual void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const = 0;
+
+ protected:
+  virtual std::unique_ptr<const OpenSource> do_open() const = 0;
+
+ private:
+  uint64_t rows_;
+  mutable std::atomic<const OpenSource*> opened_{nullptr};
+};
+
+// Rows in memory that somebody else may own.
+class ArraySource : public Source {
+ public:
+  struct Array {
+    Buffer owner;    // keeps `rows` alive
+    PieceRows rows;  // never null
+    uint64_t row_bytes;
+    DType dtype;
+  };
+
+  // Requires: every array has `rows` rows.
+  ArraySource(uint64_t rows, std::vector<Array> arrays);
+
+  DType dtype(size_t column) const noexcept override;
+  const std::string& file(size_t column) const noexcept override;
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override;
+
+ protected:
+  std::unique_ptr<const OpenSource> do_open() const override;
+
+ private:
+  std::vector<Array> arrays_;
+};
+
+// Rows in files, one file a column: row i of a column starts at offset + i * row_bytes.
+class FileSource : public Source {
+ public:
+  struct File {
+    std::string path;
+    uint64_t offset;
+    uint64_t row_bytes;
+    DType dtype;
+  };
+
+  FileSource(uint64_t rows, std::vector<File> files);
+
+  DType dtype(size_t column) const noexcept override;
+  const std::string& file(size_t column) const noexcept override;
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override;
+
+ protected:
+  std::unique_ptr<const OpenSource> do_open() const override;
+
+ private:
+  std::vector<File> files_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,289 @@
+#include "dataset/views.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "order/key.h"
+
+namespace headrace {
+namespace {
+
+// `dataset` with every row space replaced.
+DatasetPtr with_spaces(const Dataset& dataset,
+                       const std::function<RowSpacePtr(const RowSpacePtr&)>& change) {
+  std::vector<RowSpacePtr> groups;
+  for (const RowSpacePtr& group : dataset.groups()) {
+    groups.push_back(change(group));
+  }
+  return std::make_shared<Dataset>(dataset.columns(), std::move(groups));
+}
+
+// `dataset` with a row map of `rows` rows on top; one map for all groups, so that it is applied once a batch.
+DatasetPtr with_map(const Dataset& dataset, uint64_t rows, RowMap map) {
+  const auto shared = std::make_shared<const RowMap>(std::move(map));
+  return with_spaces(dataset, [&](const RowSpacePtr& space) {
+    return RowSpace::mapped(shared, rows, space);
+  });
+}
+
+std::string describe_columns(const Dataset& dataset) {
+  std::string text;
+  for (const DatasetColumn& column : dataset.columns()) {
+    text += (text.empty() ? "" : ", ") + column.field.name + ": " + describe(column.field);
+  }
+  return text;
+}
+
+// The dtypes that a column passes through on its way to the one that it shows.
+std::vector<DType> between(const DatasetColumn& column) {
+  std::vector<DType> path = column.casts;
+  if (!path.empty()) {
+    path.pop_back();
+  }
+  return path;
+}
+
+void check_same_schema(const Dataset& first, const Dataset& other, size_t number) {
+  bool same = first.columns().size() == other.columns().size();
+  for (size_t c = 0; same && c < first.columns().size(); ++c) {
+    same = first.columns()[c].field == other.columns()[c].field &&
+           between(first.columns()[c]) == between(other.columns()[c]);
+  }
+  if (!same) {
+    throw Error(ErrorCode::kInvalid,
+                "datasets to concatenate must have the same columns, dtypes and row shapes; "
+                "dataset 0 has (" +
+                    describe_columns(first) + ") and dataset " + std::to_string(number) +
+                    " has (" + describe_columns(other) +
+                    "); cast or select_columns before concat, and cast only once");
+  }
+}
+
+}  // namespace
+
+DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
+  if (parts.empty()) {
+    throw Error(ErrorCode::kInvalid, "concat needs at least one dataset; found none");
+  }
+  const Dataset& first = *parts.front();
+  for (size_t i = 1; i < parts.size(); ++i) {
+    check_same_schema(first, *parts[i], i);
+  }
+  // Columns stay in one group where they share a group in every part.
+  std::map<std::vector<uint32_t>, uint32_t> group_of;        // groups in the parts -> new group
+  std::vector<std::vector<size_t>> members;                  // columns of each new group
+  std::vector<DatasetColumn> columns = first.columns();
+  for (size_t c = 0; c < columns.size(); ++c) {
+    // A part that stores what the others cast to needs the cast too, where it copies.
+    for (const DatasetPtr& part : parts) {
+      if (part->columns()[c].casts.size() > columns[c].casts.size()) {
+        columns[c].casts = part->columns()[c].casts;
+      }
+    }
+    std::vector<uint32_t> key;
+    for (const DatasetPtr& part : parts) {
+      key.push_back(part->columns()[c].group);
+    }
+    const auto [at, fresh] = group_of.try_emplace(key, static_cast<uint32_t>(members.size()));
+    if (fresh) {
+      members.emplace_back();
+    }
+    columns[c].group = at->second;
+    columns[c].column = static_cast<uint32_t>(members[at->second].size());
+    members[at->second].push_back(c);
+  }
+  std::vector<RowSpacePtr> groups;
+  for (const std::vector<size_t>& member : members) {
+    std::vector<RowSpacePtr> spaces;
+    for (const DatasetPtr& part : parts) {
+      std::vector<uint32_t> chosen;
+      for (const size_t c : member) {
+        chosen.push_back(part->columns()[c].column);
+      }
+      const RowSpacePtr& space = part->groups()[part->columns()[member.front()].group];
+      spaces.push_back(RowSpace::with_columns(space, chosen));
+    }
+    groups.push_back(RowSpace::concat(spaces));
+  }
+  return std::make_shared<Dataset>(std::move(columns), std::move(groups));
+}
+
+DatasetPtr zip(const std::vector<DatasetPtr>& parts) {
+  std::vector<DatasetColumn> columns;
+  std::vector<RowSpacePtr> groups;
+  for (const DatasetPtr& part : parts) {
+    for (DatasetColumn column : part->columns()) {
+      column.group += static_cast<uint32_t>(groups.size());
+      columns.push_back(std::move(column));
+    }
+    groups.insert(groups.end(), part->groups().begin(), part->groups().end());
+  }
+  return std::make_shared<Dataset>(std::move(columns), std::move(groups));
+}
+
+DatasetPtr slice(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step) {
+  const auto last = static_cast<int64_t>(start) + (static_cast<int64_t>(count) - 1) * step;
+  if (count > 0 && (start >= dataset->rows() || last < 0 ||
+                    static_cast<uint64_t>(last) >= dataset->rows())) {
+    throw Error(ErrorCode::kIndex, "the slice from " + std::to_string(start) + " to " +
+                                       std::to_string(last) + " leaves the " +
+                                       std::to_string(dataset->rows()) + " rows");
+  }
+  if (step == 1 || count == 0) {
+    return with_spaces(*dataset, [&](const RowSpacePtr& space) {
+      return RowSpace::slice(space, count == 0 ? 0 : start, count);
+    });
+  }
+  return with_map(*dataset, count, StepMap{start, step});
+}
+
+DatasetPtr subset(const DatasetPtr& dataset, Buffer indices) {
+  const uint64_t count = indices.size() / sizeof(int64_t);
+  for (uint64_t i = 0; i < count; ++i) {
+    int64_t row = 0;
+    std::memcpy(&row, indices.data() + i * sizeof(row), sizeof(row));
+    if (row < 0 || static_cast<uint64_t>(row) >= dataset->rows()) {
+      throw Error(ErrorCode::kIndex,
+                  "index " + std::to_string(row) + " at place " + std::to_string(i) +
+                      " is out of range for " + std::to_string(dataset->rows()) + " rows");
+    }
+  }
+  return with_map(*dataset, count, IndexMap{std::move(indices)});
+}
+
+std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint64_t>& totals,
+                              uint64_t seed) {
+  std::vector<DatasetPtr> parts;
+  DatasetPtr rest = dataset;
+  for (size_t i = 0; i + 1 < totals.size(); ++i) {
+    const uint64_t key = OrderKey{seed, 0}.derive(Purpose::kSplit, i);
+    if (totals[i] == 0 || totals[i] >= rest->rows()) {
+      throw Error(ErrorCode::kInvalid,
+                  "every part of a split needs rows; part " + std::to_string(i) + " would get " +
+                      std::to_string(totals[i]) + " of the remaining " +
+                      std::to_string(rest->rows()) + "; change the fractions");
+    }
+    const Partition partition(rest->rows(), totals[i], key);
+    parts.push_back(with_map(*rest, totals[i], PartMap{partition, true}));
+    rest = with_map(*rest, rest->rows() - totals[i], PartMap{partition, false});
+  }
+  parts.push_back(rest);
+  return parts;
+}
+
+namespace {
+
+// The name and folder of `path`: what stays when a dataset moves.
+std::string_view name_and_folder(std::string_view path) {
+  const size_t name = path.rfind('/');
+  if (name == std::string_view::npos || name == 0) {
+    return path;
+  }
+  const size_t folder = path.rfind('/', name - 1);
+  return folder == std::string_view::npos ? path : path.substr(folder + 1);
+}
+
+size_t part_of_file(std::string_view path, const std::vector<double>& fractions, uint64_t seed) {
+  const std::string_view name = name_and_folder(path);
+  const uint64_t hash = hash_words({OrderKey{seed, 0}.derive(Purpose::kSplitByFile),
+                                    hash_bytes(std::as_bytes(std::span(name)))});
+  const double at = std::ldexp(static_cast<double>(hash >> 11), -53);  // uniform in [0, 1)
+  double end = 0;
+  for (size_t part = 0; part + 1 < fractions.size(); ++part) {
+    end += fractions[part];
+    if (at < end) {
+      return part;
+    }
+  }
+  return fractions.size() - 1;
+}
+
+}  // namespace
+
+std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
+                                      const std::vector<double>& fractions, uint64_t seed) {
+  const DatasetColumn& column = dataset->columns().front();
+  const RowSpace& space = *dataset->groups()[column.group];
+  if (!space.is_table() || dataset->file_count() == 0) {
+    throw Error(ErrorCode::kInvalid, std::string("split(by=\"file\") needs a dataset of files in ") +
+                                         "file order; found " +
+                                         (space.is_table() ? "arrays" : "chosen rows") +
+                                         "; split before subset, or use split without by=");
+  }
+  struct Range {
+    uint64_t start;
+    uint64_t rows;
+  };
+  std::vector<std::vector<Range>> ranges(fractions.size());
+  uint64_t row = 0;
+  for (uint64_t i = 0; i < space.piece_count(); ++i) {
+    const Piece& piece = space.piece(i);
+    const std::string& file = piece.source->file(piece.source_column(column.column));
+    ranges[part_of_file(file, fractions, seed)].push_back({row, piece.rows});
+    row += piece.rows;
+  }
+  std::vector<DatasetPtr> parts;
+  for (size_t part = 0; part < fractions.size(); ++part) {
+    if (ranges[part].empty()) {
+      throw Error(ErrorCode::kInvalid,
+                  "split(by=\"file\") found no file for part " + std::to_string(part) + " among " +
+                      std::to_string(space.piece_count()) +
+                      "; use more files, another seed, or split without by=");
+    }
+    parts.push_back(with_spaces(*dataset, [&](const RowSpacePtr& group) {
+      std::vector<RowSpacePtr> chosen;
+      for (const Range& range : ranges[part]) {
+        chosen.push_back(RowSpace::slice(group, range.start, range.rows));
+      }
+      return RowSpace::concat(chosen);
+    }));
+  }
+  return parts;
+}
+
+DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns) {
+  std::vector<DatasetColumn> chosen;
+  for (const size_t column : columns) {
+    chosen.push_back(dataset->columns().at(column));
+  }
+  // Groups that no column uses any more are dropped, so that their files are never opened.
+  std::map<uint32_t, uint32_t> kept;
+  std::vector<RowSpacePtr> groups;
+  for (DatasetColumn& column : chosen) {
+    const auto [at, fresh] = kept.try_emplace(column.group, static_cast<uint32_t>(groups.size()));
+    if (fresh) {
+      groups.push_back(dataset->groups()[column.group]);
+    }
+    column.group = at->second;
+  }
+  return std::make_shared<Dataset>(std::move(chosen), std::move(groups));
+}
+
+DatasetPtr rename(const DatasetPtr& dataset, const std::vector<std::string>& names) {
+  std::vector<DatasetColumn> columns = dataset->columns();
+  for (size_t c = 0; c < columns.size(); ++c) {
+    columns[c].field.name = names.at(c);
+  }
+  return std::make_shared<Dataset>(std::move(columns), dataset->groups());
+}
+
+DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
+  std::vector<DatasetColumn> columns = dataset->columns();
+  for (size_t c = 0; c < columns.size(); ++c) {
+    if (dtypes.at(c) != columns[c].field.dtype) {
+      columns[c].field = make_field(columns[c].field.name, dtypes[c], columns[c].field.row_shape);
+      columns[c].casts.push_back(dtypes[c]);
+    }
+  }
+  return std::make_shared<Dataset>(std::move(columns), dataset->groups());
+}
+
+}  // namespace headrace

@@ -1,0 +1,104 @@
+#include "engine/batch_ring.h"
+
+#include <utility>
+
+namespace headrace {
+
+using Clock = std::chrono::steady_clock;
+
+BatchRing::BatchRing(uint64_t capacity, uint64_t batches) : places_(capacity), batches_(batches) {}
+
+std::optional<uint64_t> BatchRing::claim() {
+  std::unique_lock lock(mutex_);
+  const auto may_go = [&] {
+    return closed_ || claimed_ == batches_ || claimed_ - taken_ < places_.size();
+  };
+  if (!may_go()) {
+    const Clock::time_point start = Clock::now();
+    ++sleeping_workers_;
+    room_.wait(lock, may_go);
+    --sleeping_workers_;
+    worker_wait_ += Clock::now() - start;
+  }
+  if (closed_ || claimed_ == batches_) {
+    return std::nullopt;
+  }
+  return claimed_++;
+}
+
+void BatchRing::publish(Batch batch) {
+  const std::unique_lock lock(mutex_);
+  if (closed_) {
+    return;
+  }
+  Place& place = places_[batch.number % places_.size()];
+  const bool awaited = batch.number == taken_;
+  place.batch = std::move(batch);
+  place.ready = true;
+  ++depth_;
+  if (awaited && sleeping_consumers_ > 0) {
+    ready_.notify_all();
+  }
+}
+
+BatchRing::Taken BatchRing::take(Batch& batch, std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const auto may_go = [&] {
+    return closed_ || taken_ == batches_ || places_[taken_ % places_.size()].ready;
+  };
+  if (!may_go()) {
+    const Clock::time_point start = Clock::now();
+    ++sleeping_consumers_;
+    const bool woken = ready_.wait_for(lock, timeout, may_go);
+    --sleeping_consumers_;
+    consumer_wait_ += Clock::now() - start;
+    if (!woken) {
+      return Taken::kTimeout;
+    }
+  }
+  if (closed_) {
+    return Taken::kClosed;
+  }
+  if (taken_ == batches_) {
+    return Taken::kEnd;
+  }
+  Place& place = places_[taken_ % places_.size()];
+  batch = std::move(place.batch);
+  place.batch = Batch();
+  place.ready = false;
+  ++taken_;
+  --depth_;
+  // A wake-up costs as much as a small batch, so sleeping workers are woken when half the ring is free, for all of it.
+  if (sleeping_workers_ > 0 && (claimed_ - taken_) * 2 <= places_.size()) {
+    room_.notify_all();
+  }
+  return Taken::kBatch;
+}
+
+void BatchRing::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (Place& place : places_) {
+    place = Place();  // what nobody will take goes back to the pools
+  }
+  depth_ = 0;
+  room_.notify_all();
+  ready_.notify_all();
+}
+
+uint64_t BatchRing::depth() const {
+  const std::lock_guard lock(mutex_);
+  return depth_;
+}
+
+std::chrono::nanoseconds BatchRing::worker_wait() const {
+  const std::lock_guard lock(mutex_);
+  return worker_wait_;
+}
+
+std::chrono::nanoseconds BatchRing::consumer_wait() const {
+  const std::lock_guard lock(mutex_);
+  return consumer_wait_;
+}
+
+}  // namespace headrace

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/slot_pool.h"
+
+namespace headrace {
+
+// The columns of one batch, or the error that stands in its place.
+struct Batch {
+  uint64_t number = 0;    // in its pass
+  uint64_t rows = 0;
+  uint64_t repeated = 0;  // of these rows, to fill up an empty tail
+  std::vector<Slot> columns;
+  std::exception_ptr error;
+};
+
+// Numbered batches between workers, who fill them in any order, and a consumer, who takes them in order. At most `capacity`
+// are claimed and not yet taken. One lock, held for a few instructions twice a batch; never while a batch is filled.
+class BatchRing {
+ public:
+  enum class Taken : uint8_t { kBatch, kTimeout, kEnd, kClosed };
+
+  // A ring for batches 0 .. batches - 1. Requires: capacity > 0.
+  BatchRing(uint64_t capacity, uint64_t batches);
+
+  // For workers: the number of the next batch to fill; waits while the ring is full. Nothing when all are claimed or the
+  // ring was closed.
+  std::optional<uint64_t> claim();
+
+  // For workers: hands over a claimed batch. After close() it is dropped.
+  void publish(Batch batch);
+
+  // For the consumer: the next batch in order, waiting for it at most `timeout`.
+  Taken take(Batch& batch, std::chrono::milliseconds timeout);
+
+  // Wakes everybody; claim() and take() return at once from now on.
+  void close();
+
+  // Batches that wait to be taken.
+  uint64_t depth() const;
+
+  // How long claim() and take() have waited so far, summed over the threads.
+  std::chrono::nanoseconds worker_wait() const;
+  std::chrono::nanoseconds consumer_wait() const;
+
+ private:
+  struct Place {
+    bool ready = false;
+    Batch batch;
+  };
+
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  std::condition_variable ready_;
+  std::vector<Place> places_;  // batch n is at n % capacity
+  uint64_t batches_;
+  uint64_t claimed_ = 0;
+  uint64_t taken_ = 0;
+  uint64_t depth_ = 0;
+  uint64_t sleeping_workers_ = 0;
+  uint64_t sleeping_consumers_ = 0;
+  bool closed_ = false;
+  std::chrono::nanoseconds worker_wait_{0};
+  std::chrono::nanoseconds consumer_wait_{0};
+};
+
+}  // namespace headrace

@@ -1,0 +1,129 @@
+#include "engine/loader.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace headrace {
+namespace {
+
+constexpr uint64_t kMaxDefaultThreads = 8;  // a gather is bound by memory; more threads only take cores away
+constexpr uint64_t kPrefetchBytes = uint64_t{64} << 20;
+constexpr uint64_t kMinPrefetch = 2;
+constexpr uint64_t kMaxPrefetch = 32;
+constexpr uint64_t kMaxBatchRows = uint64_t{1} << 31;
+
+uint64_t usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+    return 1;  // more than 1,024 processors: the caller's cap matters more than the count
+  }
+  return static_cast<uint64_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+void check_at_least_one(uint64_t value, const char* name) {
+  if (value == 0) {
+    throw Error(ErrorCode::kInvalid, std::string(name) + " must be at least 1; found 0");
+  }
+}
+
+}  // namespace
+
+Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
+    : dataset_(std::move(dataset)), options_(options) {
+  Plan::Split& split = options_.split;
+  check_at_least_one(split.batch_size, "batch_size");
+  check_at_least_one(split.world_size, "world_size");
+  if (split.rank >= split.world_size) {
+    throw Error(ErrorCode::kInvalid, "rank " + std::to_string(split.rank) +
+                                         " is out of range for world_size " +
+                                         std::to_string(split.world_size) + "; ranks start at 0");
+  }
+  if (split.batch_size >= kMaxBatchRows || split.world_size >= kMaxBatchRows) {
+    throw Error(ErrorCode::kInvalid, "batch_size and world_size must be below 2^31; found " +
+                                         std::to_string(split.batch_size) + " and " +
+                                         std::to_string(split.world_size));
+  }
+  // Validates the shuffle now, not at the first batch.
+  static_cast<void>(Order(dataset_->rows(), options_.shuffle, {}));
+  if (options_.num_threads == 0) {
+    options_.num_threads = std::min(usable_processors(), kMaxDefaultThreads);
+  }
+  const uint64_t batch_rows = std::min(split.batch_size, dataset_->rows());
+  uint64_t batch_bytes = 0;
+  for (const DatasetColumn& column : dataset_->columns()) {
+    const uint64_t bytes = checked_mul(batch_rows, column.field.row_bytes(), "bytes of a batch");
+    batch_bytes = checked_add(batch_bytes, bytes, "bytes of a batch");
+  }
+  if (options_.prefetch == 0) {
+    const uint64_t least = std::max(kMinPrefetch, options_.num_threads);
+    options_.prefetch =
+        std::clamp(kPrefetchBytes / batch_bytes, least, std::max(least, kMaxPrefetch));
+  }
+  for (const DatasetColumn& column : dataset_->columns()) {
+    pools_.push_back(std::make_shared<SlotPool>(batch_rows * column.field.row_bytes(),
+                                                options_.prefetch + options_.num_threads + 2));
+  }
+}
+
+std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position) {
+  if (position > dataset_->rows()) {
+    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) +
+                                         " is beyond the " + std::to_string(dataset_->rows()) +
+                                         " rows of an epoch");
+  }
+  auto fresh = std::make_shared<Pass>(dataset_, options_, epoch, position, pools_);
+  if (pass_ != nullptr) {
+    add(finished_, pass_->stats());
+  }
+  pass_ = fresh;
+  return fresh;
+}
+
+void Loader::close(const std::string& why) {
+  if (pass_ != nullptr) {
+    pass_->close(why);
+  }
+}
+
+std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
+  const BatchMaker maker(dataset_, options_, epoch, position, pools_);
+  if (maker.plan().batches() == 0) {
+    return std::nullopt;
+  }
+  BatchMaker::Workspace space(dataset_);
+  Batch batch;
+  maker.make(0, space, batch);
+  return batch;
+}
+
+uint64_t Loader::batches(uint64_t position) const {
+  return Plan(dataset_->rows(), position, options_.split).batches();
+}
+
+LoaderStats Loader::stats() const {
+  LoaderStats stats = finished_;
+  if (pass_ != nullptr) {
+    add(stats, pass_->stats());
+    stats.queue_depth = pass_->stats().queue_depth;
+  }
+  return stats;
+}
+
+void Loader::add(LoaderStats& sum, const LoaderStats& more) {
+  sum.passes += more.passes;
+  sum.batches += more.batches;
+  sum.rows += more.rows;
+  sum.bytes += more.bytes;
+  sum.padding += more.padding;
+  sum.consumer_wait_s += more.consumer_wait_s;
+  sum.worker_wait_s += more.worker_wait_s;
+}
+
+}  // namespace headrace

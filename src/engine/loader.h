@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataset/dataset.h"
+#include "engine/batch_ring.h"
+#include "engine/pass.h"
+#include "engine/slot_pool.h"
+
+namespace headrace {
+
+// Makes batches of a dataset in the order of a shuffle. Its methods are called by one thread at a time; batches may be
+// released on any.
+class Loader {
+ public:
+  // Throws kInvalid for sizes of zero or beyond 64 bits. Starts nothing.
+  Loader(DatasetPtr dataset, const LoaderOptions& options);
+
+  const Dataset& dataset() const noexcept { return *dataset_; }
+  const LoaderOptions& options() const noexcept { return options_; }  // with the chosen num_threads and prefetch
+
+  // A pass over `epoch` from `position`. The caller closes the one before it first. Throws kInvalid for a position beyond
+  // the rows.
+  std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position);
+
+  // Closes the last pass, if it still lives; `why` is what its next() throws from then on.
+  void close(const std::string& why);
+
+  // The batch that start(epoch, position) would give first; nothing at the end.
+  std::optional<Batch> peek(uint64_t epoch, uint64_t position) const;
+
+  // Batches of this rank in a pass from `position`.
+  uint64_t batches(uint64_t position) const;
+
+  LoaderStats stats() const;
+
+ private:
+  static void add(LoaderStats& sum, const LoaderStats& more);
+
+  DatasetPtr dataset_;
+  LoaderOptions options_;
+  SlotPools pools_;
+  LoaderStats finished_;        // of the passes before pass_
+  std::shared_ptr<Pass> pass_;  // the last one started
+};
+
+}  // namespace headrace

@@ -1,0 +1,220 @@
+#include "engine/pass.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+
+namespace headrace {
+namespace {
+
+// Threads started while this lives get no asynchronous signal: Ctrl-C belongs to the interpreter's own thread.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) {
+      sigdelset(&blocked, fault);
+    }
+    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+struct Pass::Engine {
+  explicit Engine(uint64_t capacity, uint64_t batches) : ring(capacity, batches) {}
+  ~Engine() { stop(); }
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void stop() {
+    ring.close();
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    threads.clear();
+  }
+
+  BatchRing ring;
+  std::vector<std::thread> threads;
+};
+
+Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uint64_t position,
+           SlotPools pools)
+    : dataset_(dataset),
+      epoch_(epoch),
+      num_threads_(options.num_threads),
+      prefetch_(options.prefetch),
+      maker_(std::move(dataset), options, epoch, position, std::move(pools)),
+      pid_(getpid()) {}
+
+Pass::~Pass() {
+  if (pid_ != getpid()) {
+    // The threads stayed in the parent, perhaps holding the ring's lock.
+    static_cast<void>(engine_.release());
+  }
+}
+
+// The engine, started if this is the first use.
+Pass::Engine& Pass::running() {
+  const std::lock_guard lock(mutex_);
+  if (closed_.load()) {
+    throw Error(ErrorCode::kCancelled, why_);
+  }
+  if (engine_ == nullptr) {
+    const uint64_t batches = maker_.plan().batches();
+    engine_ = std::make_unique<Engine>(prefetch_, batches);
+    const SignalsBlocked blocked;
+    for (uint64_t i = 0; i < std::min(num_threads_, batches); ++i) {
+      try {
+        engine_->threads.emplace_back([this, &ring = engine_->ring] { work(ring); });
+      } catch (const std::system_error& error) {
+        if (i == 0) {
+          engine_.reset();
+          throw Error(ErrorCode::kIo, std::string("no thread could be started: ") + error.what());
+        }
+        break;  // fewer threads than asked for give the same batches
+      }
+      pthread_setname_np(engine_->threads.back().native_handle(), "headrace");
+    }
+  }
+  return *engine_;
+}
+
+void Pass::work(BatchRing& ring) const noexcept {
+  std::optional<BatchMaker::Workspace> space;
+  while (const std::optional<uint64_t> number = ring.claim()) {
+    Batch batch;
+    try {
+      if (!space) {
+        space.emplace(dataset_);
+      }
+      maker_.make(*number, *space, batch);
+    } catch (...) {
+      batch.number = *number;
+      batch.error = std::current_exception();
+    }
+    ring.publish(std::move(batch));
+  }
+}
+
+Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
+  if (pid_ != getpid()) {
+    throw Error(ErrorCode::kCancelled,
+                "this iterator was started before the process forked; iterate the loader again");
+  }
+  if (done_.load()) {
+    return Next::kEnd;
+  }
+  switch (running().ring.take(batch, timeout)) {
+    case BatchRing::Taken::kTimeout:
+      return Next::kWait;
+    case BatchRing::Taken::kBatch:
+      hand_out(batch);
+      return Next::kBatch;
+    case BatchRing::Taken::kEnd:
+      done_ = true;
+      stop("");
+      return Next::kEnd;
+    case BatchRing::Taken::kClosed:
+      break;
+  }
+  if (done_.load()) {
+    return Next::kEnd;  // another thread took the last batch
+  }
+  const std::lock_guard lock(mutex_);
+  throw Error(ErrorCode::kCancelled, why_);
+}
+
+// Counts a batch as handed out, or throws its error.
+void Pass::hand_out(const Batch& batch) {
+  const Plan& plan = maker_.plan();
+  const bool last = batch.number + 1 == plan.batches();
+  try {
+    if (batch.error != nullptr) {
+      std::rethrow_exception(batch.error);
+    }
+    if (last && dataset_->file_count() > 0) {
+      dataset_->check_files();
+    }
+  } catch (...) {
+    close("the pass ended with an error; iterate the loader again");
+    throw;
+  }
+  handed_out_ = batch.number + 1;
+  rows_ += batch.rows;
+  padding_ += batch.repeated;
+  if (last && plan.complete()) {
+    done_ = true;
+    stop("");
+  }
+}
+
+void Pass::close(const std::string& why) {
+  if (pid_ != getpid()) {
+    closed_ = true;
+    return;
+  }
+  if (!done_.load()) {
+    stop(why);
+  }
+}
+
+// Ends the threads; their counts stay readable. From now on next() throws `why`, unless the pass is done.
+void Pass::stop(const std::string& why) {
+  Engine* engine = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_.exchange(true)) {
+      why_ = why;
+    }
+    engine = engine_.get();  // set once, before closed_, and kept until the destructor
+  }
+  if (engine != nullptr) {
+    const std::lock_guard joining(join_mutex_);
+    engine->stop();
+  }
+}
+
+uint64_t Pass::position() const noexcept { return maker_.plan().position_after(handed_out_.load()); }
+
+LoaderStats Pass::stats() const {
+  LoaderStats stats;
+  stats.passes = 1;
+  stats.batches = handed_out_.load();
+  stats.rows = rows_.load();
+  stats.padding = padding_.load();
+  for (const DatasetColumn& column : dataset_->columns()) {
+    stats.bytes += stats.rows * column.field.row_bytes();
+  }
+  if (pid_ == getpid()) {
+    const std::lock_guard lock(mutex_);
+    if (engine_ != nullptr) {
+      stats.queue_depth = closed_.load() ? 0 : engine_->ring.depth();
+      stats.consumer_wait_s = seconds(engine_->ring.consumer_wait());
+      stats.worker_wait_s = seconds(engine_->ring.worker_wait());
+    }
+  }
+  return stats;
+}
+
+}  // namespace headrace

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "dataset/dataset.h"
+#include "engine/batch_maker.h"
+#include "engine/batch_ring.h"
+#include "engine/slot_pool.h"
+
+namespace headrace {
+
+// What a loader has done so far, over all its passes.
+struct LoaderStats {
+  uint64_t passes = 0;
+  uint64_t batches = 0;      // handed out
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t padding = 0;      // rows repeated in tails
+  double consumer_wait_s = 0;  // next() waiting for a batch
+  double worker_wait_s = 0;    // workers waiting for room, summed over the threads
+  uint64_t queue_depth = 0;  // batches ready now
+};
+
+// One pass over the positions of an epoch: plan, workers and ring. Threads start at the first next() and end with close(),
+// at the end, at an error, or with the object. A process that was forked from the one that started it may only drop it.
+class Pass {
+ public:
+  // A column's slots come from pools[c].
+  Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uint64_t position,
+       SlotPools pools);
+  ~Pass();
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  enum class Next : uint8_t { kBatch, kWait, kEnd };
+
+  // The next batch, waiting at most `timeout` for it. At the end, again and again, kEnd. An error of a batch is thrown in its
+  // place and ends the pass. Throws kCancelled after close() and in a forked child.
+  Next next(Batch& batch, std::chrono::milliseconds timeout);
+
+  // Stops and joins the threads; `why` is what a later next() throws. Safe to call again, and from any thread.
+  void close(const std::string& why);
+
+  uint64_t epoch() const noexcept { return epoch_; }
+
+  // The position up to which batches were handed out.
+  uint64_t position() const noexcept;
+
+  // Whether the epoch is over for all ranks: every batch was handed out, or next() has said so.
+  bool done() const noexcept { return done_.load(); }
+
+  // Whether next() may still give a batch.
+  bool live() const noexcept { return !done_.load() && !closed_.load(); }
+
+  LoaderStats stats() const;
+
+ private:
+  struct Engine;  // ring and threads; abandoned, not destroyed, in a forked child
+
+  Engine& running();
+  void work(BatchRing& ring) const noexcept;
+  void stop(const std::string& why);
+  void hand_out(const Batch& batch);
+
+  DatasetPtr dataset_;
+  uint64_t epoch_;
+  uint64_t num_threads_;
+  uint64_t prefetch_;
+  BatchMaker maker_;
+  pid_t pid_;
+
+  std::atomic<uint64_t> handed_out_{0};
+  std::atomic<uint64_t> rows_{0};
+  std::atomic<uint64_t> padding_{0};
+  std::atomic<bool> done_{false};
+  std::atomic<bool> closed_{false};
+  mutable std::mutex mutex_;  // over engine_ and why_
+  std::string why_;
+  std::unique_ptr<Engine> engine_;
+  std::mutex join_mutex_;  // held while the threads are joined
+};
+
+}  // namespace headrace

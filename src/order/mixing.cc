@@ -1,0 +1,128 @@
+#include "order/mixing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "base/error.h"
+
+namespace headrace {
+namespace {
+
+constexpr uint64_t kSampledBatches = 4096;
+
+uint64_t full_batches(uint64_t rows, uint64_t batch_rows) {
+  if (batch_rows == 0 || batch_rows > rows) {
+    throw Error(ErrorCode::kInvalid, "batch_rows must be between 1 and the " +
+                                         std::to_string(rows) + " rows; found " +
+                                         std::to_string(batch_rows));
+  }
+  return rows / batch_rows;
+}
+
+// -p log2(p) for p = count / total.
+double surprise(uint64_t count, uint64_t total) {
+  if (count == 0) {
+    return 0;
+  }
+  const double p = static_cast<double>(count) / static_cast<double>(total);
+  return -p * std::log2(p);
+}
+
+double log_choose(uint64_t n, uint64_t k) {
+  const auto gamma = [](uint64_t x) { return std::lgamma(static_cast<double>(x) + 1); };
+  return gamma(n) - gamma(k) - gamma(n - k);
+}
+
+// Distribution of how many of `draws` rows out of `total` fall among `marked`; element i is the probability of i.
+std::vector<double> hypergeometric(uint64_t total, uint64_t marked, uint64_t draws) {
+  std::vector<double> result(std::min(marked, draws) + 1, 0);
+  const uint64_t low = draws + marked > total ? draws + marked - total : 0;
+  const double all = log_choose(total, draws);
+  for (uint64_t i = low; i < result.size(); ++i) {
+    result[i] = std::exp(log_choose(marked, i) + log_choose(total - marked, draws - i) - all);
+  }
+  return result;
+}
+
+std::vector<double> convolve(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> sum(a.size() + b.size() - 1, 0);
+  for (size_t i = 0; i < a.size(); ++i) {
+    for (size_t j = 0; j < b.size(); ++j) {
+      sum[i + j] += a[i] * b[j];
+    }
+  }
+  return sum;
+}
+
+double entropy_of_batch(const WindowShuffle& shuffle, uint64_t first, uint64_t rows) {
+  std::map<uint64_t, std::vector<double>> counts;  // place of a block -> distribution of its rows
+  std::vector<WindowShuffle::Part> parts;
+  const uint64_t end = first + rows;
+  for (uint64_t stage = shuffle.stage_of(first); shuffle.stage_begin(stage) < end; ++stage) {
+    const uint64_t begin = shuffle.stage_begin(stage);
+    const uint64_t stop = shuffle.stage_begin(stage + 1);
+    const uint64_t draws = std::min(stop, end) - std::max(begin, first);
+    shuffle.stage_parts(stage, parts);
+    for (const WindowShuffle::Part& part : parts) {
+      const auto drawn = hypergeometric(stop - begin, part.rows, draws);
+      const auto [at, fresh] = counts.try_emplace(part.place, drawn);
+      if (!fresh) {
+        at->second = convolve(at->second, drawn);
+      }
+    }
+  }
+  double bits = 0;
+  for (const auto& [place, distribution] : counts) {
+    for (size_t i = 1; i < distribution.size(); ++i) {
+      bits += distribution[i] * surprise(i, rows);
+    }
+  }
+  return bits;
+}
+
+}  // namespace
+
+double measured_label_entropy(const Order& order, std::span<const uint32_t> labels,
+                              uint32_t classes, uint64_t batch_rows) {
+  if (labels.size() != order.rows()) {
+    throw Error(ErrorCode::kInvalid, "labels must have one element per row; found " +
+                                         std::to_string(labels.size()) + " labels for " +
+                                         std::to_string(order.rows()) + " rows");
+  }
+  const uint64_t batches = full_batches(order.rows(), batch_rows);
+  std::vector<uint64_t> rows(batch_rows);
+  std::vector<uint64_t> counts(classes);
+  Order::Workspace space;
+  double bits = 0;
+  for (uint64_t batch = 0; batch < batches; ++batch) {
+    order.take(batch * batch_rows, 1, rows, space);
+    std::fill(counts.begin(), counts.end(), 0);
+    for (const uint64_t row : rows) {
+      if (labels[row] >= classes) {
+        throw Error(ErrorCode::kInvalid, "label " + std::to_string(labels[row]) + " of row " +
+                                             std::to_string(row) + " is not below " +
+                                             std::to_string(classes));
+      }
+      ++counts[labels[row]];
+    }
+    for (const uint64_t count : counts) {
+      bits += surprise(count, batch_rows);
+    }
+  }
+  return bits / static_cast<double>(batches);
+}
+
+double expected_block_entropy(const WindowShuffle& shuffle, uint64_t batch_rows) {
+  const uint64_t batches = full_batches(shuffle.rows(), batch_rows);
+  const uint64_t step = std::max<uint64_t>(1, batches / kSampledBatches);
+  double bits = 0;
+  uint64_t sampled = 0;
+  for (uint64_t batch = 0; batch < batches; batch += step, ++sampled) {
+    bits += entropy_of_batch(shuffle, batch * batch_rows, batch_rows);
+  }
+  return bits / static_cast<double>(sampled);
+}
+
+}  // namespace headrace

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include "order/key.h"
+#include "order/permutation.h"
+#include "order/window_shuffle.h"
+
+namespace headrace {
+
+// Which row comes when, as a user asks for it.
+struct Shuffle {
+  enum class Kind : uint8_t { kSequential, kExact, kBlocks };
+
+  Kind kind = Kind::kSequential;
+  uint64_t block_rows = 0;  // kBlocks only
+  uint64_t window = 0;      // kBlocks only: blocks open at once
+
+  bool operator==(const Shuffle&) const = default;
+};
+
+// A bijection from the positions of one epoch to the rows of a dataset.
+//
+// It depends on the number of rows, the shuffle, the seed and the epoch, and on nothing else: not on batch size, ranks
+// or threads. Constant memory. Thread-safe: no state changes after construction.
+class Order {
+ public:
+  using Workspace = WindowShuffle::Workspace;  // one per thread, reused
+
+  // Throws kInvalid for zero rows or a block shuffle of zero rows or zero blocks.
+  Order(uint64_t rows, const Shuffle& shuffle, OrderKey key);
+
+  uint64_t rows() const noexcept { return rows_; }
+
+  // Rows at positions first, first + stride, ...: as many as `out` has room for.
+  // Requires: stride > 0 and every position < rows().
+  void take(uint64_t first, uint64_t stride, std::span<uint64_t> out, Workspace& space) const;
+
+ private:
+  uint64_t rows_;
+  std::variant<std::monostate, Permutation, WindowShuffle> shuffle_;
+};
+
+}  // namespace headrace

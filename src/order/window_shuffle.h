@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "order/key.h"
+#include "order/permutation.h"
+
+namespace headrace {
+
+// A shuffle of [0, rows) that keeps few blocks of rows open at once: a staircase.
+//
+// 1. The rows are cut into blocks of `block_rows` (the last may be shorter); a permutation lines the blocks up.
+// 2. Each block has a row permutation of its own and is cut, in that order, into S slices whose sizes differ by at most 1.
+// 3. Stage t takes slice j of block t - j of the line for j = 0 .. S - 1 and permutes all these rows together.
+//
+// One block enters and one leaves per stage; at most S are open, and each is open once per epoch. The first and the last
+// S - 1 stages mix fewer blocks. It is a bijection: every slice lies in exactly one stage, every row in one slice.
+// Constant time and O(S) memory at any number of rows. Thread-safe: no state changes after construction.
+class WindowShuffle {
+ public:
+  // One block's part of a stage.
+  struct Part {
+    uint64_t place;  // of the block in the line
+    uint64_t first;  // place in the block's own order
+    uint64_t rows;
+  };
+
+  // The stage last used by one caller, kept between calls to take(). Not shared between threads.
+  struct Workspace {
+    struct Slice {
+      uint64_t stage_offset;  // of its first row among the rows of the stage
+      uint64_t unit_row;      // first row of the block
+      uint64_t first;         // first place of the slice in the block's own order
+      Permutation rows;
+    };
+    std::vector<Part> parts;
+    std::vector<Slice> slices;
+    Permutation mix{1, 0};
+    uint64_t begin = 0;  // positions of the stage
+    uint64_t end = 0;
+  };
+
+  // Requires: rows > 0, block_rows > 0, window > 0. A window beyond the number of blocks is cut to it.
+  WindowShuffle(uint64_t rows, uint64_t block_rows, uint64_t window, OrderKey key);
+
+  uint64_t rows() const noexcept { return rows_; }
+  uint64_t block_rows() const noexcept { return block_rows_; }
+  uint64_t window() const noexcept { return window_; }
+  uint64_t stages() const noexcept { return units_ + window_ - 1; }
+
+  // Rows at positions first, first + stride, ...: as many as `out` has room for.
+  // Requires: stride > 0 and every position < rows().
+  void take(uint64_t first, uint64_t stride, std::span<uint64_t> out, Workspace& space) const;
+
+  // The position where `stage` begins; stage_begin(stages()) == rows().
+  uint64_t stage_begin(uint64_t stage) const noexcept;
+
+  // The stage that `position` lies in. Requires: position < rows().
+  uint64_t stage_of(uint64_t position) const noexcept;
+
+  // The blocks that a stage draws from, in slice order; blocks without rows there are left out.
+  void stage_parts(uint64_t stage, std::vector<Part>& parts) const;
+
+ private:
+  uint64_t unit_rows(uint64_t place) const noexcept;
+  uint64_t cut(uint64_t unit_rows, uint64_t slice) const noexcept;
+  void open_stage(uint64_t stage, Workspace& space) const;
+
+  uint64_t rows_;
+  uint64_t block_rows_;
+  uint64_t units_;
+  uint64_t window_;
+  OrderKey key_;
+  Permutation line_;
+  uint64_t tail_rows_;   // rows of the last block
+  uint64_t tail_place_;  // where the last block stands in the line
+  std::vector<uint64_t> cut_sums_;  // cut_sums_[j] = cut(block_rows, 0) + ... + cut(block_rows, j)
+};
+
+}  // namespace headrace

@@ -1,0 +1,259 @@
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "dataset/dataset.h"
+#include "dataset/files.h"
+#include "dataset/reader.h"
+#include "dataset/views.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "python/owners.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace headrace::python {
+namespace {
+
+using Strings = std::vector<std::string>;
+using Indices = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// nanobind's holder is a pointer to non-const; a Dataset has no method that changes it.
+using Handle = std::shared_ptr<Dataset>;
+
+Handle handle(const DatasetPtr& dataset) { return std::const_pointer_cast<Dataset>(dataset); }
+
+std::vector<Handle> handles(const std::vector<DatasetPtr>& datasets) {
+  std::vector<Handle> result;
+  for (const DatasetPtr& dataset : datasets) {
+    result.push_back(handle(dataset));
+  }
+  return result;
+}
+
+std::vector<DatasetPtr> pointers(const std::vector<Handle>& datasets) {
+  return {datasets.begin(), datasets.end()};
+}
+
+Handle from_arrays(const Strings& names, const std::vector<nb::object>& objects) {
+  release_dropped_owners();
+  std::vector<DatasetColumn> columns;
+  std::vector<ArraySource::Array> arrays;
+  uint64_t rows = 0;
+  for (size_t c = 0; c < names.size(); ++c) {
+    ForeignArray foreign = view_array(names[c], objects.at(c));
+    if (c == 0) {
+      rows = foreign.rows;
+    }
+    if (foreign.rows != rows) {
+      throw Error(ErrorCode::kInvalid,
+                  "columns must have the same number of rows; column " + names[0] + " has " +
+                      std::to_string(rows) + " and column " + names[c] + " has " +
+                      std::to_string(foreign.rows),
+                  {.file = "", .column = names[c]});
+    }
+    columns.push_back({.field = std::move(foreign.field),
+                       .group = 0,
+                       .column = static_cast<uint32_t>(c),
+                       .casts = {}});
+    arrays.push_back(std::move(foreign.array));
+  }
+  std::vector<Piece> pieces = {{.source = std::make_shared<ArraySource>(rows, std::move(arrays)),
+                                .first = 0,
+                                .rows = rows,
+                                .columns = nullptr}};
+  return std::make_shared<Dataset>(std::move(columns),
+                                   std::vector<RowSpacePtr>{RowSpace::table(std::move(pieces))});
+}
+
+std::vector<ColumnFiles> column_files(const Strings& names, const std::vector<Strings>& paths) {
+  std::vector<ColumnFiles> columns;
+  for (size_t c = 0; c < names.size(); ++c) {
+    columns.push_back({names[c], paths.at(c)});
+  }
+  return columns;
+}
+
+Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
+                      const Strings& dtypes,
+                      const std::vector<std::vector<uint64_t>>& row_shapes) {
+  Schema fields;
+  for (size_t c = 0; c < names.size(); ++c) {
+    fields.push_back(make_field(names[c], dtype_from_name(dtypes.at(c)), row_shapes.at(c)));
+  }
+  const nb::gil_scoped_release unlocked;
+  return handle(dataset_from_raw_files(column_files(names, paths), fields));
+}
+
+Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths) {
+  const nb::gil_scoped_release unlocked;
+  return handle(dataset_from_npy_files(column_files(names, paths)));
+}
+
+nb::list columns_of(const Dataset& dataset) {
+  nb::list columns;
+  for (const DatasetColumn& column : dataset.columns()) {
+    nb::list shape;
+    for (const uint64_t extent : column.field.row_shape) {
+      shape.append(extent);
+    }
+    columns.append(
+        nb::make_tuple(column.field.name, dtype_name(column.field.dtype), nb::tuple(shape)));
+  }
+  return columns;
+}
+
+Handle subset_of(const Handle& dataset, const Indices& indices) {
+  release_dropped_owners();
+  const auto* data = reinterpret_cast<const std::byte*>(indices.data());
+  Buffer buffer(share_owner(nb::cast(indices)), data, indices.size() * sizeof(int64_t));
+  const nb::gil_scoped_release unlocked;
+  return handle(subset(dataset, std::move(buffer)));
+}
+
+std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) {
+  std::vector<uint64_t> checked(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int64_t row = rows.data()[i];
+    if (row < 0 || static_cast<uint64_t>(row) >= dataset.rows()) {
+      throw Error(ErrorCode::kIndex, "row " + std::to_string(row) + " is out of range for " +
+                                         std::to_string(dataset.rows()) + " rows");
+    }
+    checked[i] = static_cast<uint64_t>(row);
+  }
+  return checked;
+}
+
+nb::list read_rows(const Handle& dataset, const Indices& wanted) {
+  const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
+  std::vector<AlignedBytes> memory;
+  {
+    const nb::gil_scoped_release unlocked;
+    std::vector<std::byte*> outs;
+    for (const DatasetColumn& column : dataset->columns()) {
+      memory.emplace_back(allocate_aligned(
+          checked_mul(rows.size(), column.field.row_bytes(), "bytes of the rows")));
+      outs.push_back(memory.back().get());
+    }
+    Reader(dataset).read(rows, outs);
+  }
+  nb::list arrays;
+  for (size_t c = 0; c < memory.size(); ++c) {
+    arrays.append(to_numpy(std::move(memory[c]), rows.size(), dataset->columns()[c].field));
+  }
+  return arrays;
+}
+
+nb::object read_column(const Handle& dataset, size_t column, uint64_t start, uint64_t count,
+                       int64_t step) {
+  // A slice of the dataset checks the range.
+  if (count > 0) {
+    static_cast<void>(slice(dataset, start, count, step));
+  }
+  const Field& field = dataset->columns().at(column).field;
+  AlignedBytes memory(
+      allocate_aligned(checked_mul(count, field.row_bytes(), "bytes of the rows")));
+  {
+    const nb::gil_scoped_release unlocked;
+    read_range(dataset, column, start, count, step, memory.get());
+  }
+  return to_numpy(std::move(memory), count, field);
+}
+
+}  // namespace
+
+void bind_data(nb::module_& module) {
+  bind_arrays(module);
+  nb::class_<Dataset>(module, "Dataset", "An immutable table of rows in memory or in files.")
+      .def_static("from_arrays", &from_arrays, "names"_a, "arrays"_a)
+      .def_static("from_raw_files", &from_raw_files, "names"_a, "paths"_a, "dtypes"_a,
+                  "row_shapes"_a)
+      .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a)
+      .def_static(
+          "concat",
+          [](const std::vector<Handle>& parts) { return handle(concat(pointers(parts))); },
+          "parts"_a)
+      .def_static(
+          "zip", [](const std::vector<Handle>& parts) { return handle(zip(pointers(parts))); },
+          "parts"_a)
+      .def_prop_ro("rows", &Dataset::rows)
+      .def_prop_ro("columns", &columns_of,
+                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...]]]"))
+      .def_prop_ro("file_count", &Dataset::file_count)
+      .def_prop_ro("nbytes", &Dataset::bytes)
+      .def(
+          "slice",
+          [](const Handle& self, uint64_t start, uint64_t count, int64_t step) {
+            return handle(slice(self, start, count, step));
+          },
+          "start"_a, "count"_a, "step"_a)
+      .def("subset", &subset_of, "indices"_a,
+           nb::sig("def subset(self, indices: numpy.typing.NDArray[numpy.int64]) -> Dataset"))
+      .def(
+          "split",
+          [](const Handle& self, const std::vector<uint64_t>& totals, uint64_t seed) {
+            return handles(split(self, totals, seed));
+          },
+          "totals"_a, "seed"_a)
+      .def(
+          "split_by_file",
+          [](const Handle& self, const std::vector<double>& fractions, uint64_t seed) {
+            return handles(split_by_file(self, fractions, seed));
+          },
+          "fractions"_a, "seed"_a)
+      .def(
+          "select",
+          [](const Handle& self, const std::vector<size_t>& columns) {
+            return handle(select(self, columns));
+          },
+          "columns"_a)
+      .def(
+          "rename",
+          [](const Handle& self, const Strings& names) { return handle(rename(self, names)); },
+          "names"_a)
+      .def(
+          "cast",
+          [](const Handle& self, const Strings& names) {
+            std::vector<DType> dtypes;
+            for (const std::string& name : names) {
+              dtypes.push_back(dtype_from_name(name));
+            }
+            return handle(cast(self, dtypes));
+          },
+          "dtypes"_a)
+      .def("read", &read_rows, "rows"_a,
+           nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> "
+                   "list[numpy.typing.NDArray[typing.Any]]"))
+      .def("read_range", &read_column, "column"_a, "start"_a, "count"_a, "step"_a,
+           nb::sig("def read_range(self, column: int, start: int, count: int, step: int) -> "
+                   "numpy.typing.NDArray[typing.Any]"))
+      .def(
+          "locate",
+          [](const Dataset& self, uint64_t row) {
+            const Dataset::Location location = self.locate(row);
+            return std::pair(location.file, location.row);
+          },
+          "row"_a)
+      .def(
+          "fingerprint",
+          [](const Handle& self) {
+            const nb::gil_scoped_release unlocked;
+            return fingerprint(self);
+          });
+}
+
+}  // namespace headrace::python

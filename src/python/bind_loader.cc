@@ -1,0 +1,218 @@
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/loader.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "python/owners.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace headrace::python {
+namespace {
+
+// How often a wait looks for Ctrl-C.
+constexpr std::chrono::milliseconds kSignalCheck{50};
+
+Output output_from_name(const std::string& name) {
+  if (name == "torch") {
+    return Output::kTorch;
+  }
+  if (name == "numpy") {
+    return Output::kNumpy;
+  }
+  if (name == "dlpack") {
+    return Output::kDlpack;
+  }
+  throw Error(ErrorCode::kInvalid,
+              "output must be \"torch\", \"numpy\" or \"dlpack\"; found \"" + name + "\"");
+}
+
+// Makes the dict or tuple that a user sees of a batch.
+class BatchBuilder {
+ public:
+  BatchBuilder(Schema schema, Output output, bool as_tuple)
+      : schema_(std::move(schema)), tensors_(output, schema_), as_tuple_(as_tuple) {
+    for (const Field& field : schema_) {
+      names_.push_back(nb::str(field.name.c_str(), field.name.size()));
+    }
+  }
+
+  nb::object make(Batch batch) const {
+    nb::object result = as_tuple_
+                            ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(schema_.size())))
+                            : nb::object(nb::dict());
+    for (size_t c = 0; c < schema_.size(); ++c) {
+      nb::object tensor = tensors_.make(std::move(batch.columns[c]), batch.rows, schema_[c]);
+      const int failed =
+          as_tuple_ ? PyTuple_SetItem(result.ptr(), static_cast<Py_ssize_t>(c), tensor.release().ptr())
+                    : PyDict_SetItem(result.ptr(), names_[c].ptr(), tensor.ptr());
+      if (failed != 0) {
+        throw nb::python_error();
+      }
+    }
+    return result;
+  }
+
+ private:
+  Schema schema_;
+  TensorMaker tensors_;
+  bool as_tuple_;
+  std::vector<nb::object> names_;
+};
+
+// The iterator of one pass.
+class PyPass {
+ public:
+  PyPass(std::shared_ptr<Pass> pass, std::shared_ptr<const BatchBuilder> maker)
+      : pass_(std::move(pass)), maker_(std::move(maker)) {}
+  ~PyPass() { close(); }
+  PyPass(const PyPass&) = delete;
+  PyPass& operator=(const PyPass&) = delete;
+
+  const Pass& pass() const { return *pass_; }
+
+  nb::object next() {
+    release_dropped_owners();
+    Batch batch;
+    while (true) {
+      Pass::Next next{};
+      {
+        const nb::gil_scoped_release unlocked;
+        next = pass_->next(batch, kSignalCheck);
+      }
+      if (next == Pass::Next::kBatch) {
+        return maker_->make(std::move(batch));
+      }
+      if (next == Pass::Next::kEnd) {
+        throw nb::stop_iteration();
+      }
+      if (PyErr_CheckSignals() != 0) {
+        throw nb::python_error();
+      }
+    }
+  }
+
+  void close() const {
+    const nb::gil_scoped_release unlocked;
+    pass_->close("this iterator was closed; iterate the loader again");
+  }
+
+ private:
+  std::shared_ptr<Pass> pass_;
+  std::shared_ptr<const BatchBuilder> maker_;
+};
+
+class PyLoader {
+ public:
+  PyLoader(std::shared_ptr<Dataset> dataset, const LoaderOptions& options, Output output,
+           bool as_tuple)
+      : maker_(std::make_shared<const BatchBuilder>(dataset->schema(), output, as_tuple)),
+        loader_(std::move(dataset), options) {}
+  ~PyLoader() { close("the loader was collected"); }
+  PyLoader(const PyLoader&) = delete;
+  PyLoader& operator=(const PyLoader&) = delete;
+
+  std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position) {
+    release_dropped_owners();
+    close("superseded: a later iter() of the same loader took its place");
+    return std::make_shared<PyPass>(loader_.start(epoch, position), maker_);
+  }
+
+  nb::object peek(uint64_t epoch, uint64_t position) const {
+    std::optional<Batch> batch;
+    {
+      const nb::gil_scoped_release unlocked;
+      batch = loader_.peek(epoch, position);
+    }
+    return batch ? maker_->make(std::move(*batch)) : nb::none();
+  }
+
+  void close(const std::string& why) {
+    const nb::gil_scoped_release unlocked;
+    loader_.close(why);
+  }
+
+  const Loader& loader() const { return loader_; }
+
+ private:
+  std::shared_ptr<const BatchBuilder> maker_;
+  Loader loader_;
+};
+
+nb::dict stats_of(const PyLoader& self) {
+  const LoaderStats stats = self.loader().stats();
+  nb::dict result;
+  result["passes"] = stats.passes;
+  result["batches"] = stats.batches;
+  result["rows"] = stats.rows;
+  result["bytes"] = stats.bytes;
+  result["padding"] = stats.padding;
+  result["consumer_wait_s"] = stats.consumer_wait_s;
+  result["worker_wait_s"] = stats.worker_wait_s;
+  result["queue_depth"] = stats.queue_depth;
+  result["num_threads"] = self.loader().options().num_threads;
+  result["prefetch"] = self.loader().options().prefetch;
+  return result;
+}
+
+Tail tail_of(bool drop_last, bool exact) {
+  if (drop_last && exact) {
+    throw Error(ErrorCode::kInvalid,
+                "drop_last and exact exclude each other: the tail is left out or dealt exactly");
+  }
+  return drop_last ? Tail::kDrop : exact ? Tail::kExact : Tail::kRepeat;
+}
+
+}  // namespace
+
+void bind_loader(nb::module_& module) {
+  nb::class_<PyPass>(module, "Pass", "The iterator of one pass over an epoch.")
+      .def("__iter__", [](nb::handle self) { return nb::borrow(self); },
+           nb::sig("def __iter__(self) -> Pass"))
+      .def("__next__", &PyPass::next, nb::sig("def __next__(self) -> typing.Any"))
+      .def("close", &PyPass::close)
+      .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
+      .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
+      .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
+      .def_prop_ro("live", [](const PyPass& self) { return self.pass().live(); });
+
+  nb::class_<PyLoader>(module, "Loader", "Makes batches of a dataset in C++ threads.")
+      .def(
+          "__init__",
+          [](PyLoader* self, std::shared_ptr<Dataset> dataset, uint64_t batch_size,
+             const Shuffle& shuffle, uint64_t seed, bool drop_last, bool exact, uint64_t rank,
+             uint64_t world_size, uint64_t num_threads, uint64_t prefetch,
+             const std::string& output, bool as_tuple) {
+            const LoaderOptions options{
+                .split = {batch_size, world_size, rank, tail_of(drop_last, exact)},
+                .shuffle = shuffle,
+                .seed = seed,
+                .num_threads = num_threads,
+                .prefetch = prefetch};
+            new (self) PyLoader(std::move(dataset), options, output_from_name(output), as_tuple);
+          },
+          "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
+          "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
+          "as_tuple"_a)
+      .def("start", &PyLoader::start, "epoch"_a, "position"_a)
+      .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
+           nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))
+      .def("batches",
+           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
+           "position"_a)
+      .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, float | int]"))
+      .def("close", [](PyLoader& self) { self.close("the loader was closed; iterate it again"); });
+}
+
+}  // namespace headrace::python

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+// One function per file of bindings; module.cc calls them in order.
+namespace headrace::python {
+
+void bind_errors();
+void bind_order(nanobind::module_& module);
+void bind_data(nanobind::module_& module);
+void bind_loader(nanobind::module_& module);
+
+}  // namespace headrace::python

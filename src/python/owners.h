@@ -1,0 +1,16 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+
+namespace headrace::python {
+
+// A share in a Python object that any thread may drop. Without the GIL the object is put on a list, and the next call of
+// release_dropped_owners() lets go of it.
+std::shared_ptr<const void> share_owner(nanobind::object object);
+
+// Requires the GIL. Called wherever Python enters the core.
+void release_dropped_owners() noexcept;
+
+}  // namespace headrace::python

@@ -1,0 +1,79 @@
+#include "storage/fault_guard.h"
+
+#include <csetjmp>
+#include <csignal>
+#include <mutex>
+
+namespace headrace {
+namespace {
+
+struct Frame {
+  sigjmp_buf jump;
+  const void* volatile address;
+};
+
+// Initial-exec: the handler may not allocate, as the first use of a lazily allocated thread-local would.
+__attribute__((tls_model("initial-exec"))) thread_local Frame* volatile current_frame = nullptr;
+
+// A signal handler has no other place for its state; written only under install_mutex.
+struct sigaction previous_action;
+std::mutex install_mutex;
+
+void chain(int signal_number, siginfo_t* info, void* context) {
+  // A handler that was installed over ours and remembers it would call back for ever.
+  __attribute__((tls_model("initial-exec"))) static thread_local bool chaining = false;
+  const bool again = chaining;
+  chaining = true;
+  if (!again && (previous_action.sa_flags & SA_SIGINFO) != 0) {
+    previous_action.sa_sigaction(signal_number, info, context);
+  } else if (!again && previous_action.sa_handler != SIG_DFL &&
+             previous_action.sa_handler != SIG_IGN) {
+    previous_action.sa_handler(signal_number);
+  } else {
+    std::signal(signal_number, SIG_DFL);  // returning runs the faulting instruction again
+  }
+  chaining = false;
+}
+
+void on_sigbus(int signal_number, siginfo_t* info, void* context) {
+  Frame* frame = current_frame;
+  if (frame == nullptr) {
+    chain(signal_number, info, context);
+    return;
+  }
+  current_frame = nullptr;
+  frame->address = info->si_addr;
+  siglongjmp(frame->jump, 1);
+}
+
+}  // namespace
+
+void install_fault_guard() {
+  const std::lock_guard lock(install_mutex);
+  struct sigaction in_force = {};
+  sigaction(SIGBUS, nullptr, &in_force);
+  if ((in_force.sa_flags & SA_SIGINFO) != 0 && in_force.sa_sigaction == on_sigbus) {
+    return;
+  }
+  struct sigaction ours = {};
+  ours.sa_sigaction = on_sigbus;
+  // NODEFER: the jump out of the handler skips the restoring of the signal mask.
+  ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+  sigemptyset(&ours.sa_mask);
+  previous_action = in_force;
+  sigaction(SIGBUS, &ours, nullptr);
+}
+
+const void* guarded(void (*leaf)(void*) noexcept, void* context) noexcept {
+  Frame frame;
+  frame.address = nullptr;
+  if (sigsetjmp(frame.jump, 0) != 0) {
+    return frame.address;
+  }
+  current_frame = &frame;
+  leaf(context);
+  current_frame = nullptr;
+  return nullptr;
+}
+
+}  // namespace headrace

@@ -1,0 +1,115 @@
+"""Files that are damaged while they are read: the error names the file, and the process lives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import headrace as hr
+
+ROW = 1024  # float32 values: 4 KiB
+ROWS = 2048
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    values = np.repeat(np.arange(ROWS, dtype=np.float32), ROW)
+    values.tofile(tmp_path / "x.bin")
+    return tmp_path / "x.bin"
+
+
+def open_file(path: Path) -> hr.Dataset:
+    return hr.memmap({"x": [path]}, dtype="float32", row_shape=ROW)
+
+
+def check_names(error: hr.HeadraceError, path: Path) -> None:
+    assert str(path) in str(error)
+    assert error.file == str(path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda ds: ds[ROWS - 1],
+        lambda ds: ds[ROWS - 100 :],
+        lambda ds: ds[[0, ROWS - 1]],
+        lambda ds: ds["x"][ROWS - 1],
+        lambda ds: np.asarray(ds["x"]),
+        lambda ds: list(hr.Loader(ds, batch_size=64, shuffle=True, output="numpy")),
+    ],
+    ids=["row", "slice", "list", "column", "array", "loader"],
+)
+def test_a_truncated_file_is_an_error_wherever_it_is_read(
+    read: Callable[[hr.Dataset], Any], path: Path
+) -> None:
+    ds = open_file(path)
+    assert ds[ROWS - 1]["x"][0] == ROWS - 1  # it is mapped
+    os.truncate(path, 4 * ROW * (ROWS // 2))
+    with pytest.raises(hr.TruncatedError) as caught:
+        read(ds)
+    check_names(caught.value, path)
+    assert ds[ROWS // 2 - 1]["x"][0] == ROWS // 2 - 1  # what is left is read as before
+
+
+def test_a_file_truncated_within_a_pass_ends_it_at_the_batch_that_is_lost(path: Path) -> None:
+    ds = open_file(path)
+    loader = hr.Loader(ds, batch_size=16, num_threads=1, prefetch=2, output="numpy")
+    batches = iter(loader)
+    got = [next(batches)]
+    os.truncate(path, 4 * ROW * (ROWS // 2))
+    with pytest.raises(hr.TruncatedError) as caught:  # noqa: PT012
+        for batch in batches:
+            got.append(batch)
+    check_names(caught.value, path)
+    rows = [int(row) for batch in got for row in batch["x"][:, 0]]
+    assert rows == list(range(ROWS // 2))  # nothing is lost, repeated or wrong before it
+    state = loader.state_dict()
+    assert (state["epoch"], state["position"]) == (0, ROWS // 2)
+    with pytest.raises((StopIteration, hr.HeadraceError)):
+        next(batches)
+    assert next(iter(loader))["x"][0, 0] == 0  # the next pass starts
+    loader.close()
+
+
+def test_an_error_is_raised_once_per_pass_and_again_in_the_next(path: Path) -> None:
+    ds = open_file(path)
+    ds[0]
+    os.truncate(path, 4 * ROW)
+    with hr.Loader(ds, batch_size=64, shuffle=True, output="numpy") as loader:
+        for epoch in range(3):
+            with pytest.raises(hr.TruncatedError):
+                list(loader)
+            assert loader.state_dict()["epoch"] == epoch
+
+
+def test_a_file_deleted_before_it_is_first_read_is_named(path: Path) -> None:
+    ds = open_file(path)
+    path.unlink()
+    with pytest.raises(hr.NotFoundError) as caught:
+        ds[0]
+    check_names(caught.value, path)
+    with pytest.raises(hr.NotFoundError):
+        list(hr.Loader(ds, output="numpy"))
+
+
+def test_a_file_deleted_while_it_is_read_stays_readable(path: Path) -> None:
+    ds = open_file(path)
+    assert ds[0]["x"][0] == 0
+    path.unlink()
+    with hr.Loader(ds, batch_size=256, shuffle=True, output="numpy") as loader:
+        rows = np.concatenate([batch["x"][:, 0] for batch in loader])
+    assert sorted(rows.tolist()) == list(range(ROWS))
+
+
+def test_a_file_replaced_by_a_shorter_one_before_it_is_read_is_named(path: Path) -> None:
+    ds = open_file(path)
+    path.unlink()
+    path.write_bytes(bytes(4 * ROW))
+    with pytest.raises(hr.HeadraceError) as caught:
+        ds[ROWS - 1]
+    check_names(caught.value, path)
