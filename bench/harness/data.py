@@ -114,17 +114,24 @@ class Data:
     def warm_files(self) -> None:
         """Reads every file once, so that the page cache holds it."""
         for path in (*self.paths()[0], *self.paths()[1]):
-            with open(path, "rb", buffering=0) as file:
-                while file.read(1 << 22):
-                    pass
+            _read_through(path)
 
     def sparse_file(self) -> Path:
         """Returns a file of `rows` zero bytes that takes no room on the disk."""
-        path = self.root / f"sparse-{self.rows}.memmap"
+        return self.root / f"sparse-{self.rows}.memmap"
+
+    def write_sparse_file(self) -> None:
+        """Makes the sparse file and reads it once, so that the page cache holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
+        with open(self.sparse_file(), "ab") as file:
             os.truncate(file.fileno(), self.rows)
-        return path
+        _read_through(self.sparse_file())
+
+
+def _read_through(path: Path) -> None:
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 22):
+            pass
 
 
 def drain(batches: Iterable[Batch], labels: NDArray[np.int64]) -> int:

@@ -115,7 +115,7 @@ def _first_batch(library: Library, data: Data) -> tuple[Batch, dict[str, float]]
 
 
 def _sparse_start(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
-    data.sparse_file()
+    data.write_sparse_file()
     batch, metrics = _first_batch(library, data)
     if batch["x"].dtype != torch.uint8 or batch["x"].any():
         raise WrongAnswerError("the rows of a sparse file are zero bytes, found something else")
@@ -159,7 +159,7 @@ def _steady(library: Library, data: Data, task: Task, min_seconds: float) -> Mea
         "batches": float(batches),
         "threads": float(after.threads - before.threads),
         "descriptors": float(after.descriptors - before.descriptors),
-        "maps": float(after.maps - before.maps),
+        "file_maps": float(after.file_maps - before.file_maps),
     }
     return Measurement(data.rows, True, checksum, metrics)
 

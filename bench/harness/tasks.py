@@ -65,8 +65,12 @@ class Task:
 _ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
 _FIRST_BATCH = (
     Metric("seconds", "to the first batch", "seconds"),
-    Metric("peak_rss_mib", "peak memory over the start, MiB", "number"),
-    Metric("anonymous_mib", "of it anonymous and kept, MiB", "number"),
+    Metric("anonymous_mib", "own memory, MiB", "number"),
+    Metric("peak_rss_mib", "peak with pages of the files, MiB", "number"),
+)
+_MEMORY = (
+    " Own memory: growth of anonymous memory from before to the first batch. The peak also counts"
+    " pages of the page cache that are mapped, which the kernel takes back when it needs them."
 )
 _IN_ARRAYS = "64 float32 features and an int64 label in numpy arrays in RAM. "
 _CHECKED_PASS = (
@@ -151,9 +155,10 @@ TASKS: dict[str, Task] = {
             libraries=("headrace", "torch_randperm", "torch_dataloader"),
             metrics=_FIRST_BATCH,
             state=(
-                "One sparse file of one byte per row (no blocks on the disk). Each run is a fresh"
-                " process without warm-up: from opening the file to holding the first batch of"
-                " 1,024 rows, imports done before. The batch is checked for size, kind and value."
+                "One sparse file of one byte per row (no blocks on the disk), in the page cache."
+                " Each run is a fresh process without warm-up: from opening the file to holding the"
+                " first batch, imports done before. The batch is checked for size, kind and value."
+                + _MEMORY
             ),
         ),
         Task(
@@ -171,6 +176,7 @@ TASKS: dict[str, Task] = {
                 " warm-up: from the list of paths to holding the first shuffled batch, imports done"
                 " before. The rows of the batch are checked. The tutorial's way is absent:"
                 " np.memmap keeps a descriptor per map, which exceeds 20,000 (OSError 24)."
+                + _MEMORY
             ),
         ),
         Task(
@@ -189,7 +195,7 @@ TASKS: dict[str, Task] = {
                 Metric("batches", "batches", "count"),
                 Metric("threads", "threads left", "count"),
                 Metric("descriptors", "descriptors left", "count"),
-                Metric("maps", "maps left", "count"),
+                Metric("file_maps", "file maps left", "count"),
             ),
             state=(
                 "Each run is a fresh process: one pass and close first (lazy imports, arenas),"

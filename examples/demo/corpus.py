@@ -35,7 +35,7 @@ INSTALL_HINT = (
 
 
 class CorpusError(Exception):
-    """Too little text was found on this machine."""
+    """The machine has too little text, or what was written of it cannot be trained on."""
 
 
 @dataclass(frozen=True)

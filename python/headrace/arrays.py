@@ -38,8 +38,8 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
         >>> features, targets = np.zeros((4, 2), np.float32), np.arange(4)
         >>> hr.from_arrays(features, targets)[1]
         (array([0., 0.], dtype=float32), np.int64(1))
-        >>> hr.from_arrays(x=features, y=targets)[1:3]["y"]
-        array([1, 2])
+        >>> hr.from_arrays(x=features, y=targets)[1:3]["y"].tolist()
+        [1, 2]
     """
     if arrays and columns:
         raise InvalidError(

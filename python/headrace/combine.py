@@ -17,8 +17,8 @@ def concat(datasets: Iterable[Dataset]) -> Dataset:
     Example:
         >>> import numpy as np, headrace as hr
         >>> parts = [hr.from_arrays(np.arange(3)), hr.from_arrays(np.arange(3, 5))]
-        >>> hr.concat(parts)["0"][:]
-        array([0, 1, 2, 3, 4])
+        >>> hr.concat(parts)["0"][:].tolist()
+        [0, 1, 2, 3, 4]
     """
     parts = _checked("concat", datasets)
     first = parts[0]

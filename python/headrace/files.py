@@ -51,12 +51,13 @@ def memmap(
         NotFoundError: If a file is missing or a glob matches nothing.
 
     Example:
-        >>> import numpy as np, headrace as hr
-        >>> for k in range(2):
-        ...     np.full((3, 2), k, "float64").tofile(f"part{k}.features")
-        >>> ds = hr.memmap({"x": "*.features"}, dtype="float64", row_shape=2)
-        >>> ds["x"].shape, ds[4]["x"]
-        ((6, 2), array([1., 1.]))
+        >>> import tempfile, numpy as np, headrace as hr
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for k in range(2):
+        ...         np.full((3, 2), k, "float64").tofile(f"{folder}/{k}.bin")
+        ...     ds = hr.memmap({"x": f"{folder}/*.bin"}, dtype="float64", row_shape=2)
+        ...     print(ds["x"].shape, ds[4]["x"])
+        (6, 2) [1. 1.]
     """
     for name, value in unsupported.items():
         raise _unknown_argument(name, value)
@@ -85,12 +86,13 @@ def open(columns: Columns) -> Dataset:
         UnsupportedError: If a file is of another kind, in Fortran order or big endian.
 
     Example:
-        >>> import numpy as np, headrace as hr
-        >>> for name, rows in ("a.npy", [0.0, 1.0]), ("b.npy", [2.0, 3.0, 4.0]):
-        ...     np.save(name, rows)
-        >>> ds = hr.open(["a.npy", "b.npy"])
-        >>> len(ds), ds["0"][1:4]
-        (5, array([1., 2., 3.]))
+        >>> import tempfile, numpy as np, headrace as hr
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, rows in ("a", [0.0, 1.0]), ("b", [2.0, 3.0, 4.0]):
+        ...         np.save(f"{folder}/{name}.npy", rows)
+        ...     ds = hr.open(f"{folder}/*.npy")
+        ...     print(len(ds), ds["0"][1:4])
+        5 [1. 2. 3.]
     """
     table = pair_files(columns)
     for paths in table.paths:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace import _core
+    from headrace.loader import Loader
 
 
 class PassIterator(Iterator[Any]):
@@ -16,11 +17,12 @@ class PassIterator(Iterator[Any]):
     stop working ahead as soon as nobody can ask for another batch.
     """
 
-    __slots__ = ("_next", "_pass")
+    __slots__ = ("_loader", "_next", "_pass")
 
-    def __init__(self, core_pass: _core.Pass) -> None:
+    def __init__(self, core_pass: _core.Pass, loader: Loader) -> None:
         self._pass = core_pass
         self._next = core_pass.__next__
+        self._loader = loader  # `for batch in hr.Loader(...)` keeps the loader nowhere else
 
     def __iter__(self) -> PassIterator:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import secrets
 import weakref
 from types import TracebackType
@@ -12,7 +13,7 @@ from headrace import _core, checks, dataloader_arguments, ranks
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.dataset import Dataset
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 
@@ -36,7 +37,8 @@ class Loader:
       exactly, in another process and on any world size.
     * An error is raised in the place of its batch and ends the pass; `state_dict` then names the
       failed batch.
-    * After `close` the loader is not iterated again; its state can still be read.
+    * `close` and the end of a ``with`` block join the threads. So do the end of a pass, the end
+      of the loader, and the exit of the process.
 
     Args:
         dataset: Made by `from_arrays`, `memmap` or `open`.
@@ -108,7 +110,6 @@ class Loader:
         self._pass: _core.Pass | None = None  # the last pass started, live or not
         self._ignored = -1  # set_epoch hides that pass while it stands at this position
         self._id = ""
-        self._closed = False
         _live_loaders.add(self)
 
     @property
@@ -126,10 +127,11 @@ class Loader:
         return self._core.batches(0)
 
     def __iter__(self) -> PassIterator:
-        self._check_open()
+        with contextlib.suppress(HeadraceError):  # the batch that cannot be read will say so
+            self._dataset_id()
         self._pass = self._core.start(self._epoch, self._position)
         self._epoch, self._position, self._ignored = self._epoch + 1, 0, -1
-        return PassIterator(self._pass)
+        return PassIterator(self._pass, self)
 
     def __repr__(self) -> str:
         arguments = [f"batch_size={self._batch_size}", f"shuffle={self._shuffle}"]
@@ -138,8 +140,10 @@ class Loader:
         if self._world_size > 1:
             arguments += [f"rank={self._rank}", f"world_size={self._world_size}"]
         arguments += [f"output={self._output!r}"]
-        state = "closed" if self._closed else f"epoch={self._epoch}, batches={len(self)}"
-        return f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); {state}>"
+        return (
+            f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); "
+            f"epoch={self._epoch}, batches={len(self)}>"
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """Makes `epoch` the next pass, from its beginning.
@@ -180,14 +184,12 @@ class Loader:
             True
         """
         epoch, position = self._handed_out()
-        if not self._id:
-            self._id = f"{self._dataset._core.fingerprint():016x}"
         return {
             "version": states.VERSION,
             "dataset": {
                 "rows": len(self._dataset),
                 "schema": self._dataset.schema.digest(),
-                "id": self._id,
+                "id": self._dataset_id(),
             },
             "shuffle": shuffles.to_state(self._shuffle),
             "seed": self._seed,
@@ -206,7 +208,6 @@ class Loader:
         Raises:
             InvalidError: If `state` is none, or another dataset's or order's. Nothing changes then.
         """
-        self._check_open()
         seed, epoch, position = states.check_state(
             state, self.state_dict(), any_seed=self._draws_seed
         )
@@ -227,13 +228,12 @@ class Loader:
         Example:
             >>> import numpy as np, headrace as hr
             >>> loader = hr.Loader(hr.from_arrays(np.arange(4)), batch_size=3, output="numpy")
-            >>> loader.peek()
-            (array([0, 1, 2]),)
+            >>> loader.peek()[0].tolist()
+            [0, 1, 2]
             >>> loader.epoch
             0
         """
-        self._check_open()
-        if self._pass is not None and self._pass.live and not self._is_over(self._pass):
+        if self._pass is not None and self._pass.live:
             return self._core.peek(self._pass.epoch, self._pass.position)
         return self._core.peek(self._epoch, self._position)
 
@@ -248,12 +248,14 @@ class Loader:
         return self._core.stats()
 
     def close(self) -> None:
-        """Ends a live iterator and joins the threads. Closing again does nothing."""
-        self._closed = True
+        """Ends a live iterator and joins the threads.
+
+        Closing again does nothing. The state stays, and a later ``iter(loader)`` starts the
+        threads anew.
+        """
         self._core.close()
 
     def __enter__(self) -> Loader:
-        self._check_open()
         return self
 
     def __exit__(
@@ -273,16 +275,15 @@ class Loader:
     def _handed_out(self) -> tuple[int, int]:
         """Returns the epoch and the position behind the last batch handed out."""
         current = self._pass
-        if current is None or self._is_over(current) or current.position == self._ignored:
+        if current is None or current.done or current.position == self._ignored:
             return self._epoch, self._position
         return current.epoch, current.position
 
-    def _is_over(self, current: _core.Pass) -> bool:
-        # By position and not by `done` alone: a state saved in the loop body of the last batch
-        # must not lead to a pass without batches. Equal on all ranks.
-        rest = len(self._dataset) - current.position
-        step = self._batch_size * self._world_size
-        return current.done or rest <= 0 or (self._drop_last and rest < step)
+    def _dataset_id(self) -> str:
+        # Known from before the first batch: a state is wanted most after a file has failed.
+        if not self._id:
+            self._id = f"{self._dataset._core.fingerprint():016x}"
+        return self._id
 
     def _make_core(self) -> _core.Loader:
         return _core.Loader(
@@ -299,10 +300,6 @@ class Loader:
             output=self._output,
             as_tuple=self._dataset._as_tuple,
         )
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise InvalidError("this Loader is closed; make a new one to go on")
 
     def _check_tail(self) -> None:
         if self._drop_last and self._exact:

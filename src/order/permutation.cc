@@ -24,11 +24,22 @@ uint64_t splitmix(uint64_t& state) noexcept {
   return z ^ (z >> 31);
 }
 
+// One cycle of rounds over both halves.
+template <size_t rounds>
+inline void encrypt_halves(uint64_t& high, uint64_t& low, uint64_t high_mask, uint64_t low_mask,
+                           const std::array<uint64_t, rounds>& keys, uint64_t offset) noexcept {
+  for (size_t round = 0; round < rounds; round += 2) {
+    high ^= round_hash(low, keys[round] + offset) & high_mask;
+    low ^= round_hash(high, keys[round + 1] + offset) & low_mask;
+  }
+}
+
 }  // namespace
 
 Permutation::Permutation(uint64_t size, uint64_t key) noexcept : size_(size), keys_{} {
   const int bits = std::max(2, static_cast<int>(std::bit_width(size - 1)));
   low_bits_ = (bits + 1) / 2;
+  cycles_ = static_cast<uint64_t>(std::max(1, 11 - bits));
   low_mask_ = ~(~uint64_t{0} << low_bits_);
   high_mask_ = ~(~uint64_t{0} << (bits / 2));
   for (uint64_t& round_key : keys_) {
@@ -36,22 +47,24 @@ Permutation::Permutation(uint64_t size, uint64_t key) noexcept : size_(size), ke
   }
 }
 
-inline uint64_t Permutation::encrypt(uint64_t value) const noexcept {
+uint64_t Permutation::encrypt(uint64_t value) const noexcept {
   uint64_t high = value >> low_bits_;
   uint64_t low = value & low_mask_;
-  for (size_t round = 0; round < kRounds; round += 2) {
-    high ^= round_hash(low, keys_[round]) & high_mask_;
-    low ^= round_hash(high, keys_[round + 1]) & low_mask_;
+  for (uint64_t cycle = 0; cycle < cycles_; ++cycle) {
+    encrypt_halves(high, low, high_mask_, low_mask_, keys_, cycle * kGolden);
   }
   return high << low_bits_ | low;
 }
 
-inline uint64_t Permutation::decrypt(uint64_t value) const noexcept {
+uint64_t Permutation::decrypt(uint64_t value) const noexcept {
   uint64_t high = value >> low_bits_;
   uint64_t low = value & low_mask_;
-  for (size_t round = kRounds; round > 0; round -= 2) {
-    low ^= round_hash(high, keys_[round - 1]) & low_mask_;
-    high ^= round_hash(low, keys_[round - 2]) & high_mask_;
+  for (uint64_t cycle = cycles_; cycle > 0; --cycle) {
+    const uint64_t offset = (cycle - 1) * kGolden;
+    for (size_t round = kRounds; round > 0; round -= 2) {
+      low ^= round_hash(high, keys_[round - 1] + offset) & low_mask_;
+      high ^= round_hash(low, keys_[round - 2] + offset) & high_mask_;
+    }
   }
   return high << low_bits_ | low;
 }
@@ -70,7 +83,8 @@ uint64_t Permutation::inverse(uint64_t value) const noexcept {
   return value;
 }
 
-void Permutation::map(std::span<uint64_t> indices) const noexcept {
+template <typename Encrypt>
+void Permutation::map_by(std::span<uint64_t> indices, const Encrypt& encrypt) const noexcept {
   // Walking each value to its end would mispredict a branch per value when size is just above a
   // power of two; instead all are encrypted, and those outside the range are listed and go again.
   constexpr size_t kChunk = 512;
@@ -97,6 +111,21 @@ void Permutation::map(std::span<uint64_t> indices) const noexcept {
     }
     indices = indices.subspan(chunk.size());
   }
+}
+
+void Permutation::map(std::span<uint64_t> indices) const noexcept {
+  if (cycles_ > 1) {
+    map_by(indices, [this](uint64_t value) noexcept { return encrypt(value); });
+    return;
+  }
+  // The common case without the loop over cycles, its constants in registers.
+  map_by(indices, [bits = low_bits_, high_mask = high_mask_, low_mask = low_mask_,
+                   keys = keys_](uint64_t value) noexcept {
+    uint64_t high = value >> bits;
+    uint64_t low = value & low_mask;
+    encrypt_halves(high, low, high_mask, low_mask, keys, 0);
+    return high << bits | low;
+  });
 }
 
 }  // namespace headrace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -9,8 +10,9 @@ namespace headrace {
 // A keyed bijection of [0, size) in constant memory.
 //
 // 1. A value has w = max(2, bit_width(size - 1)) bits: a high half of floor(w / 2) bits and a low half of ceil(w / 2).
-// 2. An alternating Feistel network of kRounds rounds encrypts it: each round replaces one half by its exclusive or with
-//    a keyed hash of the other half, and the halves take turns.
+// 2. An alternating Feistel network encrypts it: each round replaces one half by its exclusive or with a keyed hash of the
+//    other half, and the halves take turns. Six rounds make a cycle, each with a round key of its own. Values of 10 or more
+//    bits go through one cycle; shorter ones, of whose few bits a cycle mixes too little, through 11 - w.
 // 3. A value that falls outside [0, size) is encrypted again until it falls inside (cycle walking): at most two tries on
 //    average, since size > 2^(w - 1).
 //
@@ -19,8 +21,6 @@ namespace headrace {
 // Thread-safe: no state changes after construction.
 class Permutation {
  public:
-  static constexpr int kRounds = 6;
-
   // Derives the round keys once. Requires: size > 0.
   Permutation(uint64_t size, uint64_t key) noexcept;
 
@@ -37,11 +37,16 @@ class Permutation {
   void map(std::span<uint64_t> indices) const noexcept;
 
  private:
+  static constexpr size_t kRounds = 6;  // of a cycle
+
   uint64_t encrypt(uint64_t value) const noexcept;
   uint64_t decrypt(uint64_t value) const noexcept;
+  template <typename Encrypt>
+  void map_by(std::span<uint64_t> indices, const Encrypt& encrypt) const noexcept;
 
   uint64_t size_;
   int low_bits_;
+  uint64_t cycles_;
   uint64_t low_mask_;
   uint64_t high_mask_;
   std::array<uint64_t, kRounds> keys_;

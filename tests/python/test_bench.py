@@ -81,6 +81,7 @@ def test_a_library_delivers_each_row_once(
     if task == "steady":
         assert found.metrics["threads"] == 0
         assert found.metrics["descriptors"] == 0
+        assert found.metrics["file_maps"] == 0
 
 
 def test_every_file_is_in_a_task_and_every_library_has_a_file(

@@ -77,11 +77,10 @@ def test_a_file_truncated_within_a_pass_ends_it_at_the_batch_that_is_lost(path: 
 
 
 def test_an_error_is_raised_once_per_pass_and_again_in_the_next(path: Path) -> None:
-    ds = open_file(path)
-    ds[0]
-    os.truncate(path, 4 * ROW)
-    with hr.Loader(ds, batch_size=64, shuffle=True, output="numpy") as loader:
-        for epoch in range(3):
+    with hr.Loader(open_file(path), batch_size=64, shuffle=True, output="numpy") as loader:
+        list(loader)
+        os.truncate(path, 4 * ROW)
+        for epoch in range(1, 4):
             with pytest.raises(hr.TruncatedError):
                 list(loader)
             assert loader.state_dict()["epoch"] == epoch
@@ -112,4 +111,14 @@ def test_a_file_replaced_by_a_shorter_one_before_it_is_read_is_named(path: Path)
     path.write_bytes(bytes(4 * ROW))
     with pytest.raises(hr.HeadraceError) as caught:
         ds[ROWS - 1]
+    check_names(caught.value, path)
+
+
+def test_a_dataset_that_cannot_be_read_has_no_state(path: Path) -> None:
+    loader = hr.Loader(open_file(path), batch_size=64, output="numpy")
+    path.unlink()
+    with pytest.raises(hr.NotFoundError):  # from the batch, in its place
+        next(iter(loader))
+    with pytest.raises(hr.NotFoundError) as caught:  # no content, so no content id
+        loader.state_dict()
     check_names(caught.value, path)

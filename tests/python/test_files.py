@@ -175,9 +175,9 @@ def test_empty_files_among_others_hold_no_rows() -> None:
 
 
 def test_zero_rows_are_refused() -> None:
-    with pytest.raises(hr.InvalidError, match=r"zero rows|no rows"):
+    with pytest.raises(hr.InvalidError, match="at least one row"):
         hr.memmap([write("a.bin", [])], dtype="float64")
-    with pytest.raises(hr.InvalidError, match=r"zero rows|no rows"):
+    with pytest.raises(hr.InvalidError, match="at least one row"):
         hr.open([write("a.npy", np.zeros((0, 3)))])
 
 

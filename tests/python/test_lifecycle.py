@@ -206,6 +206,8 @@ LARGE_BATCHES = """
 values = np.broadcast_to(np.zeros(1024, np.float32), (1_000_000, 1024))
 loader = hr.Loader(hr.from_arrays(values), batch_size=16_384, num_threads=1, prefetch=1,
                    output="numpy")
+batches = iter(loader)
+next(batches)
 print("ready", flush=True)
 """
 
@@ -222,8 +224,8 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
 state = loader.state_dict()
 assert state["position"] % 16_384 == 0 and state["position"] < 1_000_000
-first = next(iter(loader))[0]
-assert first.shape == (16_384, 1024)
+batches = iter(loader)
+assert next(batches)[0].shape == (16_384, 1024)
 before = threads()
 loader.close()
 assert threads() < before

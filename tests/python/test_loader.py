@@ -115,7 +115,8 @@ def test_repr_says_what_it_does(numbered: Numbered) -> None:
     batches = iter(loader)
     assert repr(batches) == "<headrace iterator of epoch 0, at row 0>"
     loader.close()
-    assert "closed" in repr(loader)
+    assert repr(batches) == "<headrace iterator of epoch 0, closed>"
+    assert "epoch=1" in repr(loader)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])

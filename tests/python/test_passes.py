@@ -134,6 +134,11 @@ def test_collecting_a_superseded_iterator_leaves_the_new_one_alone(make: MakeLoa
     assert rows([*got, *second]) == epoch(make, 1)
 
 
+def test_an_iterator_keeps_its_loader(numbered: Numbered) -> None:
+    got = rows(hr.Loader(numbered(4), batch_size=2, output="numpy"))
+    assert got == [[0, 1], [2, 3]]
+
+
 def test_an_iterator_that_ended_stays_ended(make: MakeLoader) -> None:
     batches = iter(make())
     assert len(list(batches)) == 5
@@ -190,9 +195,7 @@ def test_close_ends_the_iterator_and_may_be_repeated(make: MakeLoader) -> None:
     with pytest.raises(hr.CancelledError):
         next(batches)
     assert point(loader) == (0, 2)
-    for use in (lambda: iter(loader), loader.peek, loader.__enter__):
-        with pytest.raises(hr.InvalidError, match="this Loader is closed; make a new one"):
-            use()
+    assert rows(loader) == epoch(make, 1)  # a loader that is needed again starts again
 
 
 def test_a_with_block_closes_on_error(make: MakeLoader) -> None:

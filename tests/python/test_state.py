@@ -77,21 +77,8 @@ def test_a_state_of_another_order_says_what_differs(
         assert loader.state_dict()["position"] == 0  # nothing has changed
 
 
-NUMBERS: list[Any] = [
-    -1,
-    2**31,
-    2**63,
-    2**64,
-    2**70,
-    2**4000,
-    1.0,
-    float("nan"),
-    True,
-    None,
-    "3",
-    [3],
-    {},
-]
+NUMBERS: list[Any] = [-1, 2**31, 2**63, 2**64, 2**70, 2**4000]
+NUMBERS += [1.0, float("nan"), True, None, "3", [3], {}]
 
 
 @pytest.mark.parametrize("field", ["version", "seed", "epoch", "position"])
@@ -176,10 +163,3 @@ def test_a_position_past_the_end_is_refused(state: dict[str, Any], numbered: Num
             loader.load_state_dict(state | {"position": position})
     loader.load_state_dict(state | {"position": 19})
     assert [len(batch["y"]) for batch in loader] == [1]
-
-
-def test_a_closed_loader_loads_no_state(state: dict[str, Any], numbered: Numbered) -> None:
-    loader = loader_of(numbered(20))
-    loader.close()
-    with pytest.raises(hr.InvalidError, match="closed"):
-        loader.load_state_dict(state)

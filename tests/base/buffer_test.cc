@@ -1,0 +1,69 @@
+#include "base/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace headrace {
+namespace {
+
+bool aligned(const std::byte* data) {
+  return reinterpret_cast<uintptr_t>(data) % kBufferAlignment == 0;
+}
+
+TEST(AllocateAligned, GivesWritableMemoryOnACacheLine) {
+  for (const uint64_t size : {0, 1, 63, 64, 65, 4096, 100'000}) {
+    const AlignedBytes bytes(allocate_aligned(size));
+    ASSERT_NE(bytes.get(), nullptr) << size;
+    EXPECT_TRUE(aligned(bytes.get())) << size;
+    std::memset(bytes.get(), 0xAB, size);
+  }
+}
+
+TEST(AllocateAligned, RefusesASizeWhoseRoundingWouldWrap) {
+  for (const uint64_t size : {UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - kBufferAlignment + 1}) {
+    EXPECT_THROW(free_aligned(allocate_aligned(size)), std::bad_alloc) << size;
+  }
+}
+
+TEST(FreeAligned, AcceptsNull) { free_aligned(nullptr); }
+
+TEST(Buffer, IsEmptyByDefault) {
+  const Buffer buffer;
+  EXPECT_EQ(buffer.size(), 0U);
+  EXPECT_TRUE(buffer.bytes().empty());
+}
+
+TEST(Buffer, CopyOfOwnsAlignedBytesOfItsOwn) {
+  std::vector<std::byte> bytes(1000, std::byte{5});
+  const Buffer buffer = Buffer::copy_of(bytes);
+  bytes.assign(bytes.size(), std::byte{6});
+  EXPECT_TRUE(aligned(buffer.data()));
+  ASSERT_EQ(buffer.size(), 1000U);
+  for (const std::byte byte : buffer.bytes()) {
+    ASSERT_EQ(byte, std::byte{5});
+  }
+}
+
+TEST(Buffer, CopyOfNothingIsEmpty) { EXPECT_EQ(Buffer::copy_of({}).size(), 0U); }
+
+TEST(Buffer, KeepsItsOwnerUntilTheLastCopyIsGone) {
+  const auto owner = std::make_shared<std::vector<std::byte>>(8, std::byte{1});
+  Buffer first(owner, owner->data(), owner->size());
+  Buffer second = first;
+  EXPECT_EQ(owner.use_count(), 3);
+  EXPECT_EQ(first.data(), second.data());
+  first = Buffer();
+  EXPECT_EQ(owner.use_count(), 2);
+  Buffer third = std::move(second);
+  EXPECT_EQ(owner.use_count(), 2);
+  EXPECT_EQ(third.bytes()[7], std::byte{1});
+  third = Buffer();
+  EXPECT_EQ(owner.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace headrace
