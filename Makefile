@@ -24,7 +24,7 @@ STAMPS := $(VENV)/stamps
 REQUIREMENTS := tools/requirements
 
 CXX_FILES = $(shell find src tests -name '*.h' -o -name '*.cc' 2>/dev/null)
-MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not -name '*.pyc')
+MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not -name '*.py[ci]')
 
 ##@ Use
 

@@ -234,7 +234,7 @@ def main() -> int:
         else:
             task = TASKS[name]
             rows, notes = run_task(task, options)
-            title, metrics, reference = task.title, task.metrics, task.libraries[0]
+            title, metrics, reference = task.title, task.metrics, task.reference
         command = "python bench/run.py " + shlex.join(
             ["--task", name, *(["--rounds", str(options.rounds)] if options.rounds != 5 else [])]
             + (["--rows", str(options.rows)] if options.rows else [])

@@ -34,11 +34,12 @@ class Task:
         title: the heading of the report.
         kind: the procedure in `harness.measure`.
         rows, width, batch_size, files: the data; `width` float32 features and an int64 label.
-        libraries: file stems in the folder, or keys of `programs`; the first is the reference.
+        libraries: file stems in the folder, or names in `programs`.
         metrics: what is reported; the first is the one compared.
         state: cache state and procedure, printed above the table.
         programs: name -> (executable, its options, what it is), for entries that are no Python.
         passes: passes over the data, where the procedure has a fixed number.
+        reference: the library that the others are compared with; empty where nothing is.
         source: the folder in bench/compare, where another task has the same libraries.
     """
 
@@ -54,6 +55,7 @@ class Task:
     state: str
     programs: tuple[tuple[str, str, tuple[str, ...], str], ...] = ()
     passes: int = 0
+    reference: str = "headrace"
     source: str = ""
 
     @property
@@ -188,6 +190,7 @@ TASKS: dict[str, Task] = {
             batch_size=256,
             files=8,
             libraries=("headrace", "headrace_mapped"),
+            reference="",
             metrics=(
                 Metric("growth_mib", "memory growth over the batches, MiB", "number"),
                 Metric("first_mib", "after the first pass, MiB", "number"),

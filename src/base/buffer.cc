@@ -28,12 +28,12 @@ Buffer Buffer::copy_of(std::span<const std::byte> bytes) {
     std::memcpy(copy.get(), bytes.data(), bytes.size());
   }
   const std::byte* data = copy.get();
-  return Buffer(std::shared_ptr<const void>(copy.release(),
-                                            [](const void* owned) {
-                                              free_aligned(static_cast<std::byte*>(
-                                                  const_cast<void*>(owned)));
-                                            }),
-                data, bytes.size());
+  return Buffer(
+      std::shared_ptr<const void>(copy.release(),
+                                  [](const void* owned) {
+                                    free_aligned(static_cast<std::byte*>(const_cast<void*>(owned)));
+                                  }),
+      data, bytes.size());
 }
 
 }  // namespace headrace

@@ -25,7 +25,7 @@ const char* error_code_name(ErrorCode code) noexcept;
 struct ErrorContext {
   std::string file;
   std::string column;
-  std::optional<uint64_t> row = std::nullopt;     // of the file or of the dataset, as the message says
+  std::optional<uint64_t> row = std::nullopt;  // of the file or of the dataset, as the message says
   std::optional<uint64_t> offset = std::nullopt;  // byte offset in `file`
 };
 

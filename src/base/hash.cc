@@ -1,11 +1,11 @@
 #include "base/hash.h"
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <array>
 #include <bit>
 #include <new>
+
+#include <xxhash.h>
 
 namespace headrace {
 namespace {

@@ -9,12 +9,14 @@
 
 namespace headrace {
 
-// Converts elements of one dtype to another, through any dtypes between them. Immutable; thread-safe.
+// Converts elements of one dtype to another, through any dtypes between them. Immutable;
+// thread-safe.
 //
-// Values that both types hold are kept exactly. Otherwise, as numpy's astype does where numpy says what it does: integers
-// wrap, floats are rounded to nearest-even towards a smaller float and cut towards zero towards an integer; bool is
-// "not zero". Where numpy leaves the result to the processor it is fixed here, so that it is the same everywhere: a
-// float beyond an integer's range becomes the nearest end of the range, and NaN becomes 0.
+// Values that both types hold are kept exactly. Otherwise, as numpy's astype does where numpy says
+// what it does: integers wrap, floats are rounded to nearest-even towards a smaller float and cut
+// towards zero towards an integer; bool is "not zero". Where numpy leaves the result to the
+// processor it is fixed here, so that it is the same everywhere: a float beyond an integer's range
+// becomes the nearest end of the range, and NaN becomes 0.
 class Conversion {
  public:
   // A plain copy of nothing; assign another before use.

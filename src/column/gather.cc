@@ -7,8 +7,8 @@ namespace headrace {
 namespace {
 
 constexpr uint64_t kCacheLine = 64;
-constexpr uint64_t kLinesInFlight = 64;     // about what a core's miss buffers and L2 queue keep busy
-constexpr uint64_t kMaxLinesPerRow = 16;    // the hardware's own prefetcher follows longer rows
+constexpr uint64_t kLinesInFlight = 64;   // about what a core's miss buffers and L2 queue keep busy
+constexpr uint64_t kMaxLinesPerRow = 16;  // the hardware's own prefetcher follows longer rows
 constexpr uint64_t kMinRunsAhead = 4;
 constexpr uint64_t kMaxRunsAhead = 32;
 
@@ -51,13 +51,13 @@ void for_each_run(std::span<const Run> runs, const PieceRows* pieces, uint64_t r
 // Rows of a size known to the compiler: a load and a store instead of a call.
 template <uint64_t kRowBytes>
 void gather_small(std::span<const Run> runs, const PieceRows* pieces, std::byte* out) noexcept {
-  for_each_run(runs, pieces, kRowBytes, kRowBytes, out,
-               [](const PieceRows& piece, const std::byte* from, uint64_t rows, std::byte* to) noexcept {
-                 for (uint64_t i = 0; i < rows; ++i) {
-                   std::memcpy(to + i * kRowBytes, from + static_cast<int64_t>(i) * piece.stride,
-                               kRowBytes);
-                 }
-               });
+  for_each_run(
+      runs, pieces, kRowBytes, kRowBytes, out,
+      [](const PieceRows& piece, const std::byte* from, uint64_t rows, std::byte* to) noexcept {
+        for (uint64_t i = 0; i < rows; ++i) {
+          std::memcpy(to + i * kRowBytes, from + static_cast<int64_t>(i) * piece.stride, kRowBytes);
+        }
+      });
 }
 
 // Whole cache lines, copied in place rather than by a call.
@@ -69,28 +69,30 @@ inline void copy_lines(const std::byte* from, std::byte* to, uint64_t bytes) noe
 
 void gather_lines(std::span<const Run> runs, const PieceRows* pieces, uint64_t row_bytes,
                   std::byte* out) noexcept {
-  for_each_run(
-      runs, pieces, row_bytes, row_bytes, out,
-      [row_bytes](const PieceRows& piece, const std::byte* from, uint64_t rows, std::byte* to) noexcept {
-        for (uint64_t i = 0; i < rows; ++i) {
-          copy_lines(from + static_cast<int64_t>(i) * piece.stride, to + i * row_bytes, row_bytes);
-        }
-      });
+  for_each_run(runs, pieces, row_bytes, row_bytes, out,
+               [row_bytes](const PieceRows& piece, const std::byte* from, uint64_t rows,
+                           std::byte* to) noexcept {
+                 for (uint64_t i = 0; i < rows; ++i) {
+                   copy_lines(from + static_cast<int64_t>(i) * piece.stride, to + i * row_bytes,
+                              row_bytes);
+                 }
+               });
 }
 
 void gather_any(std::span<const Run> runs, const PieceRows* pieces, uint64_t row_bytes,
                 std::byte* out) noexcept {
-  for_each_run(
-      runs, pieces, row_bytes, row_bytes, out,
-      [row_bytes](const PieceRows& piece, const std::byte* from, uint64_t rows, std::byte* to) noexcept {
-        if (piece.stride == static_cast<int64_t>(row_bytes)) {
-          std::memcpy(to, from, rows * row_bytes);
-          return;
-        }
-        for (uint64_t i = 0; i < rows; ++i) {
-          std::memcpy(to + i * row_bytes, from + static_cast<int64_t>(i) * piece.stride, row_bytes);
-        }
-      });
+  for_each_run(runs, pieces, row_bytes, row_bytes, out,
+               [row_bytes](const PieceRows& piece, const std::byte* from, uint64_t rows,
+                           std::byte* to) noexcept {
+                 if (piece.stride == static_cast<int64_t>(row_bytes)) {
+                   std::memcpy(to, from, rows * row_bytes);
+                   return;
+                 }
+                 for (uint64_t i = 0; i < rows; ++i) {
+                   std::memcpy(to + i * row_bytes, from + static_cast<int64_t>(i) * piece.stride,
+                               row_bytes);
+                 }
+               });
 }
 
 }  // namespace
@@ -122,19 +124,19 @@ void gather_converted(std::span<const Run> runs, const PieceRows* pieces, uint64
                       uint64_t out_size, std::byte* out) noexcept {
   const uint64_t out_bytes = row_elements * out_size;
   // Widths differ between pieces; fetching as if rows were as wide as their result is near enough.
-  for_each_run(runs, pieces, out_bytes, out_bytes, out,
-               [=](const PieceRows& piece, const std::byte* from, uint64_t rows,
-                   std::byte* to) noexcept {
-                 const Conversion& conversion = *piece.conversion;
-                 if (piece.stride == static_cast<int64_t>(row_elements * conversion.from_size())) {
-                   conversion.apply(from, to, rows * row_elements);
-                   return;
-                 }
-                 for (uint64_t i = 0; i < rows; ++i) {
-                   conversion.apply(from + static_cast<int64_t>(i) * piece.stride,
-                                    to + i * out_bytes, row_elements);
-                 }
-               });
+  for_each_run(
+      runs, pieces, out_bytes, out_bytes, out,
+      [=](const PieceRows& piece, const std::byte* from, uint64_t rows, std::byte* to) noexcept {
+        const Conversion& conversion = *piece.conversion;
+        if (piece.stride == static_cast<int64_t>(row_elements * conversion.from_size())) {
+          conversion.apply(from, to, rows * row_elements);
+          return;
+        }
+        for (uint64_t i = 0; i < rows; ++i) {
+          conversion.apply(from + static_cast<int64_t>(i) * piece.stride, to + i * out_bytes,
+                           row_elements);
+        }
+      });
 }
 
 }  // namespace headrace

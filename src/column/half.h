@@ -3,8 +3,9 @@
 #include <bit>
 #include <cstdint>
 
-// The two 16-bit float formats as bit patterns: IEEE 754 binary16, and bfloat16, the upper half of a binary32.
-// C++20 has no type for either (_Float16 needs g++ 12, and calls a library function per value without F16C).
+// The two 16-bit float formats as bit patterns: IEEE 754 binary16, and bfloat16, the upper half of
+// a binary32. C++20 has no type for either (_Float16 needs g++ 12, and calls a library function per
+// value without F16C).
 namespace headrace {
 
 struct Half {
@@ -35,9 +36,10 @@ inline float to_float(Bfloat value) noexcept {
   return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
 }
 
-// Rounds the bits of a double to the nearest number with `mantissa` fraction bits and exponents from `min_exponent`,
-// ties to even, in one step: a detour through float would round twice. Returns sign-less bits of the small format
-// whose exponent bias is 1 - min_exponent; overflow gives `infinity`.
+// Rounds the bits of a double to the nearest number with `mantissa` fraction bits and exponents
+// from `min_exponent`, ties to even, in one step: a detour through float would round twice. Returns
+// sign-less bits of the small format whose exponent bias is 1 - min_exponent; overflow gives
+// `infinity`.
 inline uint16_t round_magnitude(double value, int mantissa, int min_exponent,
                                 uint16_t infinity) noexcept {
   const uint64_t bits = std::bit_cast<uint64_t>(value) & ~(uint64_t{1} << 63);
@@ -59,9 +61,9 @@ inline uint16_t round_magnitude(double value, int mantissa, int min_exponent,
   const uint64_t half = uint64_t{1} << (dropped - 1);
   const uint64_t rounded = kept + (rest > half || (rest == half && (kept & 1U) != 0) ? 1U : 0U);
   // A carry out of the fraction adds 1 to the exponent field, as it should.
-  const uint64_t biased = denormal > 0
-                              ? rounded
-                              : rounded + (static_cast<uint64_t>(exponent - min_exponent) << mantissa);
+  const uint64_t biased =
+      denormal > 0 ? rounded
+                   : rounded + (static_cast<uint64_t>(exponent - min_exponent) << mantissa);
   return biased >= infinity ? infinity : static_cast<uint16_t>(biased);
 }
 

@@ -47,7 +47,8 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
-// A field after its sizes were checked against 64-bit overflow. Throws kInvalid, kUnsupported for an empty row.
+// A field after its sizes were checked against 64-bit overflow. Throws kInvalid, kUnsupported for
+// an empty row.
 Field make_field(std::string name, DType dtype, std::vector<uint64_t> row_shape);
 
 // The columns of a dataset in order.

@@ -57,8 +57,8 @@ void Dataset::look_at_pieces() {
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
       const Piece& piece = space.piece(i);
       const uint32_t number = piece.source_column(column.column);
-      converts = converts || piece.source->dtype(number) != column.field.dtype ||
-                 column.casts.size() > 1;
+      converts =
+          converts || piece.source->dtype(number) != column.field.dtype || column.casts.size() > 1;
       const std::string& file = piece.source->file(number);
       if (!file.empty()) {
         files.insert(file);
@@ -87,10 +87,10 @@ uint64_t Dataset::bytes() const noexcept {
 
 Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
   if (row >= rows_) {
-    throw Error(ErrorCode::kIndex,
-                "row " + std::to_string(row) + " is out of range for " + std::to_string(rows_) +
-                    " rows",
-                {.file = "", .column = "", .row = row});
+    throw Error(
+        ErrorCode::kIndex,
+        "row " + std::to_string(row) + " is out of range for " + std::to_string(rows_) + " rows",
+        {.file = "", .column = "", .row = row});
   }
   std::vector<Run> runs;
   const DatasetColumn& shown = columns_.at(column);

@@ -23,8 +23,8 @@ struct DatasetColumn {
 class Dataset;
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-// Columns over row spaces that have equally many rows. Columns whose files have the same boundaries share a row space.
-// Immutable; thread-safe; survives a fork.
+// Columns over row spaces that have equally many rows. Columns whose files have the same boundaries
+// share a row space. Immutable; thread-safe; survives a fork.
 class Dataset {
  public:
   // Throws kInvalid for no columns, no rows, a repeated name, or row spaces of different length.
@@ -46,7 +46,8 @@ class Dataset {
   // Bytes of all rows as batches show them.
   uint64_t bytes() const noexcept;
 
-  // The file and the row in it behind row `row` of `column`; the file is empty for arrays. Throws kIndex.
+  // The file and the row in it behind row `row` of `column`; the file is empty for arrays. Throws
+  // kIndex.
   struct Location {
     std::string file;
     uint64_t row = 0;

@@ -22,8 +22,8 @@ void check_counts(const std::vector<ColumnFiles>& columns) {
     if (column.paths.size() != columns.front().paths.size()) {
       throw Error(ErrorCode::kInvalid,
                   "every column needs as many files; column " + columns.front().name + " has " +
-                      std::to_string(columns.front().paths.size()) + " and column " +
-                      column.name + " has " + std::to_string(column.paths.size()),
+                      std::to_string(columns.front().paths.size()) + " and column " + column.name +
+                      " has " + std::to_string(column.paths.size()),
                   {.file = "", .column = column.name});
     }
     if (column.paths.empty()) {
@@ -55,11 +55,10 @@ DatasetPtr assemble(const std::vector<ColumnFiles>& columns, const Schema& field
       check_paired(parts.front()[k], parts[c][k], columns[c].name);
       files.push_back(std::move(parts[c][k].file));
     }
-    pieces.push_back(
-        {.source = std::make_shared<FileSource>(rows, std::move(files)),
-         .first = 0,
-         .rows = rows,
-         .columns = nullptr});
+    pieces.push_back({.source = std::make_shared<FileSource>(rows, std::move(files)),
+                      .first = 0,
+                      .rows = rows,
+                      .columns = nullptr});
   }
   std::vector<DatasetColumn> shown;
   for (uint32_t c = 0; c < fields.size(); ++c) {
@@ -85,15 +84,14 @@ Part raw_part(const std::string& path, const Field& field) {
 // The part of one .npy file; the first file of a column defines `field`.
 Part npy_part(const std::string& path, bool first, Field& field) {
   const NpyHeader header = read_npy_header(path);
-  Field found = make_field(field.name, header.dtype,
-                           {header.shape.begin() + 1, header.shape.end()});
+  Field found =
+      make_field(field.name, header.dtype, {header.shape.begin() + 1, header.shape.end()});
   if (first) {
     field = std::move(found);
   } else if (found != field) {
     throw Error(ErrorCode::kInvalid,
                 "files of a column must have the same dtype and row shape; column " + field.name +
-                    " began with " + describe(field) + ", and " + path + " has " +
-                    describe(found),
+                    " began with " + describe(field) + ", and " + path + " has " + describe(found),
                 {.file = path, .column = field.name});
   }
   return {{path, header.data_offset, field.row_bytes(), field.dtype}, header.shape.front()};

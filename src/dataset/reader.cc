@@ -17,8 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A file that shrinks by less than a page raises no signal, so sizes are looked at now and then: this often, and this many
-// pieces at a time, which costs microseconds. Dataset::check_files looks at all of them at the end of a pass.
+// A file that shrinks by less than a page raises no signal, so sizes are looked at now and then:
+// this often, and this many pieces at a time, which costs microseconds. Dataset::check_files looks
+// at all of them at the end of a pass.
 constexpr std::chrono::milliseconds kCheckEvery{50};
 constexpr uint64_t kCheckedPieces = 32;
 
@@ -58,7 +59,8 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
   check_some_files();
 }
 
-// Fills runs_. Views over several groups have one map on top of all of them: it is applied for the first.
+// Fills runs_. Views over several groups have one map on top of all of them: it is applied for the
+// first.
 void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
   const RowSpace& space = *dataset_->groups()[group];
   const RowMap* map = space.top_map();
@@ -67,7 +69,8 @@ void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
     apply_map(*map, mapped_rows_);
     mapped_by_ = map;
   }
-  const std::span<const uint64_t> source = map == nullptr ? rows : std::span<const uint64_t>(mapped_rows_);
+  const std::span<const uint64_t> source =
+      map == nullptr ? rows : std::span<const uint64_t>(mapped_rows_);
   rows_.assign(source.begin(), source.end());
   runs_.clear();
   (map == nullptr ? space : space.below_map()).locate(rows_, runs_);
@@ -133,8 +136,8 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
     }
     auto leaf = [&]() noexcept {
       if (dataset_->converts(c)) {
-        gather_converted(runs_, state.rows[k].data(), field.row_elements(),
-                         dtype_size(field.dtype), outs[c]);
+        gather_converted(runs_, state.rows[k].data(), field.row_elements(), dtype_size(field.dtype),
+                         outs[c]);
       } else {
         gather(runs_, state.rows[k].data(), field.row_bytes(), outs[c]);
       }
@@ -181,8 +184,9 @@ void Reader::fail_at(uint32_t group, const void* address) const {
       if (map->contains(address)) {
         map->check_size();
         throw Error(ErrorCode::kIo,
-                    map->path() + " could not be read through its map; the device failed or the "
-                                  "file was cut and grew again",
+                    map->path() +
+                        " could not be read through its map; the device failed or the "
+                        "file was cut and grew again",
                     {.file = map->path(), .column = ""});
       }
     }

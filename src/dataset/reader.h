@@ -13,14 +13,16 @@
 
 namespace headrace {
 
-// Reads any rows of a dataset into plain memory. Keeps its scratch memory between calls: one per thread, not shared.
+// Reads any rows of a dataset into plain memory. Keeps its scratch memory between calls: one per
+// thread, not shared.
 class Reader {
  public:
   explicit Reader(DatasetPtr dataset);
 
-  // Copies the rows to outs[c] for every column c, rows.size() * field.row_bytes() bytes each; columns whose pointer is
-  // null are skipped. Opens files when their rows are first wanted.
-  // Throws kNotFound, kIo, kTruncated, naming the file. Requires: each row < dataset.rows(); fewer than 2^31 rows.
+  // Copies the rows to outs[c] for every column c, rows.size() * field.row_bytes() bytes each;
+  // columns whose pointer is null are skipped. Opens files when their rows are first wanted. Throws
+  // kNotFound, kIo, kTruncated, naming the file. Requires: each row < dataset.rows(); fewer than
+  // 2^31 rows.
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
 
  private:
@@ -28,11 +30,11 @@ class Reader {
   enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped };
 
   struct Group {
-    std::vector<PieceState> states;         // per piece
-    std::vector<size_t> columns;            // of the dataset, that lie in this group
+    std::vector<PieceState> states;            // per piece
+    std::vector<size_t> columns;               // of the dataset, that lie in this group
     std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
-    uint64_t unmapped = 0;                  // pieces in that state
-    uint64_t next_check = 0;                // piece whose file is looked at next
+    uint64_t unmapped = 0;                     // pieces in that state
+    uint64_t next_check = 0;                   // piece whose file is looked at next
   };
 
   void locate(uint32_t group, std::span<const uint64_t> rows);
@@ -53,7 +55,7 @@ class Reader {
   std::vector<KnownConversion> conversions_;
 
   // Scratch of one read().
-  std::vector<uint64_t> mapped_rows_;      // after the map on top, kept while groups share it
+  std::vector<uint64_t> mapped_rows_;  // after the map on top, kept while groups share it
   const RowMap* mapped_by_ = nullptr;
   std::vector<uint64_t> rows_;
   std::vector<Run> runs_;
@@ -62,12 +64,13 @@ class Reader {
   std::chrono::steady_clock::time_point next_check_{};
 };
 
-// Reads rows start, start + step, ...: `count` of them, of one column, to `out`. Throws as Reader::read.
+// Reads rows start, start + step, ...: `count` of them, of one column, to `out`. Throws as
+// Reader::read.
 void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
                 int64_t step, std::byte* out);
 
-// XXH3-64 over the schema, the number of rows and 64 rows at fixed places: tells whether two datasets are likely the same.
-// Reads those rows. Throws as Reader::read.
+// XXH3-64 over the schema, the number of rows and 64 rows at fixed places: tells whether two
+// datasets are likely the same. Reads those rows. Throws as Reader::read.
 uint64_t fingerprint(const DatasetPtr& dataset);
 
 }  // namespace headrace

@@ -7,7 +7,8 @@ namespace {
 
 void apply_one(const StepMap& map, std::span<uint64_t> rows) noexcept {
   for (uint64_t& row : rows) {
-    row = map.start + row * static_cast<uint64_t>(map.step);  // modulo 2^64, right for negative steps
+    row =
+        map.start + row * static_cast<uint64_t>(map.step);  // modulo 2^64, right for negative steps
   }
 }
 

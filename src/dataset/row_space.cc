@@ -35,8 +35,8 @@ std::vector<uint64_t> RowSpace::sums(const std::vector<uint64_t>& counts) {
 RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.rows == 0; });
   if (pieces.size() > UINT32_MAX) {
-    throw Error(ErrorCode::kInvalid, "a dataset has at most 2^32 pieces; found " +
-                                         std::to_string(pieces.size()));
+    throw Error(ErrorCode::kInvalid,
+                "a dataset has at most 2^32 pieces; found " + std::to_string(pieces.size()));
   }
   std::vector<uint64_t> counts;
   counts.reserve(pieces.size());
@@ -68,8 +68,7 @@ RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
 
 RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
   const uint64_t pieces = inner->piece_count();
-  return RowSpacePtr(
-      new RowSpace({0, rows}, pieces, Mapped{std::move(map), std::move(inner)}));
+  return RowSpacePtr(new RowSpace({0, rows}, pieces, Mapped{std::move(map), std::move(inner)}));
 }
 
 RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
@@ -230,8 +229,8 @@ void RowSpace::locate_in_table(const Table& table, const Place& place,
   runs.resize(static_cast<size_t>(next - runs.data()));
 }
 
-// The one case that sorts: rows of maps over different spaces go to each space together, so that it stays one call a
-// batch. It allocates per batch.
+// The one case that sorts: rows of maps over different spaces go to each space together, so that it
+// stays one call a batch. It allocates per batch.
 void RowSpace::locate_in_parts(const Concat& concat, const Place& place,
                                std::vector<Run>& runs) const {
   std::vector<uint32_t> part_of_row(place.rows.size());
@@ -255,10 +254,10 @@ void RowSpace::locate_in_parts(const Concat& concat, const Place& place,
   for (size_t part = 0; part < concat.parts.size(); ++part) {
     const size_t count = begins[part + 1] - begins[part];
     if (count > 0) {
-      concat.parts[part]->locate_in({std::span(rows).subspan(begins[part], count),
-                                     outs.data() + begins[part],
-                                     place.first_piece + concat.first_pieces[part]},
-                                    runs);
+      concat.parts[part]->locate_in(
+          {std::span(rows).subspan(begins[part], count), outs.data() + begins[part],
+           place.first_piece + concat.first_pieces[part]},
+          runs);
     }
   }
 }

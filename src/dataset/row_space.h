@@ -28,9 +28,9 @@ struct Piece {
 class RowSpace;
 using RowSpacePtr = std::shared_ptr<const RowSpace>;
 
-// The rows of one column group: a flat table of pieces, with prefix sums; or a row map over another space; or several such
-// spaces one after another. Slices and concatenations of tables are tables again, so that maps are the only depth.
-// Immutable; thread-safe.
+// The rows of one column group: a flat table of pieces, with prefix sums; or a row map over another
+// space; or several such spaces one after another. Slices and concatenations of tables are tables
+// again, so that maps are the only depth. Immutable; thread-safe.
 class RowSpace {
  public:
   static RowSpacePtr table(std::vector<Piece> pieces);
@@ -54,14 +54,16 @@ class RowSpace {
   const RowMap* top_map() const noexcept;
   const RowSpace& below_map() const noexcept;  // Requires: top_map() != nullptr
 
-  // Appends to `runs` where `rows` are: row i goes to place i of the batch. Neighbours that follow each other in a piece
-  // make one run. `rows` is scratch afterwards. Requires: each row < rows(); fewer than 2^32 of them.
+  // Appends to `runs` where `rows` are: row i goes to place i of the batch. Neighbours that follow
+  // each other in a piece make one run. `rows` is scratch afterwards. Requires: each row < rows();
+  // fewer than 2^32 of them.
   void locate(std::span<uint64_t> rows, std::vector<Run>& runs) const;
 
  private:
   struct Table {
     std::vector<Piece> pieces;
-    // first_piece[row >> shift] is the piece of that row or one before it: a bounded search instead of a long one.
+    // first_piece[row >> shift] is the piece of that row or one before it: a bounded search instead
+    // of a long one.
     std::vector<uint32_t> first_piece;
     int shift = 0;
   };

@@ -13,15 +13,17 @@
 
 namespace headrace {
 
-// A source after it was opened. The rows of a column are where `columns` says; a null pointer there means that the column
-// could not be mapped and goes through Source::read.
+// A source after it was opened. The rows of a column are where `columns` says; a null pointer there
+// means that the column could not be mapped and goes through Source::read.
 struct OpenSource {
   std::vector<PieceRows> columns;
-  std::vector<std::shared_ptr<const MappedFile>> maps;  // what keeps `columns` alive; empty for arrays
+  std::vector<std::shared_ptr<const MappedFile>>
+      maps;  // what keeps `columns` alive; empty for arrays
 };
 
-// Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever thread is first, without
-// a lock: no mutex of a dataset may be held by another thread while the process forks.
+// Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever
+// thread is first, without a lock: no mutex of a dataset may be held by another thread while the
+// process forks.
 class Source {
  public:
   explicit Source(uint64_t rows) : rows_(rows) {}

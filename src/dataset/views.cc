@@ -26,12 +26,12 @@ DatasetPtr with_spaces(const Dataset& dataset,
   return std::make_shared<Dataset>(dataset.columns(), std::move(groups));
 }
 
-// `dataset` with a row map of `rows` rows on top; one map for all groups, so that it is applied once a batch.
+// `dataset` with a row map of `rows` rows on top; one map for all groups, so that it is applied
+// once a batch.
 DatasetPtr with_map(const Dataset& dataset, uint64_t rows, RowMap map) {
   const auto shared = std::make_shared<const RowMap>(std::move(map));
-  return with_spaces(dataset, [&](const RowSpacePtr& space) {
-    return RowSpace::mapped(shared, rows, space);
-  });
+  return with_spaces(
+      dataset, [&](const RowSpacePtr& space) { return RowSpace::mapped(shared, rows, space); });
 }
 
 std::string describe_columns(const Dataset& dataset) {
@@ -61,8 +61,8 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
     throw Error(ErrorCode::kInvalid,
                 "datasets to concatenate must have the same columns, dtypes and row shapes; "
                 "dataset 0 has (" +
-                    describe_columns(first) + ") and dataset " + std::to_string(number) +
-                    " has (" + describe_columns(other) +
+                    describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
+                    describe_columns(other) +
                     "); cast or select_columns before concat, and cast only once");
   }
 }
@@ -78,8 +78,8 @@ DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
     check_same_schema(first, *parts[i], i);
   }
   // Columns stay in one group where they share a group in every part.
-  std::map<std::vector<uint32_t>, uint32_t> group_of;        // groups in the parts -> new group
-  std::vector<std::vector<size_t>> members;                  // columns of each new group
+  std::map<std::vector<uint32_t>, uint32_t> group_of;  // groups in the parts -> new group
+  std::vector<std::vector<size_t>> members;            // columns of each new group
   std::vector<DatasetColumn> columns = first.columns();
   for (size_t c = 0; c < columns.size(); ++c) {
     // A part that stores what the others cast to needs the cast too, where it copies.
@@ -131,8 +131,8 @@ DatasetPtr zip(const std::vector<DatasetPtr>& parts) {
 
 DatasetPtr slice(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step) {
   const auto last = static_cast<int64_t>(start) + (static_cast<int64_t>(count) - 1) * step;
-  if (count > 0 && (start >= dataset->rows() || last < 0 ||
-                    static_cast<uint64_t>(last) >= dataset->rows())) {
+  if (count > 0 &&
+      (start >= dataset->rows() || last < 0 || static_cast<uint64_t>(last) >= dataset->rows())) {
     throw Error(ErrorCode::kIndex, "the slice from " + std::to_string(start) + " to " +
                                        std::to_string(last) + " leaves the " +
                                        std::to_string(dataset->rows()) + " rows");
@@ -151,9 +151,9 @@ DatasetPtr subset(const DatasetPtr& dataset, Buffer indices) {
     int64_t row = 0;
     std::memcpy(&row, indices.data() + i * sizeof(row), sizeof(row));
     if (row < 0 || static_cast<uint64_t>(row) >= dataset->rows()) {
-      throw Error(ErrorCode::kIndex,
-                  "index " + std::to_string(row) + " at place " + std::to_string(i) +
-                      " is out of range for " + std::to_string(dataset->rows()) + " rows");
+      throw Error(ErrorCode::kIndex, "index " + std::to_string(row) + " at place " +
+                                         std::to_string(i) + " is out of range for " +
+                                         std::to_string(dataset->rows()) + " rows");
     }
   }
   return with_map(*dataset, count, IndexMap{std::move(indices)});
@@ -166,10 +166,10 @@ std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint6
   for (size_t i = 0; i + 1 < totals.size(); ++i) {
     const uint64_t key = OrderKey{seed, 0}.derive(Purpose::kSplit, i);
     if (totals[i] == 0 || totals[i] >= rest->rows()) {
-      throw Error(ErrorCode::kInvalid,
-                  "every part of a split needs rows; part " + std::to_string(i) + " would get " +
-                      std::to_string(totals[i]) + " of the remaining " +
-                      std::to_string(rest->rows()) + "; change the fractions");
+      throw Error(ErrorCode::kInvalid, "every part of a split needs rows; part " +
+                                           std::to_string(i) + " would get " +
+                                           std::to_string(totals[i]) + " of the remaining " +
+                                           std::to_string(rest->rows()) + "; change the fractions");
     }
     const Partition partition(rest->rows(), totals[i], key);
     parts.push_back(with_map(*rest, totals[i], PartMap{partition, true}));
@@ -213,10 +213,10 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
   const DatasetColumn& column = dataset->columns().front();
   const RowSpace& space = *dataset->groups()[column.group];
   if (!space.is_table() || dataset->file_count() == 0) {
-    throw Error(ErrorCode::kInvalid, std::string("split(by=\"file\") needs a dataset of files in ") +
-                                         "file order; found " +
-                                         (space.is_table() ? "arrays" : "chosen rows") +
-                                         "; split before subset, or use split without by=");
+    throw Error(ErrorCode::kInvalid,
+                std::string("split(by=\"file\") needs a dataset of files in ") +
+                    "file order; found " + (space.is_table() ? "arrays" : "chosen rows") +
+                    "; split before subset, or use split without by=");
   }
   struct Range {
     uint64_t start;
@@ -233,10 +233,10 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
   std::vector<DatasetPtr> parts;
   for (size_t part = 0; part < fractions.size(); ++part) {
     if (ranges[part].empty()) {
-      throw Error(ErrorCode::kInvalid,
-                  "split(by=\"file\") found no file for part " + std::to_string(part) + " among " +
-                      std::to_string(space.piece_count()) +
-                      "; use more files, another seed, or split without by=");
+      throw Error(ErrorCode::kInvalid, "split(by=\"file\") found no file for part " +
+                                           std::to_string(part) + " among " +
+                                           std::to_string(space.piece_count()) +
+                                           "; use more files, another seed, or split without by=");
     }
     parts.push_back(with_spaces(*dataset, [&](const RowSpacePtr& group) {
       std::vector<RowSpacePtr> chosen;

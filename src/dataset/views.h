@@ -9,8 +9,8 @@
 
 namespace headrace {
 
-// Virtual datasets over others: no row is copied or read. All throw kInvalid for arguments that do not fit, and for a
-// result without rows.
+// Virtual datasets over others: no row is copied or read. All throw kInvalid for arguments that do
+// not fit, and for a result without rows.
 
 // The rows of `parts` one after another. Schemas must be equal.
 DatasetPtr concat(const std::vector<DatasetPtr>& parts);
@@ -29,8 +29,9 @@ DatasetPtr subset(const DatasetPtr& dataset, Buffer indices);
 std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint64_t>& totals,
                               uint64_t seed);
 
-// Whole files: a keyed hash of each file's name and folder decides its part, so that the part of a file never changes when
-// others are added. Sizes follow the fractions only on average. For datasets in file order; others throw kInvalid.
+// Whole files: a keyed hash of each file's name and folder decides its part, so that the part of a
+// file never changes when others are added. Sizes follow the fractions only on average. For
+// datasets in file order; others throw kInvalid.
 std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed);
 

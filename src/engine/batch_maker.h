@@ -24,7 +24,8 @@ struct LoaderOptions {
 // The pools of one loader, one per column.
 using SlotPools = std::vector<std::shared_ptr<SlotPool>>;
 
-// How batch n of one pass comes about: plan, order, rows, slots. Immutable; shared by the workers of the pass.
+// How batch n of one pass comes about: plan, order, rows, slots. Immutable; shared by the workers
+// of the pass.
 class BatchMaker {
  public:
   // What one thread needs to make batches, kept from batch to batch.

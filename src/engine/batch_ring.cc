@@ -68,7 +68,8 @@ BatchRing::Taken BatchRing::take(Batch& batch, std::chrono::milliseconds timeout
   place.ready = false;
   ++taken_;
   --depth_;
-  // A wake-up costs as much as a small batch, so sleeping workers are woken when half the ring is free, for all of it.
+  // A wake-up costs as much as a small batch, so sleeping workers are woken when half the ring is
+  // free, for all of it.
   if (sleeping_workers_ > 0 && (claimed_ - taken_) * 2 <= places_.size()) {
     room_.notify_all();
   }

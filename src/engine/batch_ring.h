@@ -14,15 +14,16 @@ namespace headrace {
 
 // The columns of one batch, or the error that stands in its place.
 struct Batch {
-  uint64_t number = 0;    // in its pass
+  uint64_t number = 0;  // in its pass
   uint64_t rows = 0;
   uint64_t repeated = 0;  // of these rows, to fill up an empty tail
   std::vector<Slot> columns;
   std::exception_ptr error;
 };
 
-// Numbered batches between workers, who fill them in any order, and a consumer, who takes them in order. At most `capacity`
-// are claimed and not yet taken. One lock, held for a few instructions twice a batch; never while a batch is filled.
+// Numbered batches between workers, who fill them in any order, and a consumer, who takes them in
+// order. At most `capacity` are claimed and not yet taken. One lock, held for a few instructions
+// twice a batch; never while a batch is filled.
 class BatchRing {
  public:
   enum class Taken : uint8_t { kBatch, kTimeout, kEnd, kClosed };
@@ -30,8 +31,8 @@ class BatchRing {
   // A ring for batches 0 .. batches - 1. Requires: capacity > 0.
   BatchRing(uint64_t capacity, uint64_t batches);
 
-  // For workers: the number of the next batch to fill; waits while the ring is full. Nothing when all are claimed or the
-  // ring was closed.
+  // For workers: the number of the next batch to fill; waits while the ring is full. Nothing when
+  // all are claimed or the ring was closed.
   std::optional<uint64_t> claim();
 
   // For workers: hands over a claimed batch. After close() it is dropped.

@@ -1,8 +1,7 @@
 #include "engine/loader.h"
 
-#include <sched.h>
-
 #include <algorithm>
+#include <sched.h>
 #include <string>
 #include <utility>
 
@@ -12,7 +11,8 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kMaxDefaultThreads = 8;  // a gather is bound by memory; more threads only take cores away
+constexpr uint64_t kMaxDefaultThreads =
+    8;  // a gather is bound by memory; more threads only take cores away
 constexpr uint64_t kPrefetchBytes = uint64_t{64} << 20;
 constexpr uint64_t kMinPrefetch = 2;
 constexpr uint64_t kMaxPrefetch = 32;
@@ -74,9 +74,8 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
 
 std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position) {
   if (position > dataset_->rows()) {
-    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) +
-                                         " is beyond the " + std::to_string(dataset_->rows()) +
-                                         " rows of an epoch");
+    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) + " is beyond the " +
+                                         std::to_string(dataset_->rows()) + " rows of an epoch");
   }
   auto fresh = std::make_shared<Pass>(dataset_, options_, epoch, position, pools_);
   if (pass_ != nullptr) {

@@ -13,18 +13,20 @@
 
 namespace headrace {
 
-// Makes batches of a dataset in the order of a shuffle. Its methods are called by one thread at a time; batches may be
-// released on any.
+// Makes batches of a dataset in the order of a shuffle. Its methods are called by one thread at a
+// time; batches may be released on any.
 class Loader {
  public:
   // Throws kInvalid for sizes of zero or beyond 64 bits. Starts nothing.
   Loader(DatasetPtr dataset, const LoaderOptions& options);
 
   const Dataset& dataset() const noexcept { return *dataset_; }
-  const LoaderOptions& options() const noexcept { return options_; }  // with the chosen num_threads and prefetch
+  const LoaderOptions& options() const noexcept {
+    return options_;
+  }  // with the chosen num_threads and prefetch
 
-  // A pass over `epoch` from `position`. The caller closes the one before it first. Throws kInvalid for a position beyond
-  // the rows.
+  // A pass over `epoch` from `position`. The caller closes the one before it first. Throws kInvalid
+  // for a position beyond the rows.
   std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position);
 
   // Closes the last pass, if it still lives; `why` is what its next() throws from then on.

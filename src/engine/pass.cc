@@ -1,13 +1,12 @@
 #include "engine/pass.h"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <optional>
+#include <pthread.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include "base/error.h"
@@ -15,7 +14,8 @@
 namespace headrace {
 namespace {
 
-// Threads started while this lives get no asynchronous signal: Ctrl-C belongs to the interpreter's own thread.
+// Threads started while this lives get no asynchronous signal: Ctrl-C belongs to the interpreter's
+// own thread.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -179,7 +179,8 @@ void Pass::close(const std::string& why) {
   }
 }
 
-// Ends the threads; their counts stay readable. From now on next() throws `why`, unless the pass is done.
+// Ends the threads; their counts stay readable. From now on next() throws `why`, unless the pass is
+// done.
 void Pass::stop(const std::string& why) {
   Engine* engine = nullptr;
   {
@@ -195,7 +196,9 @@ void Pass::stop(const std::string& why) {
   }
 }
 
-uint64_t Pass::position() const noexcept { return maker_.plan().position_after(handed_out_.load()); }
+uint64_t Pass::position() const noexcept {
+  return maker_.plan().position_after(handed_out_.load());
+}
 
 LoaderStats Pass::stats() const {
   LoaderStats stats;

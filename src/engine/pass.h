@@ -1,13 +1,12 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "dataset/dataset.h"
@@ -20,17 +19,18 @@ namespace headrace {
 // What a loader has done so far, over all its passes.
 struct LoaderStats {
   uint64_t passes = 0;
-  uint64_t batches = 0;      // handed out
+  uint64_t batches = 0;  // handed out
   uint64_t rows = 0;
   uint64_t bytes = 0;
-  uint64_t padding = 0;      // rows repeated in tails
+  uint64_t padding = 0;        // rows repeated in tails
   double consumer_wait_s = 0;  // next() waiting for a batch
   double worker_wait_s = 0;    // workers waiting for room, summed over the threads
-  uint64_t queue_depth = 0;  // batches ready now
+  uint64_t queue_depth = 0;    // batches ready now
 };
 
-// One pass over the positions of an epoch: plan, workers and ring. Threads start at the first next() and end with close(),
-// at the end, at an error, or with the object. A process that was forked from the one that started it may only drop it.
+// One pass over the positions of an epoch: plan, workers and ring. Threads start at the first
+// next() and end with close(), at the end, at an error, or with the object. A process that was
+// forked from the one that started it may only drop it.
 class Pass {
  public:
   // A column's slots come from pools[c].
@@ -42,11 +42,13 @@ class Pass {
 
   enum class Next : uint8_t { kBatch, kWait, kEnd };
 
-  // The next batch, waiting at most `timeout` for it. At the end, again and again, kEnd. An error of a batch is thrown in its
-  // place and ends the pass. Throws kCancelled after close() and in a forked child.
+  // The next batch, waiting at most `timeout` for it. At the end, again and again, kEnd. An error
+  // of a batch is thrown in its place and ends the pass. Throws kCancelled after close() and in a
+  // forked child.
   Next next(Batch& batch, std::chrono::milliseconds timeout);
 
-  // Stops and joins the threads; `why` is what a later next() throws. Safe to call again, and from any thread.
+  // Stops and joins the threads; `why` is what a later next() throws. Safe to call again, and from
+  // any thread.
   void close(const std::string& why);
 
   uint64_t epoch() const noexcept { return epoch_; }

@@ -9,16 +9,18 @@ namespace headrace {
 
 // What happens to the rows after the last full round of batches.
 enum class Tail : uint8_t {
-  kRepeat,  // dealt like the others; a rank that gets none repeats a row, so that all ranks have equally many batches
+  kRepeat,  // dealt like the others; a rank that gets none repeats a row, so that all ranks have
+            // equally many batches
   kDrop,    // left out
   kExact,   // dealt like the others; ranks may differ by one batch
 };
 
 // Which positions each batch of one rank holds. Pure integers.
 //
-// Positions count rows of the order. After a start at position p, round g holds the positions
-// [p + g * B * W, p + (g + 1) * B * W), and in it rank r takes the positions that are r modulo W. So the order depends on
-// neither batch size B nor world size W, and both may change between a stop and a resume.
+// Positions count rows of the order. After a start at position p, round g holds the positions [p +
+// g * B * W, p + (g + 1) * B * W), and in it rank r takes the positions that are r modulo W. So the
+// order depends on neither batch size B nor world size W, and both may change between a stop and a
+// resume.
 class Plan {
  public:
   struct Split {
@@ -28,7 +30,8 @@ class Plan {
     Tail tail = Tail::kRepeat;
   };
 
-  // Requires: start <= rows, batch_size and world_size > 0 with a product below 2^63, rank < world_size.
+  // Requires: start <= rows, batch_size and world_size > 0 with a product below 2^63, rank <
+  // world_size.
   Plan(uint64_t rows, uint64_t start, const Split& split);
 
   // Batches of this rank from `start` to the end of the epoch.
@@ -37,13 +40,15 @@ class Plan {
   // The position up to which the ranks together are done after `count` batches each.
   uint64_t position_after(uint64_t count) const noexcept;
 
-  // Whether the ranks together are done after batches() of this one: with kExact another may have one more.
+  // Whether the ranks together are done after batches() of this one: with kExact another may have
+  // one more.
   bool complete() const noexcept;
 
   // The most rows that a batch can have.
   uint64_t batch_size() const noexcept { return split_.batch_size; }
 
-  // One batch: positions first, first + stride, ...: `count` of them, `repeated` of these to fill up an empty tail.
+  // One batch: positions first, first + stride, ...: `count` of them, `repeated` of these to fill
+  // up an empty tail.
   struct Batch {
     uint64_t first = 0;
     uint64_t stride = 1;

@@ -10,7 +10,8 @@ namespace headrace {
 
 class SlotPool;
 
-// Memory for one column of one batch; goes back to its pool when the last owner lets go, on any thread.
+// Memory for one column of one batch; goes back to its pool when the last owner lets go, on any
+// thread.
 class Slot {
  public:
   Slot() = default;
@@ -27,9 +28,10 @@ class Slot {
   std::byte* data_ = nullptr;
 };
 
-// The buffers of one column, all of one size, reused from batch to batch: memory fresh from the kernel costs more than
-// filling it. Keeps at most `kept` free buffers and frees the rest, so that a user who keeps batches gets new memory and
-// never a deadlock. Lock-free, so that a batch may be released on any thread, without the GIL, and in a forked child.
+// The buffers of one column, all of one size, reused from batch to batch: memory fresh from the
+// kernel costs more than filling it. Keeps at most `kept` free buffers and frees the rest, so that
+// a user who keeps batches gets new memory and never a deadlock. Lock-free, so that a batch may be
+// released on any thread, without the GIL, and in a forked child.
 class SlotPool : public std::enable_shared_from_this<SlotPool> {
  public:
   // Requires: bytes > 0.

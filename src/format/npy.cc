@@ -65,7 +65,8 @@ class LiteralReader {
     if (header.shape.empty()) {
       throw unsupported(path_, "is a 0-d array; rows need a first axis");
     }
-    // A Fortran-ordered array of one axis is the same bytes; numpy says so for 1-d arrays only rarely.
+    // A Fortran-ordered array of one axis is the same bytes; numpy says so for 1-d arrays only
+    // rarely.
     if (fortran_ && header.shape.size() > 1) {
       throw unsupported(path_,
                         "is in Fortran order, so its rows are not contiguous; save "
@@ -128,8 +129,7 @@ class LiteralReader {
     while (!accept(')')) {
       skip_space();
       uint64_t extent = 0;
-      const auto [end, error] =
-          std::from_chars(text_.data(), text_.data() + text_.size(), extent);
+      const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), extent);
       if (error != std::errc() || extents.size() == kMaxDimensions) {
         throw corrupt(path_, "its shape is not a tuple of sizes");
       }
@@ -178,8 +178,8 @@ class LiteralReader {
       }
       return known.dtype;
     }
-    throw unsupported(path_, "has dtype " + descr +
-                                 "; save bool, int8-64, uint8-64 or float16-64 instead");
+    throw unsupported(
+        path_, "has dtype " + descr + "; save bool, int8-64, uint8-64 or float16-64 instead");
   }
 
   std::string_view text_;
@@ -204,8 +204,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> head, const std::string& p
   }
   const auto version = std::to_integer<int>(head[kMagic.size()]);
   if (version < 1 || version > 3) {
-    throw unsupported(path, "has .npy version " + std::to_string(version) +
-                                "; versions 1, 2 and 3 are known");
+    throw unsupported(
+        path, "has .npy version " + std::to_string(version) + "; versions 1, 2 and 3 are known");
   }
   const uint64_t length_at = kMagic.size() + 2;
   const uint64_t length_bytes = version == 1 ? 2 : 4;

@@ -16,7 +16,8 @@ enum class Purpose : uint64_t {
   kSplitByFile = 6,  // which files a split picks
 };
 
-// Seed and epoch of a pass. Keys hash the tuple, never the sum: epoch 1 of seed 0 is not epoch 0 of seed 1.
+// Seed and epoch of a pass. Keys hash the tuple, never the sum: epoch 1 of seed 0 is not epoch 0 of
+// seed 1.
 struct OrderKey {
   uint64_t seed = 0;
   uint64_t epoch = 0;

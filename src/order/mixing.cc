@@ -35,7 +35,8 @@ double log_choose(uint64_t n, uint64_t k) {
   return gamma(n) - gamma(k) - gamma(n - k);
 }
 
-// Distribution of how many of `draws` rows out of `total` fall among `marked`; element i is the probability of i.
+// Distribution of how many of `draws` rows out of `total` fall among `marked`; element i is the
+// probability of i.
 std::vector<double> hypergeometric(uint64_t total, uint64_t marked, uint64_t draws) {
   std::vector<double> result(std::min(marked, draws) + 1, 0);
   const uint64_t low = draws + marked > total ? draws + marked - total : 0;

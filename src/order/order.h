@@ -23,8 +23,9 @@ struct Shuffle {
 
 // A bijection from the positions of one epoch to the rows of a dataset.
 //
-// It depends on the number of rows, the shuffle, the seed and the epoch, and on nothing else: not on batch size, ranks
-// or threads. Constant memory. Thread-safe: no state changes after construction.
+// It depends on the number of rows, the shuffle, the seed and the epoch, and on nothing else: not
+// on batch size, ranks or threads. Constant memory. Thread-safe: no state changes after
+// construction.
 class Order {
  public:
   using Workspace = WindowShuffle::Workspace;  // one per thread, reused

@@ -59,9 +59,10 @@ uint64_t Partition::left(uint64_t index) const noexcept {
   if (picks_ == 0) {
     return index;
   }
-  // The cell whose rows, less one each, hold `index`: an estimate in doubles, made exact by the integers.
-  uint64_t cell = std::min(
-      picks_ - 1, static_cast<uint64_t>(static_cast<double>(index) * cells_per_left_row_));
+  // The cell whose rows, less one each, hold `index`: an estimate in doubles, made exact by the
+  // integers.
+  uint64_t cell =
+      std::min(picks_ - 1, static_cast<uint64_t>(static_cast<double>(index) * cells_per_left_row_));
   while (cell_begin(cell) - cell > index) {
     --cell;
   }

@@ -9,16 +9,18 @@ namespace headrace {
 
 // A keyed bijection of [0, size) in constant memory.
 //
-// 1. A value has w = max(2, bit_width(size - 1)) bits: a high half of floor(w / 2) bits and a low half of ceil(w / 2).
-// 2. An alternating Feistel network encrypts it: each round replaces one half by its exclusive or with a keyed hash of the
-//    other half, and the halves take turns. Six rounds make a cycle, each with a round key of its own. Values of 10 or more
-//    bits go through one cycle; shorter ones, of whose few bits a cycle mixes too little, through 11 - w.
-// 3. A value that falls outside [0, size) is encrypted again until it falls inside (cycle walking): at most two tries on
-//    average, since size > 2^(w - 1).
+// 1. A value has w = max(2, bit_width(size - 1)) bits: a high half of floor(w / 2) bits and a low
+//    half of ceil(w / 2).
+// 2. An alternating Feistel network encrypts it: each round replaces one half by its exclusive or
+//    with a keyed hash of the other half, and the halves take turns. Six rounds make a cycle, each
+//    with a round key of its own. Values of 10 or more bits go through one cycle; shorter ones, of
+//    whose few bits a cycle mixes too little, through 11 - w.
+// 3. A value that falls outside [0, size) is encrypted again until it falls inside (cycle walking):
+//    at most two tries on average, since size > 2^(w - 1).
 //
-// docs/order.md has the proof and the statistics. Sources: Luby and Rackoff, "How to construct pseudorandom permutations
-// from pseudorandom functions" (1988); Black and Rogaway, "Ciphers with arbitrary finite domains" (2002).
-// Thread-safe: no state changes after construction.
+// docs/order.md has the proof and the statistics. Sources: Luby and Rackoff, "How to construct
+// pseudorandom permutations from pseudorandom functions" (1988); Black and Rogaway, "Ciphers with
+// arbitrary finite domains" (2002). Thread-safe: no state changes after construction.
 class Permutation {
  public:
   // Derives the round keys once. Requires: size > 0.

@@ -34,8 +34,9 @@ uint64_t WindowShuffle::stage_begin(uint64_t stage) const noexcept {
   if (stage == 0) {
     return 0;
   }
-  // Before stage t the block at place k < min(t, units) has given its first min(t - k, S) slices. Summed as if all blocks
-  // were whole: j = t - k runs from `low` to t; j >= S gives whole blocks, the rest a range of cut_sums_.
+  // Before stage t the block at place k < min(t, units) has given its first min(t - k, S) slices.
+  // Summed as if all blocks were whole: j = t - k runs from `low` to t; j >= S gives whole blocks,
+  // the rest a range of cut_sums_.
   const uint64_t low = stage >= units_ ? stage - units_ + 1 : 1;
   uint64_t begin = 0;
   if (stage >= window_) {

@@ -11,13 +11,17 @@ namespace headrace {
 
 // A shuffle of [0, rows) that keeps few blocks of rows open at once: a staircase.
 //
-// 1. The rows are cut into blocks of `block_rows` (the last may be shorter); a permutation lines the blocks up.
-// 2. Each block has a row permutation of its own and is cut, in that order, into S slices whose sizes differ by at most 1.
-// 3. Stage t takes slice j of block t - j of the line for j = 0 .. S - 1 and permutes all these rows together.
+// 1. The rows are cut into blocks of `block_rows` (the last may be shorter); a permutation lines
+//    the blocks up.
+// 2. Each block has a row permutation of its own and is cut, in that order, into S slices whose
+//    sizes differ by at most 1.
+// 3. Stage t takes slice j of block t - j of the line for j = 0 .. S - 1 and permutes all these
+//    rows together.
 //
-// One block enters and one leaves per stage; at most S are open, and each is open once per epoch. The first and the last
-// S - 1 stages mix fewer blocks. It is a bijection: every slice lies in exactly one stage, every row in one slice.
-// Constant time and O(S) memory at any number of rows. Thread-safe: no state changes after construction.
+// One block enters and one leaves per stage; at most S are open, and each is open once per epoch.
+// The first and the last S - 1 stages mix fewer blocks. It is a bijection: every slice lies in
+// exactly one stage, every row in one slice. Constant time and O(S) memory at any number of rows.
+// Thread-safe: no state changes after construction.
 class WindowShuffle {
  public:
   // One block's part of a stage.
@@ -42,7 +46,8 @@ class WindowShuffle {
     uint64_t end = 0;
   };
 
-  // Requires: rows > 0, block_rows > 0, window > 0. A window beyond the number of blocks is cut to it.
+  // Requires: rows > 0, block_rows > 0, window > 0. A window beyond the number of blocks is cut to
+  // it.
   WindowShuffle(uint64_t rows, uint64_t block_rows, uint64_t window, OrderKey key);
 
   uint64_t rows() const noexcept { return rows_; }
@@ -74,8 +79,8 @@ class WindowShuffle {
   uint64_t window_;
   OrderKey key_;
   Permutation line_;
-  uint64_t tail_rows_;   // rows of the last block
-  uint64_t tail_place_;  // where the last block stands in the line
+  uint64_t tail_rows_;              // rows of the last block
+  uint64_t tail_place_;             // where the last block stands in the line
   std::vector<uint64_t> cut_sums_;  // cut_sums_[j] = cut(block_rows, 0) + ... + cut(block_rows, j)
 };
 

@@ -1,11 +1,11 @@
 #include "python/arrays.h"
 
+#include <memory>
+#include <utility>
+
 #include <dlpack/dlpack.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
-
-#include <memory>
-#include <utility>
 
 #include "base/error.h"
 #include "python/owners.h"
@@ -15,7 +15,8 @@ namespace nb = nanobind;
 namespace headrace::python {
 namespace {
 
-constexpr uint8_t kDlBool = 6;  // kDLBool of DLPack 0.8; Debian 12 ships 0.6, whose structures are the same
+constexpr uint8_t kDlBool =
+    6;  // kDLBool of DLPack 0.8; Debian 12 ships 0.6, whose structures are the same
 
 struct DlType {
   DType dtype;
@@ -23,11 +24,11 @@ struct DlType {
 };
 
 constexpr DlType kDlTypes[] = {
-    {DType::kBool, {kDlBool, 8, 1}},       {DType::kUint8, {kDLUInt, 8, 1}},
-    {DType::kUint16, {kDLUInt, 16, 1}},    {DType::kUint32, {kDLUInt, 32, 1}},
-    {DType::kUint64, {kDLUInt, 64, 1}},    {DType::kInt8, {kDLInt, 8, 1}},
-    {DType::kInt16, {kDLInt, 16, 1}},      {DType::kInt32, {kDLInt, 32, 1}},
-    {DType::kInt64, {kDLInt, 64, 1}},      {DType::kFloat16, {kDLFloat, 16, 1}},
+    {DType::kBool, {kDlBool, 8, 1}},        {DType::kUint8, {kDLUInt, 8, 1}},
+    {DType::kUint16, {kDLUInt, 16, 1}},     {DType::kUint32, {kDLUInt, 32, 1}},
+    {DType::kUint64, {kDLUInt, 64, 1}},     {DType::kInt8, {kDLInt, 8, 1}},
+    {DType::kInt16, {kDLInt, 16, 1}},       {DType::kInt32, {kDLInt, 32, 1}},
+    {DType::kInt64, {kDLInt, 64, 1}},       {DType::kFloat16, {kDLFloat, 16, 1}},
     {DType::kBfloat16, {kDLBfloat, 16, 1}}, {DType::kFloat32, {kDLFloat, 32, 1}},
     {DType::kFloat64, {kDLFloat, 64, 1}},
 };
@@ -48,15 +49,18 @@ DType from_dl_type(const std::string& name, nb::dlpack::dtype dl) {
     }
   }
   throw Error(ErrorCode::kUnsupported,
-              "column " + name + " has an unsupported dtype; use bool, int8-64, uint8-64, "
-                                 "float16-64 or bfloat16",
+              "column " + name +
+                  " has an unsupported dtype; use bool, int8-64, uint8-64, "
+                  "float16-64 or bfloat16",
               {.file = "", .column = name});
 }
 
 Error no_numpy_type(const Field& field) {
   return Error(ErrorCode::kUnsupported,
-               "column " + field.name + " is bfloat16, which numpy does not have; use "
-               "ds.cast(" + field.name + "=\"float32\"), or a Loader with output=\"torch\"",
+               "column " + field.name +
+                   " is bfloat16, which numpy does not have; use "
+                   "ds.cast(" +
+                   field.name + "=\"float32\"), or a Loader with output=\"torch\"",
                {.file = "", .column = field.name});
 }
 
@@ -111,7 +115,9 @@ nb::object make_capsule(std::shared_ptr<const Slot> slot, uint64_t rows, const F
 class DlpackTensor {
  public:
   DlpackTensor(Slot slot, uint64_t rows, Field field)
-      : slot_(std::make_shared<const Slot>(std::move(slot))), rows_(rows), field_(std::move(field)) {}
+      : slot_(std::make_shared<const Slot>(std::move(slot))),
+        rows_(rows),
+        field_(std::move(field)) {}
 
   nb::object dlpack() const { return make_capsule(slot_, rows_, field_); }
   nb::tuple shape() const {
@@ -183,9 +189,8 @@ ForeignArray view_array(const std::string& name, nb::object object) {
 
 nb::object to_numpy(AlignedBytes memory, uint64_t rows, const Field& field) {
   std::byte* data = memory.get();
-  const nb::capsule owner(memory.release(), [](void* owned) noexcept {
-    free_aligned(static_cast<std::byte*>(owned));
-  });
+  const nb::capsule owner(
+      memory.release(), [](void* owned) noexcept { free_aligned(static_cast<std::byte*>(owned)); });
   return numpy_over(data, rows, field, owner);
 }
 
@@ -222,9 +227,10 @@ void bind_arrays(nb::module_& module) {
           "__dlpack__",
           [](const DlpackTensor& self, const nb::kwargs& /*options*/) { return self.dlpack(); },
           nb::sig("def __dlpack__(self, **kwargs: object) -> object"))
-      .def("__dlpack_device__",
-           [](const DlpackTensor& /*self*/) { return nb::make_tuple(static_cast<int>(kDLCPU), 0); },
-           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
+      .def(
+          "__dlpack_device__",
+          [](const DlpackTensor& /*self*/) { return nb::make_tuple(static_cast<int>(kDLCPU), 0); },
+          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
       .def_prop_ro("shape", &DlpackTensor::shape, nb::sig("def shape(self) -> tuple[int, ...]"))
       .def_prop_ro("dtype", &DlpackTensor::dtype);
 }

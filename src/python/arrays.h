@@ -1,10 +1,10 @@
 #pragma once
 
-#include <nanobind/nanobind.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <nanobind/nanobind.h>
 
 #include "column/schema.h"
 #include "dataset/source.h"
@@ -19,17 +19,19 @@ struct ForeignArray {
   ArraySource::Array array;
 };
 
-// Views a numpy array or a CPU torch tensor without copying it.
-// Throws kUnsupported for other dtypes; kInvalid for 0-d arrays and for rows that are not contiguous.
+// Views a numpy array or a CPU torch tensor without copying it. Throws kUnsupported for other
+// dtypes; kInvalid for 0-d arrays and for rows that are not contiguous.
 ForeignArray view_array(const std::string& name, nanobind::object object);
 
-// A writable numpy array of `rows` rows over memory that it owns from now on. Throws kUnsupported for bfloat16.
+// A writable numpy array of `rows` rows over memory that it owns from now on. Throws kUnsupported
+// for bfloat16.
 nanobind::object to_numpy(AlignedBytes memory, uint64_t rows, const Field& field);
 
 // What becomes of a batch's columns.
 enum class Output : uint8_t { kTorch, kNumpy, kDlpack };
 
-// Makes tensors over slots, without a copy; the slot goes back to its pool when the last view of the tensor is gone.
+// Makes tensors over slots, without a copy; the slot goes back to its pool when the last view of
+// the tensor is gone.
 class TensorMaker {
  public:
   // Imports torch for Output::kTorch. Throws kUnsupported for bfloat16 columns as numpy arrays.

@@ -1,16 +1,16 @@
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/shared_ptr.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
 #include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "base/buffer.h"
 #include "base/checked.h"
@@ -89,8 +89,7 @@ std::vector<ColumnFiles> column_files(const Strings& names, const std::vector<St
 }
 
 Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
-                      const Strings& dtypes,
-                      const std::vector<std::vector<uint64_t>>& row_shapes) {
+                      const Strings& dtypes, const std::vector<std::vector<uint64_t>>& row_shapes) {
   Schema fields;
   for (size_t c = 0; c < names.size(); ++c) {
     fields.push_back(make_field(names[c], dtype_from_name(dtypes.at(c)), row_shapes.at(c)));
@@ -165,8 +164,7 @@ nb::object read_column(const Handle& dataset, size_t column, uint64_t start, uin
     static_cast<void>(slice(dataset, start, count, step));
   }
   const Field& field = dataset->columns().at(column).field;
-  AlignedBytes memory(
-      allocate_aligned(checked_mul(count, field.row_bytes(), "bytes of the rows")));
+  AlignedBytes memory(allocate_aligned(checked_mul(count, field.row_bytes(), "bytes of the rows")));
   {
     const nb::gil_scoped_release unlocked;
     read_range(dataset, column, start, count, step, memory.get());
@@ -248,12 +246,10 @@ void bind_data(nb::module_& module) {
             return std::pair(location.file, location.row);
           },
           "row"_a)
-      .def(
-          "fingerprint",
-          [](const Handle& self) {
-            const nb::gil_scoped_release unlocked;
-            return fingerprint(self);
-          });
+      .def("fingerprint", [](const Handle& self) {
+        const nb::gil_scoped_release unlocked;
+        return fingerprint(self);
+      });
 }
 
 }  // namespace headrace::python

@@ -1,13 +1,13 @@
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/shared_ptr.h>
-#include <nanobind/stl/string.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
 
 #include "base/error.h"
 #include "engine/loader.h"
@@ -49,14 +49,13 @@ class BatchBuilder {
   }
 
   nb::object make(Batch batch) const {
-    nb::object result = as_tuple_
-                            ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(schema_.size())))
-                            : nb::object(nb::dict());
+    nb::object result = as_tuple_ ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(schema_.size())))
+                                  : nb::object(nb::dict());
     for (size_t c = 0; c < schema_.size(); ++c) {
       nb::object tensor = tensors_.make(std::move(batch.columns[c]), batch.rows, schema_[c]);
-      const int failed =
-          as_tuple_ ? PyTuple_SetItem(result.ptr(), static_cast<Py_ssize_t>(c), tensor.release().ptr())
-                    : PyDict_SetItem(result.ptr(), names_[c].ptr(), tensor.ptr());
+      const int failed = as_tuple_ ? PyTuple_SetItem(result.ptr(), static_cast<Py_ssize_t>(c),
+                                                     tensor.release().ptr())
+                                   : PyDict_SetItem(result.ptr(), names_[c].ptr(), tensor.ptr());
       if (failed != 0) {
         throw nb::python_error();
       }
@@ -178,8 +177,9 @@ Tail tail_of(bool drop_last, bool exact) {
 
 void bind_loader(nb::module_& module) {
   nb::class_<PyPass>(module, "Pass", "The iterator of one pass over an epoch.")
-      .def("__iter__", [](nb::handle self) { return nb::borrow(self); },
-           nb::sig("def __iter__(self) -> Pass"))
+      .def(
+          "__iter__", [](nb::handle self) { return nb::borrow(self); },
+          nb::sig("def __iter__(self) -> Pass"))
       .def("__next__", &PyPass::next, nb::sig("def __next__(self) -> typing.Any"))
       .def("close", &PyPass::close)
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
@@ -208,9 +208,10 @@ void bind_loader(nb::module_& module) {
       .def("start", &PyLoader::start, "epoch"_a, "position"_a)
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))
-      .def("batches",
-           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
-           "position"_a)
+      .def(
+          "batches",
+          [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
+          "position"_a)
       .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, float | int]"))
       .def("close", [](PyLoader& self) { self.close("the loader was closed; iterate it again"); });
 }

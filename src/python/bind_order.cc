@@ -1,7 +1,7 @@
+#include <vector>
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-
-#include <vector>
 
 #include "base/buffer.h"
 #include "base/checked.h"
@@ -45,9 +45,9 @@ double unit_entropy(const PyOrder& self, uint64_t batch_size) {
     throw Error(ErrorCode::kInvalid, "unit_entropy needs a block shuffle");
   }
   const nb::gil_scoped_release unlocked;
-  return expected_block_entropy(WindowShuffle(self.order.rows(), self.shuffle.block_rows,
-                                              self.shuffle.window, self.key),
-                                batch_size);
+  return expected_block_entropy(
+      WindowShuffle(self.order.rows(), self.shuffle.block_rows, self.shuffle.window, self.key),
+      batch_size);
 }
 
 double label_entropy(const PyOrder& self,

@@ -1,8 +1,8 @@
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
-
 #include <exception>
 #include <optional>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 #include "base/error.h"
 #include "python/bindings.h"
@@ -22,11 +22,11 @@ void translate(const std::exception_ptr& pointer, void* /*payload*/) {
     std::rethrow_exception(pointer);
   } catch (const Error& error) {
     const ErrorContext& context = error.context();
-    const nb::object exception = nb::module_::import_("headrace.errors")
-                                     .attr("from_core")(error_code_name(error.code()), error.what(),
-                                                        context.file, context.column,
-                                                        optional_number(context.row),
-                                                        optional_number(context.offset));
+    const nb::object exception =
+        nb::module_::import_("headrace.errors")
+            .attr("from_core")(error_code_name(error.code()), error.what(), context.file,
+                               context.column, optional_number(context.row),
+                               optional_number(context.offset));
     PyErr_SetObject(exception.type().ptr(), exception.ptr());
   }
 }

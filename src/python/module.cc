@@ -3,7 +3,8 @@
 #include "python/bindings.h"
 
 NB_MODULE(_core, module) {
-  module.doc() = "The C++ core of headrace. Use the package headrace; this module may change at any time.";
+  module.doc() =
+      "The C++ core of headrace. Use the package headrace; this module may change at any time.";
   headrace::python::bind_errors();
   headrace::python::bind_order(module);
   headrace::python::bind_data(module);

@@ -12,7 +12,8 @@ struct Frame {
   const void* volatile address;
 };
 
-// Initial-exec: the handler may not allocate, as the first use of a lazily allocated thread-local would.
+// Initial-exec: the handler may not allocate, as the first use of a lazily allocated thread-local
+// would.
 __attribute__((tls_model("initial-exec"))) thread_local Frame* volatile current_frame = nullptr;
 
 // A signal handler has no other place for its state; written only under install_mutex.

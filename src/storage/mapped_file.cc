@@ -1,13 +1,12 @@
 #include "storage/mapped_file.h"
 
+#include <atomic>
+#include <cerrno>
 #include <fcntl.h>
+#include <fstream>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <fstream>
 #include <utility>
 
 #include "base/error.h"

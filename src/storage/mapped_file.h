@@ -21,13 +21,13 @@ struct FileInfo {
 // Throws kNotFound; kInvalid for anything but a regular file; kIo.
 FileInfo inspect_file(const std::string& path);
 
-// A whole file, mapped read-only and shared; the descriptor is closed at once. The bytes may be touched only inside
-// guarded(): another process can truncate the file at any time.
+// A whole file, mapped read-only and shared; the descriptor is closed at once. The bytes may be
+// touched only inside guarded(): another process can truncate the file at any time.
 class MappedFile {
  public:
-  // Maps `path`, or returns nullptr where maps are not to be had: the process holds max_maps() of ours already, or
-  // the file system has no mmap. The caller then uses read_file.
-  // Throws as inspect_file, and kTruncated when the file has fewer than `expected_size` bytes.
+  // Maps `path`, or returns nullptr where maps are not to be had: the process holds max_maps() of
+  // ours already, or the file system has no mmap. The caller then uses read_file. Throws as
+  // inspect_file, and kTruncated when the file has fewer than `expected_size` bytes.
   static std::shared_ptr<const MappedFile> open(const std::string& path, uint64_t expected_size);
 
   ~MappedFile();
@@ -41,8 +41,9 @@ class MappedFile {
   // Whether `address` lies in the map.
   bool contains(const void* address) const noexcept;
 
-  // Throws kTruncated when the file has become shorter than its map. A cut inside a page raises no signal: its missing
-  // bytes read as zeros, and only this look finds it. A deleted or replaced file stays whole in the map and passes.
+  // Throws kTruncated when the file has become shorter than its map. A cut inside a page raises no
+  // signal: its missing bytes read as zeros, and only this look finds it. A deleted or replaced
+  // file stays whole in the map and passes.
   void check_size() const;
 
   // How many maps headrace opens at most: half of what the kernel allows a process.
@@ -61,7 +62,8 @@ class MappedFile {
 // Reads exactly out.size() bytes at `offset` with pread. Throws kNotFound, kIo, kTruncated.
 void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out);
 
-// Reads up to out.size() bytes from the start of the file; returns how many there were. Throws kNotFound, kIo.
+// Reads up to out.size() bytes from the start of the file; returns how many there were. Throws
+// kNotFound, kIo.
 uint64_t read_file_head(const std::string& path, std::span<std::byte> out);
 
 }  // namespace headrace

@@ -1,8 +1,8 @@
 #include "order/key.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {
@@ -18,9 +18,9 @@ TEST(OrderKey, DiffersForEverySeedEpochPurposeAndNumber) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
     for (uint64_t epoch = 0; epoch < 10; ++epoch) {
       for (uint64_t number = 0; number < 10; ++number) {
-        for (const Purpose purpose : {Purpose::kRows, Purpose::kUnits, Purpose::kRowsOfUnit,
-                                      Purpose::kRowsOfStage, Purpose::kSplit,
-                                      Purpose::kSplitByFile}) {
+        for (const Purpose purpose :
+             {Purpose::kRows, Purpose::kUnits, Purpose::kRowsOfUnit, Purpose::kRowsOfStage,
+              Purpose::kSplit, Purpose::kSplitByFile}) {
           keys.insert(OrderKey{seed, epoch}.derive(purpose, number));
         }
       }

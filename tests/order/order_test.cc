@@ -1,11 +1,11 @@
 #include "order/order.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "base/hash.h"

@@ -1,10 +1,10 @@
 #include "order/partition.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <cstdint>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/statistics.h"
 

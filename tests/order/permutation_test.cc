@@ -1,12 +1,12 @@
 #include "order/permutation.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "order/key.h"
 #include "testing/statistics.h"
@@ -100,8 +100,7 @@ TEST(Permutation, SpreadsEachRowOverAllPlaces) {
 TEST(Permutation, HasUniformDifferencesOfNeighbours) {
   for (const uint64_t size : {65537U, 100000U, 262145U, 1048577U, 1000003U}) {
     for (uint64_t epoch = 0; epoch < 3; ++epoch) {
-      const auto values =
-          all_values(Permutation(size, OrderKey{7, epoch}.derive(Purpose::kRows)));
+      const auto values = all_values(Permutation(size, OrderKey{7, epoch}.derive(Purpose::kRows)));
       std::vector<uint64_t> counts(64, 0);
       double step = 0;
       for (size_t i = 1; i < values.size(); ++i) {
@@ -110,7 +109,8 @@ TEST(Permutation, HasUniformDifferencesOfNeighbours) {
         step += std::abs(static_cast<double>(values[i]) - static_cast<double>(values[i - 1]));
       }
       EXPECT_LT(chi_square_sigmas(counts), 3) << "size " << size << ", epoch " << epoch;
-      // The mean step of a uniform order is (size + 1) / 3; its standard error is about 0.236 size / sqrt(size).
+      // The mean step of a uniform order is (size + 1) / 3; its standard error is about 0.236 size
+      // / sqrt(size).
       const double mean = step / static_cast<double>(size - 1);
       const double expected = static_cast<double>(size + 1) / 3;
       EXPECT_NEAR(mean, expected, 3 * 0.25 * std::sqrt(static_cast<double>(size)));
@@ -128,11 +128,13 @@ TEST(Permutation, IsNotCorrelatedBetweenEpochsOrSeeds) {
   for (const auto& [seed, epoch] : {std::pair{0, 1}, {0, 2}, {1, 0}, {1, 1}, {2, 0}}) {
     const auto other = order(static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch));
     EXPECT_LT(std::abs(correlation(first, other)), three_sigma) << seed << " " << epoch;
-    EXPECT_LE(fixed_points(first, other), 7U);  // Poisson with mean 1: more than 7 has p = 1e-6 each
+    EXPECT_LE(fixed_points(first, other),
+              7U);  // Poisson with mean 1: more than 7 has p = 1e-6 each
   }
 }
 
-// Rows sorted by class: the counts of each class in the batches are hypergeometric in a uniform order.
+// Rows sorted by class: the counts of each class in the batches are hypergeometric in a uniform
+// order.
 TEST(Permutation, MixesSortedClassesIntoEveryBatch) {
   const uint64_t classes = 10;
   const uint64_t per_class = 10240;
@@ -148,13 +150,15 @@ TEST(Permutation, MixesSortedClassesIntoEveryBatch) {
       }
       statistic += chi_square(counts);
     }
-    // Sampling without replacement shrinks each statistic by (1 - batch / size), and one batch is bound by the others.
+    // Sampling without replacement shrinks each statistic by (1 - batch / size), and one batch is
+    // bound by the others.
     const double freedom = static_cast<double>((size / batch - 1) * (classes - 1));
     EXPECT_LT(std::abs(statistic - freedom) / std::sqrt(2 * freedom), 3) << "epoch " << epoch;
   }
 }
 
-// Pairs (value of i, value of i + 1) on a coarse grid: catches correlations that single values hide.
+// Pairs (value of i, value of i + 1) on a coarse grid: catches correlations that single values
+// hide.
 TEST(Permutation, HasIndependentNeighbours) {
   const uint64_t size = 1000000;
   for (uint64_t epoch = 0; epoch < 3; ++epoch) {

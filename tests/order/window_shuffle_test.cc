@@ -1,11 +1,11 @@
 #include "order/window_shuffle.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <set>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {

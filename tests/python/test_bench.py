@@ -114,6 +114,12 @@ def test_the_runner_interleaves_checks_and_compares(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_left_behind_is_reported_without_ratios(tmp_path: Path) -> None:
+    answer = run("--task", "steady", "--rows", ROWS, "--rounds", 1, "--data", tmp_path)
+    assert "descriptors left" in answer.stdout
+    assert "better by" not in answer.stdout
+
+
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 def test_the_limit_of_the_ram_task_delivers_each_row_once(tmp_path: Path) -> None:
     source = BENCH / "compare" / "ram" / "bare_gather.cc"

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <exception>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 #include "base/error.h"
 
@@ -26,7 +26,8 @@ Error error_of(Action&& action) {
   return Error(ErrorCode::kIo, "");
 }
 
-// Expects that `action` throws an Error of that code whose message holds each of `words`; returns it.
+// Expects that `action` throws an Error of that code whose message holds each of `words`; returns
+// it.
 template <typename Action>
 Error expect_error(ErrorCode code, std::initializer_list<std::string_view> words, Action&& action) {
   Error error = error_of(action);
