@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace import _core, dtypes, torch_bridge
+from headrace import _core, checks, dtypes, torch_bridge
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 
@@ -49,6 +49,8 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
     if not arrays and not columns:
         raise InvalidError("no arrays were given; pass at least one, by position or by keyword")
     given = columns or {str(position): array for position, array in enumerate(arrays)}
+    for name in given:
+        checks.check_column_name(name)
     ready = {name: _as_rows(name, value) for name, value in given.items()}
     _check_lengths({name: len(value) for name, value in ready.items()})
     core = _core.Dataset.from_arrays(list(ready), list(ready.values()))

@@ -38,3 +38,18 @@ def check_bool(name: str, value: object) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise InvalidError(f"{name} is True or False, not {value!r}")
+
+
+def check_column_name(name: object) -> None:
+    """Raises InvalidError if `name` cannot be a column's."""
+    if not isinstance(name, str) or not is_utf8(name):
+        raise InvalidError(f"a column's name is a str of Unicode characters, not {name!r}")
+
+
+def is_utf8(text: str) -> bool:
+    """Whether `text` has an encoding; a name of a file may be any bytes, kept as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -157,7 +157,8 @@ def _is_tuple_of_shapes(value: object) -> bool:
 def _one_shape(column: str, shape: Any) -> list[int]:
     sizes = list(shape) if isinstance(shape, (tuple, list)) else [shape]
     for size in sizes:
-        if isinstance(size, bool) or not hasattr(size, "__index__") or operator.index(size) < 1:
+        is_int = hasattr(size, "__index__") and not isinstance(size, bool)
+        if not is_int or not 1 <= operator.index(size) < 2**63:
             raise InvalidError(
                 f"column {column!r}: row_shape={shape!r} is no shape of a row; give positive ints, "
                 "for example 128, (3, 32, 32), or () for one number per row",

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from headrace.errors import InvalidError, IoError, NotFoundError
+from headrace import checks
+from headrace.errors import InvalidError, IoError, NotFoundError, UnsupportedError
 
 PathLike = str | os.PathLike[str]
 ColumnFiles = PathLike | Sequence[PathLike]
@@ -57,9 +58,8 @@ def pair_files(columns: Columns) -> FileTable:
     return FileTable([x.column for x in listings], _pair(listings), as_tuple)
 
 
-def _list_files(column: object, files: object) -> _Listing:
-    if not isinstance(column, str):
-        raise InvalidError(f"a column's name is a str, not {column!r}")
+def _list_files(column: str, files: object) -> _Listing:
+    checks.check_column_name(column)
     pattern = ""
     if isinstance(files, (str, os.PathLike)):
         path = os.fspath(files)
@@ -110,6 +110,11 @@ def _path_in_list(column: str, item: object) -> str:
 
 
 def _check_is_file(column: str, path: str) -> None:
+    if not checks.is_utf8(path):
+        raise UnsupportedError(
+            f"column {column!r}: the file name {path!r} is not UTF-8; rename the file or its folder",
+            column=column,
+        )
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -51,8 +51,8 @@ class BlockShuffle:
     def entropy(self, *, rows: int, batch_size: int) -> float:
         """Returns how well batches are mixed, in bits, as a mean over an epoch.
 
-        It is the entropy of the block that a row of a batch comes from: 0 where batches come out
-        of one block, log2(n) where they come evenly out of n blocks.
+        It is the expected entropy of the blocks that a batch's rows come from: 0 for a batch out
+        of one block, at most log2(batch_size) for rows of as many different blocks.
 
         Example:
             >>> few, many = BlockShuffle(window=2), BlockShuffle(window=256)

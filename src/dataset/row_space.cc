@@ -143,6 +143,7 @@ RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<u
   }
   if (const auto* concat = std::get_if<Concat>(&space->kind_)) {
     std::vector<RowSpacePtr> parts;
+    parts.reserve(concat->parts.size());
     for (const RowSpacePtr& part : concat->parts) {
       parts.push_back(with_columns(part, columns));
     }

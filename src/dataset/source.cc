@@ -25,8 +25,8 @@ ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
 DType ArraySource::dtype(size_t column) const noexcept { return arrays_[column].dtype; }
 
 const std::string& ArraySource::file(size_t /*column*/) const noexcept {
-  static const std::string none;
-  return none;
+  static const std::string kNone;
+  return kNone;
 }
 
 void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {

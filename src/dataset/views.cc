@@ -67,6 +67,64 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
   }
 }
 
+// Puts columns that share a row space in every part into one group; returns the columns of each.
+std::vector<std::vector<size_t>> regroup(const std::vector<DatasetPtr>& parts,
+                                         std::vector<DatasetColumn>& columns) {
+  std::map<std::vector<uint32_t>, uint32_t> group_of;  // groups in the parts -> new group
+  std::vector<std::vector<size_t>> members;
+  for (size_t c = 0; c < columns.size(); ++c) {
+    std::vector<uint32_t> key(parts.size());
+    std::transform(parts.begin(), parts.end(), key.begin(),
+                   [c](const DatasetPtr& part) { return part->columns()[c].group; });
+    const auto [at, fresh] = group_of.try_emplace(key, static_cast<uint32_t>(members.size()));
+    if (fresh) {
+      members.emplace_back();
+    }
+    columns[c].group = at->second;
+    columns[c].column = static_cast<uint32_t>(members[at->second].size());
+    members[at->second].push_back(c);
+  }
+  return members;
+}
+
+// The rows of all parts, with the columns `members` in that order.
+RowSpacePtr joined_space(const std::vector<DatasetPtr>& parts, const std::vector<size_t>& members) {
+  std::vector<RowSpacePtr> spaces;
+  for (const DatasetPtr& part : parts) {
+    std::vector<uint32_t> chosen(members.size());
+    std::transform(members.begin(), members.end(), chosen.begin(),
+                   [&](size_t c) { return part->columns()[c].column; });
+    const RowSpacePtr& space = part->groups()[part->columns()[members.front()].group];
+    spaces.push_back(RowSpace::with_columns(space, chosen));
+  }
+  return RowSpace::concat(spaces);
+}
+
+// The name and folder of `path`: what stays when a dataset moves.
+std::string_view name_and_folder(std::string_view path) {
+  const size_t name = path.rfind('/');
+  if (name == std::string_view::npos || name == 0) {
+    return path;
+  }
+  const size_t folder = path.rfind('/', name - 1);
+  return folder == std::string_view::npos ? path : path.substr(folder + 1);
+}
+
+size_t part_of_file(std::string_view path, const std::vector<double>& fractions, uint64_t seed) {
+  const std::string_view name = name_and_folder(path);
+  const uint64_t hash = hash_words({OrderKey{seed, 0}.derive(Purpose::kSplitByFile),
+                                    hash_bytes(std::as_bytes(std::span(name)))});
+  const double at = std::ldexp(static_cast<double>(hash >> 11), -53);  // uniform in [0, 1)
+  double end = 0;
+  for (size_t part = 0; part + 1 < fractions.size(); ++part) {
+    end += fractions[part];
+    if (at < end) {
+      return part;
+    }
+  }
+  return fractions.size() - 1;
+}
+
 }  // namespace
 
 DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
@@ -77,9 +135,6 @@ DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
   for (size_t i = 1; i < parts.size(); ++i) {
     check_same_schema(first, *parts[i], i);
   }
-  // Columns stay in one group where they share a group in every part.
-  std::map<std::vector<uint32_t>, uint32_t> group_of;  // groups in the parts -> new group
-  std::vector<std::vector<size_t>> members;            // columns of each new group
   std::vector<DatasetColumn> columns = first.columns();
   for (size_t c = 0; c < columns.size(); ++c) {
     // A part that stores what the others cast to needs the cast too, where it copies.
@@ -88,30 +143,10 @@ DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
         columns[c].casts = part->columns()[c].casts;
       }
     }
-    std::vector<uint32_t> key;
-    for (const DatasetPtr& part : parts) {
-      key.push_back(part->columns()[c].group);
-    }
-    const auto [at, fresh] = group_of.try_emplace(key, static_cast<uint32_t>(members.size()));
-    if (fresh) {
-      members.emplace_back();
-    }
-    columns[c].group = at->second;
-    columns[c].column = static_cast<uint32_t>(members[at->second].size());
-    members[at->second].push_back(c);
   }
   std::vector<RowSpacePtr> groups;
-  for (const std::vector<size_t>& member : members) {
-    std::vector<RowSpacePtr> spaces;
-    for (const DatasetPtr& part : parts) {
-      std::vector<uint32_t> chosen;
-      for (const size_t c : member) {
-        chosen.push_back(part->columns()[c].column);
-      }
-      const RowSpacePtr& space = part->groups()[part->columns()[member.front()].group];
-      spaces.push_back(RowSpace::with_columns(space, chosen));
-    }
-    groups.push_back(RowSpace::concat(spaces));
+  for (const std::vector<size_t>& members : regroup(parts, columns)) {
+    groups.push_back(joined_space(parts, members));
   }
   return std::make_shared<Dataset>(std::move(columns), std::move(groups));
 }
@@ -179,35 +214,6 @@ std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint6
   return parts;
 }
 
-namespace {
-
-// The name and folder of `path`: what stays when a dataset moves.
-std::string_view name_and_folder(std::string_view path) {
-  const size_t name = path.rfind('/');
-  if (name == std::string_view::npos || name == 0) {
-    return path;
-  }
-  const size_t folder = path.rfind('/', name - 1);
-  return folder == std::string_view::npos ? path : path.substr(folder + 1);
-}
-
-size_t part_of_file(std::string_view path, const std::vector<double>& fractions, uint64_t seed) {
-  const std::string_view name = name_and_folder(path);
-  const uint64_t hash = hash_words({OrderKey{seed, 0}.derive(Purpose::kSplitByFile),
-                                    hash_bytes(std::as_bytes(std::span(name)))});
-  const double at = std::ldexp(static_cast<double>(hash >> 11), -53);  // uniform in [0, 1)
-  double end = 0;
-  for (size_t part = 0; part + 1 < fractions.size(); ++part) {
-    end += fractions[part];
-    if (at < end) {
-      return part;
-    }
-  }
-  return fractions.size() - 1;
-}
-
-}  // namespace
-
 std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed) {
   const DatasetColumn& column = dataset->columns().front();
@@ -251,6 +257,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
 
 DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns) {
   std::vector<DatasetColumn> chosen;
+  chosen.reserve(columns.size());
   for (const size_t column : columns) {
     chosen.push_back(dataset->columns().at(column));
   }

@@ -101,12 +101,16 @@ Pass::Engine& Pass::running() {
 }
 
 void Pass::work(BatchRing& ring) const noexcept {
-  std::optional<BatchMaker::Workspace> space;
-  while (const std::optional<uint64_t> number = ring.claim()) {
+  std::unique_ptr<BatchMaker::Workspace> space;
+  while (true) {
+    const std::optional<uint64_t> number = ring.claim();
+    if (!number) {
+      return;
+    }
     Batch batch;
     try {
-      if (!space) {
-        space.emplace(dataset_);
+      if (space == nullptr) {
+        space = std::make_unique<BatchMaker::Workspace>(dataset_);
       }
       maker_.make(*number, *space, batch);
     } catch (...) {

@@ -148,7 +148,7 @@ nb::object numpy_over(void* data, uint64_t rows, const Field& field, nb::handle 
 
 }  // namespace
 
-ForeignArray view_array(const std::string& name, nb::object object) {
+ForeignArray view_array(const std::string& name, const nb::object& object) {
   const auto view = nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(object);
   if (view.ndim() == 0) {
     throw Error(ErrorCode::kInvalid,

@@ -21,7 +21,7 @@ struct ForeignArray {
 
 // Views a numpy array or a CPU torch tensor without copying it. Throws kUnsupported for other
 // dtypes; kInvalid for 0-d arrays and for rows that are not contiguous.
-ForeignArray view_array(const std::string& name, nanobind::object object);
+ForeignArray view_array(const std::string& name, const nanobind::object& object);
 
 // A writable numpy array of `rows` rows over memory that it owns from now on. Throws kUnsupported
 // for bfloat16.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -38,10 +39,8 @@ using Handle = std::shared_ptr<Dataset>;
 Handle handle(const DatasetPtr& dataset) { return std::const_pointer_cast<Dataset>(dataset); }
 
 std::vector<Handle> handles(const std::vector<DatasetPtr>& datasets) {
-  std::vector<Handle> result;
-  for (const DatasetPtr& dataset : datasets) {
-    result.push_back(handle(dataset));
-  }
+  std::vector<Handle> result(datasets.size());
+  std::transform(datasets.begin(), datasets.end(), result.begin(), handle);
   return result;
 }
 
@@ -172,12 +171,10 @@ nb::object read_column(const Handle& dataset, size_t column, uint64_t start, uin
   return to_numpy(std::move(memory), count, field);
 }
 
-}  // namespace
+using DatasetClass = nb::class_<Dataset>;
 
-void bind_data(nb::module_& module) {
-  bind_arrays(module);
-  nb::class_<Dataset>(module, "Dataset", "An immutable table of rows in memory or in files.")
-      .def_static("from_arrays", &from_arrays, "names"_a, "arrays"_a)
+void bind_sources(DatasetClass& dataset) {
+  dataset.def_static("from_arrays", &from_arrays, "names"_a, "arrays"_a)
       .def_static("from_raw_files", &from_raw_files, "names"_a, "paths"_a, "dtypes"_a,
                   "row_shapes"_a)
       .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a)
@@ -187,12 +184,11 @@ void bind_data(nb::module_& module) {
           "parts"_a)
       .def_static(
           "zip", [](const std::vector<Handle>& parts) { return handle(zip(pointers(parts))); },
-          "parts"_a)
-      .def_prop_ro("rows", &Dataset::rows)
-      .def_prop_ro("columns", &columns_of,
-                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...]]]"))
-      .def_prop_ro("file_count", &Dataset::file_count)
-      .def_prop_ro("nbytes", &Dataset::bytes)
+          "parts"_a);
+}
+
+void bind_views(DatasetClass& dataset) {
+  dataset
       .def(
           "slice",
           [](const Handle& self, uint64_t start, uint64_t count, int64_t step) {
@@ -232,7 +228,15 @@ void bind_data(nb::module_& module) {
             }
             return handle(cast(self, dtypes));
           },
-          "dtypes"_a)
+          "dtypes"_a);
+}
+
+void bind_rows(DatasetClass& dataset) {
+  dataset.def_prop_ro("rows", &Dataset::rows)
+      .def_prop_ro("columns", &columns_of,
+                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...]]]"))
+      .def_prop_ro("file_count", &Dataset::file_count)
+      .def_prop_ro("nbytes", &Dataset::bytes)
       .def("read", &read_rows, "rows"_a,
            nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> "
                    "list[numpy.typing.NDArray[typing.Any]]"))
@@ -250,6 +254,16 @@ void bind_data(nb::module_& module) {
         const nb::gil_scoped_release unlocked;
         return fingerprint(self);
       });
+}
+
+}  // namespace
+
+void bind_data(nb::module_& module) {
+  bind_arrays(module);
+  DatasetClass dataset(module, "Dataset", "An immutable table of rows in memory or in files.");
+  bind_sources(dataset);
+  bind_views(dataset);
+  bind_rows(dataset);
 }
 
 }  // namespace headrace::python

@@ -150,13 +150,13 @@ void MappedFile::check_size() const {
 }
 
 uint64_t MappedFile::max_maps() {
-  static const uint64_t limit = [] {
+  static const uint64_t kLimit = [] {
     uint64_t allowed = kLinuxDefaultMaps;
     std::ifstream file("/proc/sys/vm/max_map_count");
     file >> allowed;
     return (file ? allowed : kLinuxDefaultMaps) / 2;
   }();
-  return limit;
+  return kLimit;
 }
 
 void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out) {

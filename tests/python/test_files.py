@@ -203,6 +203,12 @@ def test_missing_files_empty_globs_and_folders_are_named() -> None:
         hr.memmap([], dtype="float32")
 
 
+def test_a_file_name_that_is_not_utf8_is_refused() -> None:
+    Path("\udcff.bin").write_bytes(bytes(8))
+    with pytest.raises(hr.UnsupportedError, match="not UTF-8"):
+        hr.memmap("*.bin", dtype="float64")
+
+
 def test_shape_is_explained() -> None:
     write("a.bin", np.arange(6))
     with pytest.raises(hr.InvalidError, match=r"shape=\(3, 2\).*row_shape="):
@@ -213,7 +219,7 @@ def test_shape_is_explained() -> None:
         hr.memmap("a.bin", dtype="float64", row_shap=2)
 
 
-@pytest.mark.parametrize("row_shape", [0, -1, (2, 0), 1.5, "3", True, None, ("3",)])
+@pytest.mark.parametrize("row_shape", [0, -1, (2, 0), 2**64, 1.5, "3", True, None, ("3",)])
 def test_a_row_shape_that_is_none_is_refused(row_shape: object) -> None:
     write("a.bin", np.arange(6))
     with pytest.raises(hr.InvalidError, match="row_shape="):

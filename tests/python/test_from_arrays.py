@@ -203,3 +203,5 @@ def test_positional_and_keyword_arrays_are_not_mixed() -> None:
         hr.from_arrays(np.zeros(3), y=np.zeros(3))
     with pytest.raises(hr.InvalidError, match="no arrays"):
         hr.from_arrays()
+    with pytest.raises(hr.InvalidError, match="column's name"):
+        hr.from_arrays(**{"\udcff": np.zeros(3)})

@@ -110,6 +110,29 @@ def test_nothing_is_left_after_use(end: str, run_loader_script: RunScript) -> No
     )
 
 
+def test_memory_does_not_grow_with_batches(run_loader_script: RunScript) -> None:
+    check(
+        run_loader_script(
+            """
+            def resident():
+                return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+            def batches(count):
+                while count > 0:
+                    for batch in loader:
+                        count -= 1
+
+            loader = loader_of(dataset(), batch_size=8)
+            batches(5_000)
+            before = resident()
+            batches(50_000)
+            grown = resident() - before
+            assert grown < 4e6, grown  # one leaked object per batch would be more
+            """
+        )
+    )
+
+
 def test_an_iterator_in_a_cycle_is_collected_half_way(run_loader_script: RunScript) -> None:
     check(
         run_loader_script(

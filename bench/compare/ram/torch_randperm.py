@@ -1,4 +1,4 @@
-"""By hand: torch.randperm, split, index_select.
+"""By hand: torch.randperm, slices, index_select.
 
 The order is an int64 tensor, as randperm gives it; index_select runs on torch's default threads.
 """
@@ -23,5 +23,6 @@ def epoch(state: State, number: int) -> Iterator[Batch]:
     x, y, data = state
     generator = torch.Generator().manual_seed(data.seed * 1_000 + number)
     order = torch.randperm(data.rows, generator=generator)
-    for indices in torch.split(order, data.batch_size):
+    for start in range(0, data.rows, data.batch_size):
+        indices = order[start : start + data.batch_size]
         yield {"x": x.index_select(0, indices), "y": y.index_select(0, indices)}

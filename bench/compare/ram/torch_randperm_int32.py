@@ -1,4 +1,4 @@
-"""By hand, tuned: torch.randperm with int32 indices, split, index_select.
+"""By hand, tuned: torch.randperm with int32 indices, slices, index_select.
 
 Half the memory for the order and a faster randperm; only up to 2^31 rows. Of the variants tried
 (int64, int32, `out=` with reused tensors, sorted batches, x[indices], numpy.take) the fastest.
@@ -24,5 +24,6 @@ def epoch(state: State, number: int) -> Iterator[Batch]:
     x, y, data = state
     generator = torch.Generator().manual_seed(data.seed * 1_000 + number)
     order = torch.randperm(data.rows, generator=generator, dtype=torch.int32)
-    for indices in torch.split(order, data.batch_size):
+    for start in range(0, data.rows, data.batch_size):
+        indices = order[start : start + data.batch_size]
         yield {"x": x.index_select(0, indices), "y": y.index_select(0, indices)}
