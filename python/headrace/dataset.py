@@ -179,7 +179,8 @@ class Dataset:
     def cast(self, dtype: object = None, /, **columns: object) -> Dataset:
         """Returns the dataset with columns converted to other dtypes, as ``astype`` does.
 
-        Rows are converted when they are read.
+        Rows are converted when they are read. A float that an integer dtype does not hold becomes
+        the nearest number that it does, and NaN becomes 0.
 
         Args:
             dtype: One dtype for all columns, or a dict of dtypes by column.

@@ -112,7 +112,7 @@ def _path_in_list(column: str, item: object) -> str:
 def _check_is_file(column: str, path: str) -> None:
     if not checks.is_utf8(path):
         raise UnsupportedError(
-            f"column {column!r}: the file name {path!r} is not UTF-8; rename the file or its folder",
+            f"column {column!r}: the file name {path!r} is not UTF-8; rename the file or folder",
             column=column,
         )
     try:

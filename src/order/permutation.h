@@ -43,8 +43,8 @@ class Permutation {
 
   uint64_t encrypt(uint64_t value) const noexcept;
   uint64_t decrypt(uint64_t value) const noexcept;
-  template <typename Encrypt>
-  void map_by(std::span<uint64_t> indices, const Encrypt& encrypt) const noexcept;
+  void encrypt_batch(std::span<uint64_t> values) const noexcept;
+  size_t encrypt_vectors(std::span<uint64_t> values) const noexcept;  // returns how many it did
 
   uint64_t size_;
   int low_bits_;

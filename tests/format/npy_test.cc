@@ -187,7 +187,6 @@ TEST(ParseNpyHeader, RefusesDamagedDictionaries) {
       "{'descr': '<f4', 'fortran_order': False, 'shape': (3 4)}",
       "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616,)}",
       "{'descr: '<f4', 'fortran_order': False, 'shape': (3,)}",
-      "{'descr': '<f4, 'fortran_order': False, 'shape': (3,)}",
       "{'descr': <f4, 'fortran_order': False, 'shape': (3,)}",
       "{'descr' '<f4', 'fortran_order': False, 'shape': (3,)}",
       "{descr: '<f4', fortran_order: False, shape: (3,)}",

@@ -197,6 +197,32 @@ def test_a_process_ends_with_a_live_loader(
     assert "training failed" in done.stderr or not done.stderr
 
 
+def test_threads_are_joined_at_exit_while_the_interpreter_still_stands(
+    run_script: RunScript,
+) -> None:
+    done = run_script(
+        """
+        import atexit, os
+
+        def threads():
+            return len(os.listdir("/proc/self/task"))
+
+        @atexit.register  # before headrace's own handler, so it runs after it
+        def check():
+            os._exit(0 if threads() == before else 9)
+
+        import numpy as np
+        import headrace as hr
+        before = threads()
+        loader = hr.Loader(hr.from_arrays(np.arange(4096)), num_threads=4, output="numpy")
+        batches = iter(loader)
+        next(batches)
+        assert threads() > before
+        """
+    )
+    check(done)
+
+
 def test_a_loader_used_in_an_exit_handler_is_no_crash(run_loader_script: RunScript) -> None:
     done = run_loader_script(
         """

@@ -33,6 +33,13 @@ def test_globs_are_paired_by_stem_and_not_by_order() -> None:
     assert pairs(ds) == [(1, 10), (2, 20), (3, 30)]
 
 
+def test_globs_whose_sorted_orders_differ_are_paired_by_stem() -> None:
+    write("x", **{"a__x": [1], "a-b__x": [2]})  # sorted: a-b.x, a.x
+    write("y", **{"a": [10], "a-b": [20]})  # sorted: a, a-b
+    ds = hr.memmap({"x": "x/*", "y": "y/*"}, dtype="int64")
+    assert sorted(pairs(ds)) == [(1, 10), (2, 20)]
+
+
 def test_lists_are_paired_by_position() -> None:
     write("x", a=[1, 2], b=[3])
     write("y", a=[30], b=[10, 20])

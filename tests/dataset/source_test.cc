@@ -1,0 +1,151 @@
+#include "dataset/source.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "testing/errors.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+// Counts how often it is opened; fails the first `failures` times.
+class CountingSource : public Source {
+ public:
+  explicit CountingSource(int failures) : Source(1), failures_(failures) {}
+
+  DType dtype(size_t /*column*/) const noexcept override { return DType::kUint8; }
+  const std::string& file(size_t /*column*/) const noexcept override { return file_; }
+  void read(size_t, uint64_t, uint64_t, std::byte*) const override {}
+
+  int opens() const { return opens_.load(); }
+
+ protected:
+  std::unique_ptr<const OpenSource> do_open() const override {
+    if (opens_.fetch_add(1) < failures_) {
+      throw Error(ErrorCode::kIo, "not yet");
+    }
+    return std::make_unique<OpenSource>();
+  }
+
+ private:
+  int failures_;
+  std::string file_;
+  mutable std::atomic<int> opens_{0};
+};
+
+TEST(Source, OpensAtTheFirstCallOnly) {
+  const CountingSource source(0);
+  EXPECT_EQ(source.opened(), nullptr);
+  const OpenSource& open = source.open();
+  EXPECT_EQ(source.opened(), &open);
+  EXPECT_EQ(&source.open(), &open);
+  EXPECT_EQ(source.opens(), 1);
+}
+
+TEST(Source, GivesAllThreadsTheSame) {
+  for (int round = 0; round < 50; ++round) {
+    const CountingSource source(0);
+    constexpr size_t kThreads = 8;
+    std::barrier together(kThreads);
+    std::array<const OpenSource*, kThreads> found = {};
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        together.arrive_and_wait();
+        found[t] = &source.open();
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    for (const OpenSource* open : found) {
+      ASSERT_EQ(open, source.opened());
+    }
+  }
+}
+
+TEST(Source, CanBeTriedAgainAfterAFailure) {
+  const CountingSource source(2);
+  expect_error(ErrorCode::kIo, {"not yet"}, [&] { source.open(); });
+  EXPECT_EQ(source.opened(), nullptr);
+  expect_error(ErrorCode::kIo, {"not yet"}, [&] { source.open(); });
+  source.open();
+  EXPECT_EQ(source.opens(), 3);
+}
+
+TEST(ArraySource, ShowsTheArraysAsTheyAre) {
+  const std::vector<uint16_t> values = {1, 2, 3, 4, 5, 6};
+  const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+  // Every second value, backwards.
+  const PieceRows rows{bytes + 8, -4, nullptr};
+  const ArraySource source(3, {{Buffer(), rows, 2, DType::kUint16}});
+  EXPECT_EQ(source.rows(), 3U);
+  EXPECT_EQ(source.dtype(0), DType::kUint16);
+  EXPECT_EQ(source.file(0), "");
+  const OpenSource& open = source.open();
+  EXPECT_EQ(open.columns.at(0).rows, rows.rows);
+  EXPECT_EQ(open.columns.at(0).stride, -4);
+  EXPECT_TRUE(open.maps.empty());
+  std::array<uint16_t, 2> out = {};
+  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()));
+  EXPECT_EQ(out, (std::array<uint16_t, 2>{3, 1}));
+}
+
+TEST(ArraySource, KeepsTheOwnersOfItsArrays) {
+  auto owner = std::make_shared<int>(1);
+  {
+    const ArraySource source(1, {{Buffer(owner, reinterpret_cast<std::byte*>(owner.get()), 4),
+                                  PieceRows{reinterpret_cast<std::byte*>(owner.get()), 4, nullptr},
+                                  4, DType::kInt32}});
+    source.open();
+    EXPECT_EQ(owner.use_count(), 2);
+  }
+  EXPECT_EQ(owner.use_count(), 1);
+}
+
+TEST(FileSource, MapsItsFilesWhenOpened) {
+  const TempDir dir;
+  const std::string path = dir.write("a", std::vector<uint32_t>{9, 10, 11, 12});
+  const FileSource source(3, {{path, 4, 4, DType::kUint32}});
+  EXPECT_EQ(source.file(0), path);
+  EXPECT_EQ(source.dtype(0), DType::kUint32);
+  const OpenSource& open = source.open();
+  ASSERT_EQ(open.maps.size(), 1U);
+  EXPECT_EQ(open.columns.at(0).stride, 4);
+  EXPECT_EQ(open.columns.at(0).rows, open.maps.front()->data() + 4);
+  EXPECT_EQ(std::to_integer<int>(*open.columns.at(0).rows), 10);
+}
+
+TEST(FileSource, ReadsWithoutAMap) {
+  const TempDir dir;
+  const std::string path = dir.write("a", std::vector<uint32_t>{9, 10, 11, 12});
+  const FileSource source(3, {{path, 4, 4, DType::kUint32}});
+  std::array<uint32_t, 2> out = {};
+  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()));
+  EXPECT_EQ(out, (std::array<uint32_t, 2>{11, 12}));
+  expect_error(ErrorCode::kTruncated, {path},
+               [&] { source.read(0, 2, 2, reinterpret_cast<std::byte*>(out.data())); });
+}
+
+TEST(FileSource, OfAFileThatIsNotThereYetCanBeTriedAgain) {
+  const TempDir dir;
+  const FileSource source(2, {{dir.path("a"), 0, 4, DType::kUint32}});
+  expect_error(ErrorCode::kNotFound, {dir.path("a")}, [&] { source.open(); });
+  dir.fill("a", 7);
+  const Error error = expect_error(ErrorCode::kTruncated, {dir.path("a"), "8", "7"},
+                                   [&] { source.open(); });
+  EXPECT_EQ(error.context().file, dir.path("a"));
+  dir.fill("a", 8);
+  EXPECT_NE(source.open().columns.at(0).rows, nullptr);
+}
+
+}  // namespace
+}  // namespace headrace
