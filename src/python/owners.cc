@@ -16,11 +16,21 @@ struct Dropped {
 // Threads without the GIL have nowhere else to leave an object.
 std::atomic<Dropped*> dropped{nullptr};
 
+bool holds_gil() noexcept {
+#if defined(Py_LIMITED_API)
+  // From Python 3.12 on, the first of which we build for the stable ABI, the current thread state
+  // is the thread's own, and only a thread with the GIL has one.
+  return PyThreadState_GetDict() != nullptr;
+#else
+  return PyGILState_Check() != 0;
+#endif
+}
+
 void drop(Dropped* owner) noexcept {
   if (Py_IsInitialized() == 0) {
     return;  // too late to tell anybody; the process is ending
   }
-  if (PyGILState_Check() != 0) {
+  if (holds_gil()) {
     Py_DECREF(owner->object);
     delete owner;
     return;

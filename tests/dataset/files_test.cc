@@ -99,14 +99,18 @@ TEST(RawFiles, ThatArePairedMustHaveEquallyManyRows) {
   });
 }
 
-TEST(RawFiles, WithoutRowsOrFilesOrColumnsAreInvalid) {
+TEST(RawFiles, WithoutRowsOrFilesAreInvalid) {
   const TempDir dir;
   expect_error(ErrorCode::kInvalid, {"at least one row"}, [&] {
     dataset_from_raw_files({{"x", {dir.fill("empty", 0)}}}, {floats("x")});
   });
   expect_error(ErrorCode::kInvalid, {"column x has no files"},
                [&] { dataset_from_raw_files({{"x", {}}}, {floats("x")}); });
-  expect_error(ErrorCode::kInvalid, {"column"}, [&] { dataset_from_raw_files({}, {}); });
+}
+
+TEST(RawFiles, WithoutColumnsAreInvalid) {
+  expect_error(ErrorCode::kInvalid, {"column"}, [] { dataset_from_raw_files({}, {}); });
+  expect_error(ErrorCode::kInvalid, {"column"}, [] { dataset_from_npy_files({}); });
 }
 
 TEST(NpyFiles, ShowTheirRowsOneAfterAnother) {

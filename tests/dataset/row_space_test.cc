@@ -193,7 +193,7 @@ TEST(RowSpace, OfTenThousandPiecesFindsEveryRow) {
     auto source = std::make_shared<NamedSource>(4);
     const uint64_t rows = i % 97 == 0 ? 4 : 1;
     for (uint64_t row = 0; row < rows; ++row) {
-      cells.push_back({source.get(), row, 0});
+      cells.push_back({source.get(), row, kPlain});
     }
     pieces.push_back({.source = std::move(source), .first = 0, .rows = rows, .columns = nullptr});
   }

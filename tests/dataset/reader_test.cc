@@ -1,0 +1,358 @@
+#include "dataset/reader.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "dataset/views.h"
+#include "testing/datasets.h"
+#include "testing/errors.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+uint64_t page_rows() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) / sizeof(int64_t); }
+
+// Files that cannot be mapped: everything goes through read(). Some columns may still be mapped.
+class UnmappedSource : public FileSource {
+ public:
+  UnmappedSource(uint64_t rows, std::vector<File> files, std::set<size_t> mapped)
+      : FileSource(rows, std::move(files)), mapped_(std::move(mapped)) {}
+
+  uint64_t reads() const { return reads_.load(); }
+
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override {
+    ++reads_;
+    FileSource::read(column, first, rows, out);
+  }
+
+ protected:
+  std::unique_ptr<const OpenSource> do_open() const override {
+    auto open = std::make_unique<OpenSource>(*FileSource::do_open());
+    for (size_t c = 0; c < open->columns.size(); ++c) {
+      if (!mapped_.contains(c)) {
+        open->columns[c] = PieceRows();
+      }
+    }
+    return open;
+  }
+
+ private:
+  std::set<size_t> mapped_;
+  mutable std::atomic<uint64_t> reads_{0};
+};
+
+std::shared_ptr<UnmappedSource> unmapped(const TempDir& dir, const std::string& stem,
+                                         const std::vector<Values>& columns,
+                                         std::set<size_t> mapped = {}) {
+  std::vector<FileSource::File> files;
+  for (const Values& values : columns) {
+    files.push_back({dir.write(stem + values.field.name, values.bytes), 0,
+                     values.field.row_bytes(), values.field.dtype});
+  }
+  return std::make_shared<UnmappedSource>(columns.front().rows(), std::move(files),
+                                          std::move(mapped));
+}
+
+DatasetPtr dataset_of(const std::shared_ptr<const Source>& source,
+                      const std::vector<Values>& columns) {
+  std::vector<DatasetColumn> shown;
+  for (const Values& values : columns) {
+    shown.push_back({.field = values.field,
+                     .group = 0,
+                     .column = static_cast<uint32_t>(shown.size()),
+                     .casts = {}});
+  }
+  return std::make_shared<Dataset>(
+      std::move(shown),
+      std::vector{RowSpace::table(
+          {{.source = source, .first = 0, .rows = source->rows(), .columns = nullptr}})});
+}
+
+TEST(Reader, ReadsRowsOfSeveralGroups) {
+  const TempDir dir;
+  const std::vector<Values> left = {counting("a", 30), random_floats("b", 30, {3}, 1)};
+  const std::vector<Values> middle = {random_floats("c", 30, {2, 2}, 2)};
+  const std::vector<Values> right = {counting("d", 30, 100)};
+  const DatasetPtr dataset =
+      zip({in_files(dir, "l", left, {10, 20}), in_memory(middle), in_files(dir, "r", right, {29, 1})});
+  ASSERT_EQ(dataset->groups().size(), 3U);
+  expect_shows(dataset, {left[0], left[1], middle[0], right[0]}, 7);
+  // A map on top is applied once and serves all groups; one below another too.
+  const DatasetPtr backwards = slice(dataset, 29, 30, -1);
+  EXPECT_EQ(numbers<int64_t>(backwards, 3, {0, 29}), (std::vector<int64_t>{129, 100}));
+  const DatasetPtr twice = slice(backwards, 0, 15, 2);
+  EXPECT_EQ(numbers<int64_t>(twice, 0, {0, 1}), (std::vector<int64_t>{29, 27}));
+  EXPECT_EQ(numbers<int64_t>(twice, 3, {0, 1}), (std::vector<int64_t>{129, 127}));
+}
+
+TEST(Reader, AppliesTheMapOfEachGroup) {
+  const DatasetPtr plain = in_memory({counting("a", 10)});
+  const DatasetPtr turned = slice(in_memory({counting("b", 10)}), 9, 10, -1);
+  const DatasetPtr doubled = slice(in_memory({counting("c", 19)}), 0, 10, 2);
+  const DatasetPtr dataset = zip({turned, plain, doubled, rename(turned, {"d"})});
+  EXPECT_EQ(numbers<int64_t>(dataset, 0, {2, 3}), (std::vector<int64_t>{7, 6}));
+  EXPECT_EQ(numbers<int64_t>(dataset, 1, {2, 3}), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(numbers<int64_t>(dataset, 2, {2, 3}), (std::vector<int64_t>{4, 6}));
+  EXPECT_EQ(numbers<int64_t>(dataset, 3, {2, 3}), (std::vector<int64_t>{7, 6}));
+}
+
+TEST(Reader, SkipsColumnsWithoutAPlace) {
+  const TempDir dir;
+  const std::vector<Values> columns = {counting("a", 4), counting("b", 4, 10)};
+  const DatasetPtr dataset = zip({in_files(dir, "l", {columns[0]}, {4}), in_files(dir, "r", {columns[1]}, {4})});
+  fs::remove(dir.path("l-a-0.bin"));  // a group that nobody asks for is not opened
+  Outs outs(*dataset, 2);
+  outs.skip(0);
+  Reader(dataset).read(std::vector<uint64_t>{3, 1}, outs.pointers());
+  EXPECT_EQ(outs.bytes(1), chosen(columns[1], {3, 1}).bytes);
+  EXPECT_EQ(outs.bytes(0), std::vector<std::byte>(16, std::byte{0xEE}));
+}
+
+TEST(Reader, SkipsColumnsOfAGroupThatIsRead) {
+  const std::vector<Values> columns = {counting("a", 4), counting("b", 4, 10)};
+  const DatasetPtr dataset = in_memory(columns);
+  Outs outs(*dataset, 2);
+  outs.skip(0);
+  Reader(dataset).read(std::vector<uint64_t>{3, 1}, outs.pointers());
+  EXPECT_EQ(outs.bytes(1), chosen(columns[1], {3, 1}).bytes);
+  EXPECT_EQ(outs.bytes(0), std::vector<std::byte>(16, std::byte{0xEE}));
+}
+
+TEST(Reader, ReadsNoRows) {
+  const DatasetPtr dataset = in_memory({counting("a", 4)});
+  EXPECT_TRUE(read_rows(dataset, {}).bytes(0).empty());
+}
+
+TEST(Reader, ReadsFilesThatCannotBeMapped) {
+  const TempDir dir;
+  const std::vector<Values> columns = {counting("a", 40), random_floats("b", 40, {5}, 3)};
+  for (const std::set<size_t>& mapped : {std::set<size_t>{}, {0}, {1}, {0, 1}}) {
+    const auto source = unmapped(dir, "u", columns, mapped);
+    const DatasetPtr dataset = dataset_of(source, columns);
+    expect_shows(dataset, columns, 5);
+    EXPECT_EQ(source->reads() > 0, mapped.size() < 2);
+  }
+}
+
+TEST(Reader, MixesMappedAndUnmappedPiecesWithConversions) {
+  const TempDir dir;
+  const Values all = random_floats("a", 60, {3}, 4);
+  const Values upper = chosen(all, range(30, 30));
+  const DatasetPtr lower = in_files(dir, "m", {chosen(all, range(0, 30))}, {10, 20});
+  const DatasetPtr dataset = concat({lower, dataset_of(unmapped(dir, "u", {upper}), {upper})});
+  expect_shows(dataset, {all}, 6);
+  const std::vector<uint64_t> rows = {59, 0, 1, 2, 30, 31, 5, 58};
+  const auto floats = numbers<float>(dataset, 0, rows);
+  const auto doubles = numbers<double>(cast(dataset, {DType::kFloat64}), 0, rows);
+  EXPECT_EQ(doubles, std::vector<double>(floats.begin(), floats.end()));
+}
+
+TEST(Reader, NamesTheFileThatCannotBeOpenedAndGoesOnWhenItIsBack) {
+  const TempDir dir;
+  const Values values = counting("x", 10);
+  const DatasetPtr dataset = in_files(dir, "f", {values}, {4, 6});
+  const std::string bytes_path = dir.path("f-x-1.bin");
+  fs::rename(bytes_path, dir.path("away"));
+  Reader reader(dataset);
+  Outs outs(*dataset, 10);
+  const Error error = expect_error(ErrorCode::kNotFound, {bytes_path},
+                                   [&] { reader.read(range(0, 10), outs.pointers()); });
+  EXPECT_EQ(error.context().file, bytes_path);
+  fs::rename(dir.path("away"), bytes_path);
+  reader.read(range(0, 10), outs.pointers());
+  EXPECT_EQ(outs.bytes(0), values.bytes);
+}
+
+// A dataset of two files of 8 pages each; the second is cut after it was mapped.
+class CutFile : public testing::Test {
+ protected:
+  CutFile()
+      : rows_(8 * page_rows()),
+        values_(counting("x", 2 * rows_)),
+        dataset_(in_files(dir_, "f", {values_}, {rows_, rows_})) {
+    read_rows(dataset_, {0, 2 * rows_ - 1});
+    fs::resize_file(path(), page_rows() * sizeof(int64_t));
+  }
+
+  std::string path() const { return dir_.path("f-x-1.bin"); }
+
+  TempDir dir_;
+  uint64_t rows_;
+  Values values_;
+  DatasetPtr dataset_;
+};
+
+TEST_F(CutFile, IsATruncatedErrorThatNamesItAndTheRestCanBeRead) {
+  Reader reader(dataset_);
+  Outs outs(*dataset_, rows_ + page_rows());
+  const std::vector<uint64_t> rest = range(0, rows_ + page_rows());
+  reader.read(rest, outs.pointers());
+  EXPECT_EQ(outs.bytes(0), chosen(values_, rest).bytes);
+  for (int i = 0; i < 3; ++i) {
+    const Error error = expect_error(
+        ErrorCode::kTruncated, {path(), std::to_string(rows_ * 8)},
+        [&] { reader.read(std::vector<uint64_t>{0, 2 * rows_ - 1}, outs.pointers()); });
+    EXPECT_EQ(error.context().file, path());
+    EXPECT_EQ(error.context().offset, page_rows() * sizeof(int64_t));
+  }
+  reader.read(rest, outs.pointers());
+  EXPECT_EQ(outs.bytes(0), chosen(values_, rest).bytes);
+}
+
+TEST_F(CutFile, IsFoundByAConversionToo) {
+  const DatasetPtr shown = cast(dataset_, {DType::kFloat32});
+  expect_error(ErrorCode::kTruncated, {path()}, [&] { read_rows(shown, {2 * rows_ - 1}); });
+}
+
+TEST_F(CutFile, IsAnErrorOnEveryThread) {
+  std::atomic<int> truncated{0};
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      Reader reader(dataset_);
+      Outs outs(*dataset_, 2);
+      for (int i = 0; i < 50; ++i) {
+        try {
+          reader.read(std::vector<uint64_t>{2 * rows_ - 1, 0}, outs.pointers());
+        } catch (const Error& error) {
+          truncated += error.code() == ErrorCode::kTruncated ? 1 : 0;
+        }
+        reader.read(std::vector<uint64_t>{3, 1}, outs.pointers());
+        right += outs.bytes(0) == chosen(values_, {3, 1}).bytes ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(truncated.load(), 200);
+  EXPECT_EQ(right.load(), 200);
+}
+
+TEST_F(CutFile, ThatGrewAgainIsReadWithoutACrash) {
+  fs::resize_file(path(), rows_ * sizeof(int64_t));
+  EXPECT_EQ(numbers<int64_t>(dataset_, 0, {2 * rows_ - 1}), std::vector<int64_t>{0});
+}
+
+TEST_F(CutFile, ThatWasThenReplacedIsAnIoErrorThatNamesIt) {
+  fs::rename(dir_.fill("other", 100), path());
+  const Error error = expect_error(ErrorCode::kIo, {path(), "map"},
+                                   [&] { read_rows(dataset_, {2 * rows_ - 1}); });
+  EXPECT_EQ(error.context().file, path());
+}
+
+TEST(Reader, FindsACutInsideAPageWithinASecond) {
+  // No signal is raised there: the missing bytes read as zeros, and only a look at the size helps.
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("x", 100)}, {40, 60});
+  Reader reader(dataset);
+  Outs outs(*dataset, 100);
+  reader.read(range(0, 100), outs.pointers());
+  fs::resize_file(dir.path("f-x-1.bin"), 472);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const Error error = expect_error(ErrorCode::kTruncated, {"f-x-1.bin", "480", "472"}, [&] {
+    while (std::chrono::steady_clock::now() < end) {
+      reader.read(range(0, 100), outs.pointers());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  EXPECT_EQ(error.context().file, dir.path("f-x-1.bin"));
+}
+
+TEST(Reader, OfAnArrayOverACutMapSaysWhatHappened) {
+  const TempDir dir;
+  const uint64_t bytes = 8 * page_rows() * sizeof(int64_t);
+  const auto map = MappedFile::open(dir.fill("a", bytes), bytes);
+  const PieceRows rows{map->data(), 8, nullptr};
+  const auto source = std::make_shared<ArraySource>(
+      bytes / 8, std::vector<ArraySource::Array>{{Buffer(), rows, 8, DType::kInt64}});
+  const DatasetPtr dataset = dataset_of(source, {counting("x", 1)});
+  fs::resize_file(dir.path("a"), 0);
+  const Error error = expect_error(ErrorCode::kIo, {"from_arrays", "hr.memmap"},
+                                   [&] { read_rows(dataset, {page_rows() * 3}); });
+  EXPECT_EQ(error.context().file, "");
+}
+
+TEST(Reader, ReadsOneDatasetOnManyThreads) {
+  const TempDir dir;
+  const std::vector<Values> columns = {counting("a", 500), random_floats("b", 500, {7}, 8)};
+  const DatasetPtr dataset = slice(in_files(dir, "f", columns, {1, 99, 0, 400}), 0, 500, 1);
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (uint64_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const std::vector<uint64_t> rows = range(t * 50, 100);
+      const Outs outs = read_rows(dataset, rows);
+      right += outs.bytes(0) == chosen(columns[0], rows).bytes &&
+                       outs.bytes(1) == chosen(columns[1], rows).bytes
+                   ? 1
+                   : 0;
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(right.load(), 8);
+}
+
+TEST(ReadRange, StepsThroughMoreRowsThanOneBlock) {
+  const DatasetPtr dataset = in_memory({counting("a", 40'000), counting("b", 40'000, 7)});
+  std::vector<int64_t> out(19'000);
+  read_range(dataset, 1, 39'999, out.size(), -2, reinterpret_cast<std::byte*>(out.data()));
+  for (size_t i = 0; i < out.size(); ++i) {
+    ASSERT_EQ(out[i], 40'006 - 2 * static_cast<int64_t>(i)) << i;
+  }
+  read_range(dataset, 0, 5, 0, 1, nullptr);
+}
+
+TEST(Fingerprint, IsEqualForMemoryFilesAndViewsOfTheSameRows) {
+  const TempDir dir;
+  const std::vector<Values> columns = {counting("a", 200), random_floats("b", 200, {2}, 1)};
+  const DatasetPtr memory = in_memory(columns);
+  const uint64_t expected = fingerprint(memory);
+  EXPECT_EQ(fingerprint(in_files(dir, "f", columns, {100, 0, 100})), expected);
+  EXPECT_EQ(fingerprint(concat({slice(memory, 0, 50, 1), slice(memory, 50, 150, 1)})), expected);
+  EXPECT_EQ(fingerprint(memory), expected);
+}
+
+TEST(Fingerprint, ChangesWithSchemaRowsAndData) {
+  const std::vector<Values> columns = {counting("a", 64), counting("b", 64)};
+  const DatasetPtr memory = in_memory(columns);
+  std::set<uint64_t> prints = {fingerprint(memory)};
+  const auto expect_fresh = [&](const DatasetPtr& other, const char* what) {
+    EXPECT_TRUE(prints.insert(fingerprint(other)).second) << what;
+  };
+  expect_fresh(rename(memory, {"a", "c"}), "name");
+  expect_fresh(cast(memory, {DType::kInt64, DType::kUint64}), "dtype");
+  expect_fresh(select(memory, {0}), "columns");
+  expect_fresh(slice(memory, 0, 63, 1), "rows");
+  expect_fresh(slice(memory, 63, 64, -1), "order");
+  // 64 rows at 64 places: every byte counts.
+  for (const size_t byte : {size_t{0}, size_t{255}, size_t{511}}) {
+    std::vector<Values> changed = columns;
+    changed[1].bytes[byte] ^= std::byte{1};
+    expect_fresh(in_memory(changed), "data");
+  }
+}
+
+TEST(Fingerprint, OfOneRowReadsThatRow) {
+  EXPECT_NE(fingerprint(in_memory({counting("a", 1, 1)})),
+            fingerprint(in_memory({counting("a", 1, 2)})));
+}
+
+}  // namespace
+}  // namespace headrace
