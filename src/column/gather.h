@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "column/elementwise.h"
 
@@ -21,19 +23,54 @@ struct Run {
 struct PieceRows {
   const std::byte* rows = nullptr;
   int64_t stride = 0;
-  const Conversion* conversion = nullptr;  // for gather_converted only
+  const Conversion* conversion = nullptr;  // for GatherColumn::converted only
 };
 
-// Copies the rows of `runs` to `out`, `row_bytes` each, without gaps. Rows ahead are prefetched:
-// random rows of a large array cost a cache miss each, and only overlapping the misses reaches the
-// memory's bandwidth. Touches mapped bytes: call it inside guarded(). Requires: pieces[run.piece]
-// is set for every run.
-void gather(std::span<const Run> runs, const PieceRows* pieces, uint64_t row_bytes,
-            std::byte* out) noexcept;
+// One column of a gather: from where to where.
+class GatherColumn {
+ public:
+  // Rows of `row_bytes` bytes, copied as they are.
+  static GatherColumn copied(const PieceRows* pieces, uint64_t row_bytes, std::byte* out) noexcept;
 
-// The same with a conversion of every element on the way, each piece by its own; `row_elements`
-// elements a row become as many of `out_size` bytes.
-void gather_converted(std::span<const Run> runs, const PieceRows* pieces, uint64_t row_elements,
-                      uint64_t out_size, std::byte* out) noexcept;
+  // Rows of `row_elements` elements, each piece converted by its own conversion to elements of
+  // `out_size` bytes.
+  static GatherColumn converted(const PieceRows* pieces, uint64_t row_elements, uint64_t out_size,
+                                std::byte* out) noexcept;
+
+ private:
+  friend void gather(std::span<const Run> runs, std::span<const GatherColumn> columns) noexcept;
+
+  enum class Kind : uint8_t { kWord1, kWord2, kWord4, kWord8, kWord16, kLines, kBytes, kConverted };
+
+  using Prefetch = void (*)(const GatherColumn& column, std::span<const Run> runs) noexcept;
+
+  void prefetch(std::span<const Run> runs) const noexcept;
+  template <size_t... line>
+  void prefetch_lines(std::span<const Run> runs, std::index_sequence<line...> lines) const noexcept;
+  template <size_t... lines>
+  static constexpr std::array<Prefetch, sizeof...(lines)> prefetches(
+      std::index_sequence<lines...> all) noexcept;
+  void copy(std::span<const Run> runs) const noexcept;
+  template <typename CopyRun>
+  void for_each(std::span<const Run> runs, const CopyRun& copy_run) const noexcept;
+  template <uint64_t row_bytes>
+  void copy_words(std::span<const Run> runs) const noexcept;
+  void copy_lines(std::span<const Run> runs) const noexcept;
+  void copy_bytes(std::span<const Run> runs) const noexcept;
+  void convert(std::span<const Run> runs) const noexcept;
+
+  const PieceRows* pieces_;  // by number of the piece
+  std::byte* out_;
+  uint64_t row_bytes_;     // of a row of the batch
+  uint64_t row_elements_;  // kConverted only
+  uint64_t cache_lines_;   // that a row touches, as far as they are prefetched
+  Kind kind_;
+};
+
+// Copies the rows of `runs` to the batch, for all columns in one pass. Rows ahead are prefetched:
+// random rows of a large array cost a cache miss each, and only overlapping the misses reaches the
+// memory's bandwidth. One pass, since the misses of one column then hide behind those of another.
+// Touches mapped bytes: call it inside guarded(). Requires: the pieces of every run are set.
+void gather(std::span<const Run> runs, std::span<const GatherColumn> columns) noexcept;
 
 }  // namespace headrace

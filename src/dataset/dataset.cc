@@ -92,11 +92,11 @@ Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
         "row " + std::to_string(row) + " is out of range for " + std::to_string(rows_) + " rows",
         {.file = "", .column = "", .row = row});
   }
-  std::vector<Run> runs;
   const DatasetColumn& shown = columns_.at(column);
-  groups_[shown.group]->locate({&row, 1}, runs);
-  const Piece& piece = groups_[shown.group]->piece(runs.front().piece);
-  return {piece.source->file(piece.source_column(shown.column)), runs.front().first};
+  RowSpace::Workspace space;
+  const Run run = groups_[shown.group]->locate({&row, 1}, space).front();
+  const Piece& piece = groups_[shown.group]->piece(run.piece);
+  return {piece.source->file(piece.source_column(shown.column)), run.first};
 }
 
 void Dataset::check_files() const {

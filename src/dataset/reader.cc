@@ -59,21 +59,20 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
   check_some_files();
 }
 
-// Fills runs_. Views over several groups have one map on top of all of them: it is applied for the
-// first.
+// Sets runs_. Views over several groups have one map on top of all of them: it is applied once.
 void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
   const RowSpace& space = *dataset_->groups()[group];
   const RowMap* map = space.top_map();
-  if (map != nullptr && map != mapped_by_) {
+  if (map == nullptr) {
+    runs_ = space.locate(rows, space_);
+    return;
+  }
+  if (map != mapped_by_) {
     mapped_rows_.assign(rows.begin(), rows.end());
     apply_map(*map, mapped_rows_);
     mapped_by_ = map;
   }
-  const std::span<const uint64_t> source =
-      map == nullptr ? rows : std::span<const uint64_t>(mapped_rows_);
-  rows_.assign(source.begin(), source.end());
-  runs_.clear();
-  (map == nullptr ? space : space.below_map()).locate(rows_, runs_);
+  runs_ = space.below_map().locate(mapped_rows_, space_);
 }
 
 // Opens what runs_ needs, and moves the runs of pieces that cannot be mapped to unmapped_runs_.
@@ -88,12 +87,11 @@ void Reader::open_pieces(uint32_t group) {
   if (state.unmapped == 0) {
     return;
   }
-  const auto mapped = [&](const Run& run) {
+  const auto unmapped = std::stable_partition(runs_.begin(), runs_.end(), [&](const Run& run) {
     return state.states[run.piece] == PieceState::kMapped;
-  };
-  std::copy_if(runs_.begin(), runs_.end(), std::back_inserter(unmapped_runs_),
-               [&](const Run& run) { return !mapped(run); });
-  std::erase_if(runs_, [&](const Run& run) { return !mapped(run); });
+  });
+  unmapped_runs_.assign(unmapped, runs_.end());
+  runs_ = runs_.first(static_cast<size_t>(unmapped - runs_.begin()));
 }
 
 void Reader::open_piece(uint32_t group, uint32_t number) {
@@ -128,23 +126,22 @@ const Conversion* Reader::conversion_for(const std::vector<DType>& path) {
 
 void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   const Group& state = groups_[group];
+  columns_.clear();
   for (size_t k = 0; k < state.columns.size(); ++k) {
     const size_t c = state.columns[k];
     const Field& field = dataset_->columns()[c].field;
+    const PieceRows* pieces = state.rows[k].data();
     if (outs[c] == nullptr) {
       continue;
     }
-    auto leaf = [&]() noexcept {
-      if (dataset_->converts(c)) {
-        gather_converted(runs_, state.rows[k].data(), field.row_elements(), dtype_size(field.dtype),
-                         outs[c]);
-      } else {
-        gather(runs_, state.rows[k].data(), field.row_bytes(), outs[c]);
-      }
-    };
-    if (const void* address = guarded(leaf)) {
-      fail_at(group, address);
-    }
+    columns_.push_back(dataset_->converts(c)
+                           ? GatherColumn::converted(pieces, field.row_elements(),
+                                                     dtype_size(field.dtype), outs[c])
+                           : GatherColumn::copied(pieces, field.row_bytes(), outs[c]));
+  }
+  auto leaf = [this]() noexcept { gather(runs_, columns_); };
+  if (const void* address = guarded(leaf)) {
+    fail_at(group, address);
   }
 }
 

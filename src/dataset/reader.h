@@ -57,9 +57,10 @@ class Reader {
   // Scratch of one read().
   std::vector<uint64_t> mapped_rows_;  // after the map on top, kept while groups share it
   const RowMap* mapped_by_ = nullptr;
-  std::vector<uint64_t> rows_;
-  std::vector<Run> runs_;
+  RowSpace::Workspace space_;
+  std::span<Run> runs_;  // in space_
   std::vector<Run> unmapped_runs_;
+  std::vector<GatherColumn> columns_;
   std::vector<std::byte> row_bytes_;
   std::chrono::steady_clock::time_point next_check_{};
 };

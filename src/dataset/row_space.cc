@@ -10,7 +10,8 @@
 namespace headrace {
 
 struct RowSpace::Place {
-  std::span<uint64_t> rows;
+  std::span<const uint64_t> rows;
+  uint64_t* scratch;     // the same rows where maps may change them; null for a table
   const uint32_t* outs;  // place in the batch of each row; null = its index
   uint32_t first_piece;  // number of this space's first piece in the whole
 
@@ -187,26 +188,33 @@ uint64_t RowSpace::part_of(uint64_t row) const noexcept {
   return static_cast<uint64_t>(std::upper_bound(begin, end, row) - first_rows_.begin()) - 1;
 }
 
-void RowSpace::locate(std::span<uint64_t> rows, std::vector<Run>& runs) const {
-  locate_in({rows, nullptr, 0}, runs);
-}
-
-void RowSpace::locate_in(const Place& place, std::vector<Run>& runs) const {
-  if (const auto* table = std::get_if<Table>(&kind_)) {
-    locate_in_table(*table, place, runs);
-  } else if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
-    apply_map(*mapped->map, place.rows);
-    mapped->inner->locate_in(place, runs);
-  } else {
-    locate_in_parts(std::get<Concat>(kind_), place, runs);
+std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space) const {
+  if (space.runs.size() < rows.size()) {
+    space.runs.resize(rows.size());
   }
+  Place place{.rows = rows, .scratch = nullptr, .outs = nullptr, .first_piece = 0};
+  if (!is_table()) {
+    space.rows.assign(rows.begin(), rows.end());
+    place.rows = space.rows;
+    place.scratch = space.rows.data();
+  }
+  const Run* end = locate_in(place, space.runs.data());
+  return std::span(space.runs).first(static_cast<size_t>(end - space.runs.data()));
 }
 
-void RowSpace::locate_in_table(const Table& table, const Place& place,
-                               std::vector<Run>& runs) const {
-  const size_t before = runs.size();
-  runs.resize(before + place.rows.size());
-  Run* next = runs.data() + before;
+// Writes the runs of `place` from `next` on; returns where they end.
+Run* RowSpace::locate_in(const Place& place, Run* next) const {
+  if (const auto* table = std::get_if<Table>(&kind_)) {
+    return locate_in_table(*table, place, next);
+  }
+  if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
+    apply_map(*mapped->map, {place.scratch, place.rows.size()});
+    return mapped->inner->locate_in(place, next);
+  }
+  return locate_in_parts(std::get<Concat>(kind_), place, next);
+}
+
+Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next) const {
   const bool single = table.pieces.size() == 1;
   uint64_t last_row = UINT64_MAX - 1;  // no row follows it
   uint32_t last_out = 0;
@@ -227,13 +235,12 @@ void RowSpace::locate_in_table(const Table& table, const Place& place,
     last_row = row;
     last_out = out;
   }
-  runs.resize(static_cast<size_t>(next - runs.data()));
+  return next;
 }
 
 // The one case that sorts: rows of maps over different spaces go to each space together, so that it
 // stays one call a batch. It allocates per batch.
-void RowSpace::locate_in_parts(const Concat& concat, const Place& place,
-                               std::vector<Run>& runs) const {
+Run* RowSpace::locate_in_parts(const Concat& concat, const Place& place, Run* next_run) const {
   std::vector<uint32_t> part_of_row(place.rows.size());
   std::vector<size_t> begins(concat.parts.size() + 1, 0);
   for (size_t i = 0; i < place.rows.size(); ++i) {
@@ -253,14 +260,18 @@ void RowSpace::locate_in_parts(const Concat& concat, const Place& place,
     outs[next[part]++] = place.out(i);
   }
   for (size_t part = 0; part < concat.parts.size(); ++part) {
-    const size_t count = begins[part + 1] - begins[part];
-    if (count > 0) {
-      concat.parts[part]->locate_in(
-          {std::span(rows).subspan(begins[part], count), outs.data() + begins[part],
-           place.first_piece + concat.first_pieces[part]},
-          runs);
+    const std::span<uint64_t> taken =
+        std::span(rows).subspan(begins[part], begins[part + 1] - begins[part]);
+    if (!taken.empty()) {
+      next_run = concat.parts[part]->locate_in(
+          {.rows = taken,
+           .scratch = taken.data(),
+           .outs = outs.data() + begins[part],
+           .first_piece = place.first_piece + concat.first_pieces[part]},
+          next_run);
     }
   }
+  return next_run;
 }
 
 }  // namespace headrace

@@ -54,10 +54,16 @@ class RowSpace {
   const RowMap* top_map() const noexcept;
   const RowSpace& below_map() const noexcept;  // Requires: top_map() != nullptr
 
-  // Appends to `runs` where `rows` are: row i goes to place i of the batch. Neighbours that follow
-  // each other in a piece make one run. `rows` is scratch afterwards. Requires: each row < rows();
-  // fewer than 2^32 of them.
-  void locate(std::span<uint64_t> rows, std::vector<Run>& runs) const;
+  // Memory of locate(), kept from call to call; it only grows.
+  struct Workspace {
+    std::vector<uint64_t> rows;
+    std::vector<Run> runs;
+  };
+
+  // Where `rows` are: row i goes to place i of the batch. Neighbours that follow each other in a
+  // piece make one run. The runs lie in `space` and hold until its next use. Requires: each row <
+  // rows(); fewer than 2^32 of them.
+  std::span<Run> locate(std::span<const uint64_t> rows, Workspace& space) const;
 
  private:
   struct Table {
@@ -82,9 +88,9 @@ class RowSpace {
 
   static std::vector<uint64_t> sums(const std::vector<uint64_t>& counts);
   uint64_t part_of(uint64_t row) const noexcept;
-  void locate_in(const Place& place, std::vector<Run>& runs) const;
-  void locate_in_table(const Table& table, const Place& place, std::vector<Run>& runs) const;
-  void locate_in_parts(const Concat& concat, const Place& place, std::vector<Run>& runs) const;
+  Run* locate_in(const Place& place, Run* next) const;
+  Run* locate_in_table(const Table& table, const Place& place, Run* next) const;
+  Run* locate_in_parts(const Concat& concat, const Place& place, Run* next) const;
 
   std::vector<uint64_t> first_rows_;  // of each piece or part, and the number of rows at the end
   uint64_t piece_count_;

@@ -1,11 +1,11 @@
 #include "base/buffer.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {

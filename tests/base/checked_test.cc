@@ -1,8 +1,8 @@
 #include "base/checked.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
+
+#include <gtest/gtest.h>
 
 #include "testing/errors.h"
 
@@ -32,9 +32,8 @@ TEST(CheckedMul, MultipliesUpToTheLargestNumber) {
 }
 
 TEST(CheckedMul, RefusesAProductThatWraps) {
-  expect_error(ErrorCode::kInvalid, {"bytes of a row", "4294967296 * 4294967296"}, [] {
-    checked_mul(uint64_t{1} << 32, uint64_t{1} << 32, "bytes of a row");
-  });
+  expect_error(ErrorCode::kInvalid, {"bytes of a row", "4294967296 * 4294967296"},
+               [] { checked_mul(uint64_t{1} << 32, uint64_t{1} << 32, "bytes of a row"); });
   expect_error(ErrorCode::kInvalid, {"x"}, [] { checked_mul(kMax, 2, "x"); });
 }
 

@@ -1,11 +1,11 @@
 #include "base/error.h"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
 #include <exception>
 #include <stdexcept>
 #include <type_traits>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {

@@ -1,11 +1,11 @@
 #include "base/hash.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <set>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {

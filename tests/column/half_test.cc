@@ -1,11 +1,11 @@
 #include "column/half.h"
 
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "testing/number_oracle.h"
 
@@ -117,9 +117,9 @@ TYPED_TEST(SmallFloat, RoundsRandomDoublesAsTheOracleDoes) {
   for (int i = 0; i < 200'000; ++i) {
     // Exponents around the range of the format; any fraction.
     const auto exponent = static_cast<int>(random() % 320) - 160;
-    const double value = std::ldexp(1.0 + std::ldexp(static_cast<double>(random() >> 12), -52),
-                                    exponent) *
-                         ((random() & 1U) != 0 ? -1 : 1);
+    const double value =
+        std::ldexp(1.0 + std::ldexp(static_cast<double>(random() >> 12), -52), exponent) *
+        ((random() & 1U) != 0 ? -1 : 1);
     ASSERT_EQ(this->bits(value), this->expected(value)) << std::hexfloat << value;
   }
 }

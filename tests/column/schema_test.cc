@@ -1,11 +1,11 @@
 #include "column/schema.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/errors.h"
 
@@ -14,8 +14,8 @@ namespace {
 
 TEST(DType, NamesAndSizesAreNumpys) {
   const std::vector<std::pair<std::string, size_t>> expected = {
-      {"bool", 1},  {"uint8", 1},   {"uint16", 2},   {"uint32", 4},  {"uint64", 8},
-      {"int8", 1},  {"int16", 2},   {"int32", 4},    {"int64", 8},   {"float16", 2},
+      {"bool", 1},     {"uint8", 1},   {"uint16", 2}, {"uint32", 4}, {"uint64", 8},
+      {"int8", 1},     {"int16", 2},   {"int32", 4},  {"int64", 8},  {"float16", 2},
       {"bfloat16", 2}, {"float32", 4}, {"float64", 8}};
   ASSERT_EQ(expected.size(), kDTypeCount);
   for (const auto& [name, size] : expected) {
@@ -46,15 +46,17 @@ TEST(Field, CountsElementsAndBytesOfARow) {
 }
 
 TEST(MakeField, RefusesRowsOfNoElements) {
-  const Error error = expect_error(ErrorCode::kUnsupported, {"column x", "at least 1"},
-                                   [] { make_field("x", DType::kInt8, {3, 0}); });
+  const Error error = expect_error(ErrorCode::kUnsupported, {"column x", "at least 1"}, [] {
+    make_field("x", DType::kInt8, {3, 0});
+  });
   EXPECT_EQ(error.context().column, "x");
 }
 
 TEST(MakeField, RefusesARowWhoseBytesOverflow) {
   const uint64_t large = uint64_t{1} << 32;
-  expect_error(ErrorCode::kInvalid, {"bytes of a row"},
-               [&] { make_field("x", DType::kInt8, {large, large}); });
+  expect_error(ErrorCode::kInvalid, {"bytes of a row"}, [&] {
+    make_field("x", DType::kInt8, {large, large});
+  });
   expect_error(ErrorCode::kInvalid, {"bytes of a row"},
                [] { make_field("x", DType::kFloat64, {uint64_t{1} << 61}); });
   EXPECT_EQ(make_field("x", DType::kFloat64, {uint64_t{1} << 60}).row_bytes(), uint64_t{1} << 63);

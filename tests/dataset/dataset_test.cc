@@ -1,11 +1,11 @@
 #include "dataset/dataset.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "dataset/views.h"
 #include "testing/datasets.h"
@@ -30,8 +30,8 @@ TEST(Dataset, KnowsItsColumnsRowsAndBytes) {
   const DatasetPtr dataset = in_memory({counting("x", 10), random_floats("y", 10, {3, 4}, 1)});
   EXPECT_EQ(dataset->rows(), 10U);
   EXPECT_EQ(dataset->bytes(), 10U * (8 + 48));
-  EXPECT_EQ(dataset->schema(), (Schema{make_field("x", DType::kInt64, {}),
-                                       make_field("y", DType::kFloat32, {3, 4})}));
+  EXPECT_EQ(dataset->schema(),
+            (Schema{make_field("x", DType::kInt64, {}), make_field("y", DType::kFloat32, {3, 4})}));
   EXPECT_EQ(dataset->file_count(), 0U);
 }
 
@@ -45,25 +45,22 @@ TEST(Dataset, RefusesNoRows) {
 }
 
 TEST(Dataset, RefusesARepeatedName) {
-  const Error error =
-      expect_error(ErrorCode::kInvalid, {"column y", "twice", "rename"}, [] {
-        dataset_of({shown("x", 0), shown("y", 0), shown("y", 0)}, {space_of(3)});
-      });
+  const Error error = expect_error(ErrorCode::kInvalid, {"column y", "twice", "rename"}, [] {
+    dataset_of({shown("x", 0), shown("y", 0), shown("y", 0)}, {space_of(3)});
+  });
   EXPECT_EQ(error.context().column, "y");
 }
 
 TEST(Dataset, RefusesColumnsOfDifferentLengths) {
-  const Error error =
-      expect_error(ErrorCode::kInvalid, {"column x has 3", "column y has 4"}, [] {
-        dataset_of({shown("x", 0), shown("y", 1)}, {space_of(3), space_of(4)});
-      });
+  const Error error = expect_error(ErrorCode::kInvalid, {"column x has 3", "column y has 4"}, [] {
+    dataset_of({shown("x", 0), shown("y", 1)}, {space_of(3), space_of(4)});
+  });
   EXPECT_EQ(error.context().column, "y");
 }
 
 TEST(Dataset, CountsEachFileOnce) {
   const TempDir dir;
-  const DatasetPtr files =
-      in_files(dir, "a", {counting("x", 10), counting("y", 10)}, {3, 3, 4});
+  const DatasetPtr files = in_files(dir, "a", {counting("x", 10), counting("y", 10)}, {3, 3, 4});
   EXPECT_EQ(files->file_count(), 6U);
   EXPECT_EQ(concat({files, files})->file_count(), 6U);
   EXPECT_EQ(select(files, {1})->file_count(), 3U);
@@ -113,8 +110,7 @@ TEST(Locate, RefusesARowOutside) {
   const Error error = expect_error(ErrorCode::kIndex, {"row 10", "10 rows"},
                                    [&] { static_cast<void>(dataset->locate(10)); });
   EXPECT_EQ(error.context().row, 10U);
-  expect_error(ErrorCode::kIndex, {},
-               [&] { static_cast<void>(dataset->locate(UINT64_MAX)); });
+  expect_error(ErrorCode::kIndex, {}, [&] { static_cast<void>(dataset->locate(UINT64_MAX)); });
 }
 
 TEST(CheckFiles, FindsAMappedFileThatBecameShorter) {
@@ -126,8 +122,8 @@ TEST(CheckFiles, FindsAMappedFileThatBecameShorter) {
   read_rows(files, {0, 9});
   files->check_files();
   std::filesystem::resize_file(dir.path("a-x-1.bin"), 55);
-  const Error error = expect_error(ErrorCode::kTruncated, {"a-x-1.bin", "56", "55"},
-                                   [&] { files->check_files(); });
+  const Error error =
+      expect_error(ErrorCode::kTruncated, {"a-x-1.bin", "56", "55"}, [&] { files->check_files(); });
   EXPECT_EQ(error.context().file, dir.path("a-x-1.bin"));
 }
 

@@ -1,7 +1,5 @@
 #include "dataset/files.h"
 
-#include <gtest/gtest.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +7,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/datasets.h"
 #include "testing/errors.h"
@@ -48,8 +48,8 @@ TEST(RawFiles, AreNotOpenedBeforeTheirRowsAreRead) {
   const DatasetPtr dataset = in_files(dir, "a", {counting("x", 4)}, {2, 2});
   std::filesystem::remove(dir.path("a-x-1.bin"));
   EXPECT_EQ(numbers<int64_t>(dataset, 0, {0, 1}), (std::vector<int64_t>{0, 1}));
-  const Error error = expect_error(ErrorCode::kNotFound, {"a-x-1.bin"},
-                                   [&] { read_rows(dataset, {2}); });
+  const Error error =
+      expect_error(ErrorCode::kNotFound, {"a-x-1.bin"}, [&] { read_rows(dataset, {2}); });
   EXPECT_EQ(error.context().file, dir.path("a-x-1.bin"));
 }
 
@@ -57,8 +57,9 @@ TEST(RawFiles, MustBeMultiplesOfARow) {
   const TempDir dir;
   const std::string path = dir.fill("a", 50);
   const Error error = expect_error(
-      ErrorCode::kInvalid, {path, "50 bytes", "12 bytes of a row", "float32[3]", "row_shape"},
-      [&] { dataset_from_raw_files({{"x", {path}}}, {floats("x", {3})}); });
+      ErrorCode::kInvalid, {path, "50 bytes", "12 bytes of a row", "float32[3]", "row_shape"}, [&] {
+        dataset_from_raw_files({{"x", {path}}}, {floats("x", {3})});
+      });
   EXPECT_EQ(error.context().file, path);
   EXPECT_EQ(error.context().column, "x");
 }
@@ -68,17 +69,17 @@ TEST(RawFiles, MustExistAndBeFiles) {
   expect_error(ErrorCode::kNotFound, {"absent"}, [&] {
     dataset_from_raw_files({{"x", {dir.path("absent")}}}, {floats("x")});
   });
-  expect_error(ErrorCode::kInvalid, {"directory"},
-               [&] { dataset_from_raw_files({{"x", {dir.path()}}}, {floats("x")}); });
+  expect_error(ErrorCode::kInvalid, {"directory"}, [&] {
+    dataset_from_raw_files({{"x", {dir.path()}}}, {floats("x")});
+  });
 }
 
 TEST(RawFiles, OfEveryColumnMustBeEquallyMany) {
   const TempDir dir;
   const std::string path = dir.fill("a", 8);
-  const Error error = expect_error(
-      ErrorCode::kInvalid, {"column x has 2", "column y has 1"}, [&] {
-        dataset_from_raw_files({{"x", {path, path}}, {"y", {path}}}, {floats("x"), floats("y")});
-      });
+  const Error error = expect_error(ErrorCode::kInvalid, {"column x has 2", "column y has 1"}, [&] {
+    dataset_from_raw_files({{"x", {path, path}}, {"y", {path}}}, {floats("x"), floats("y")});
+  });
   EXPECT_EQ(error.context().column, "y");
 }
 
@@ -86,8 +87,8 @@ TEST(RawFiles, ThatArePairedMustHaveEquallyManyRows) {
   const TempDir dir;
   const std::string two = dir.fill("two", 8);
   const std::string three = dir.fill("three", 12);
-  const Error error = expect_error(
-      ErrorCode::kInvalid, {"two has 2", "three has 3", "pairing"}, [&] {
+  const Error error =
+      expect_error(ErrorCode::kInvalid, {"two has 2", "three has 3", "pairing"}, [&] {
         dataset_from_raw_files({{"x", {two, two}}, {"y", {two, three}}},
                                {floats("x"), floats("y")});
       });
@@ -104,8 +105,9 @@ TEST(RawFiles, WithoutRowsOrFilesAreInvalid) {
   expect_error(ErrorCode::kInvalid, {"at least one row"}, [&] {
     dataset_from_raw_files({{"x", {dir.fill("empty", 0)}}}, {floats("x")});
   });
-  expect_error(ErrorCode::kInvalid, {"column x has no files"},
-               [&] { dataset_from_raw_files({{"x", {}}}, {floats("x")}); });
+  expect_error(ErrorCode::kInvalid, {"column x has no files"}, [&] {
+    dataset_from_raw_files({{"x", {}}}, {floats("x")});
+  });
 }
 
 TEST(RawFiles, WithoutColumnsAreInvalid) {
@@ -131,8 +133,9 @@ TEST(NpyFiles, OfSeveralColumnsArePairedByPosition) {
   const std::string c = write_npy(dir, "c.npy", "<i4", "(3,)", {0, 0, 0});
   EXPECT_EQ(dataset_from_npy_files({{"x", {a}}, {"y", {b}}})->columns()[1].field.dtype,
             DType::kInt32);
-  expect_error(ErrorCode::kInvalid, {"a.npy has 2", "c.npy has 3"},
-               [&] { dataset_from_npy_files({{"x", {a}}, {"y", {c}}}); });
+  expect_error(ErrorCode::kInvalid, {"a.npy has 2", "c.npy has 3"}, [&] {
+    dataset_from_npy_files({{"x", {a}}, {"y", {c}}});
+  });
 }
 
 TEST(NpyFiles, OfAColumnMustAgree) {
@@ -140,30 +143,35 @@ TEST(NpyFiles, OfAColumnMustAgree) {
   const std::string a = write_npy(dir, "a.npy", "<f4", "(2, 2)", {1, 2, 3, 4});
   const std::string wide = write_npy(dir, "wide.npy", "<f4", "(1, 3)", {1, 2, 3});
   const std::string whole = write_npy(dir, "whole.npy", "<i4", "(1, 2)", {1, 2});
-  const Error shape = expect_error(
-      ErrorCode::kInvalid, {"column x", "float32[2]", wide, "float32[3]"},
-      [&] { dataset_from_npy_files({{"x", {a, wide}}}); });
+  const Error shape =
+      expect_error(ErrorCode::kInvalid, {"column x", "float32[2]", wide, "float32[3]"}, [&] {
+        dataset_from_npy_files({{"x", {a, wide}}});
+      });
   EXPECT_EQ(shape.context().file, wide);
-  expect_error(ErrorCode::kInvalid, {"float32[2]", whole, "int32[2]"},
-               [&] { dataset_from_npy_files({{"x", {a, whole}}}); });
+  expect_error(ErrorCode::kInvalid, {"float32[2]", whole, "int32[2]"}, [&] {
+    dataset_from_npy_files({{"x", {a, whole}}});
+  });
 }
 
 TEST(NpyFiles, PassOnWhatTheirHeadersSay) {
   const TempDir dir;
   const std::string flat = write_npy(dir, "flat.npy", "<f4", "(2, 0)", {});
-  expect_error(ErrorCode::kUnsupported, {"no elements"},
-               [&] { dataset_from_npy_files({{"x", {flat}}}); });
+  expect_error(ErrorCode::kUnsupported, {"no elements"}, [&] {
+    dataset_from_npy_files({{"x", {flat}}});
+  });
   const std::string big = write_npy(dir, "big.npy", ">f4", "(1,)", {1});
-  expect_error(ErrorCode::kUnsupported, {"big endian"},
-               [&] { dataset_from_npy_files({{"x", {big}}}); });
+  expect_error(ErrorCode::kUnsupported, {"big endian"}, [&] {
+    dataset_from_npy_files({{"x", {big}}});
+  });
   const std::string cut = write_npy(dir, "cut.npy", "<f4", "(3,)", {1, 2});
-  expect_error(ErrorCode::kTruncated, {"cut.npy"},
-               [&] { dataset_from_npy_files({{"x", {cut}}}); });
-  expect_error(ErrorCode::kNotFound, {"absent"},
-               [&] { dataset_from_npy_files({{"x", {dir.path("absent")}}}); });
+  expect_error(ErrorCode::kTruncated, {"cut.npy"}, [&] { dataset_from_npy_files({{"x", {cut}}}); });
+  expect_error(ErrorCode::kNotFound, {"absent"}, [&] {
+    dataset_from_npy_files({{"x", {dir.path("absent")}}});
+  });
   const std::string none = write_npy(dir, "none.npy", "<f4", "(0,)", {});
-  expect_error(ErrorCode::kInvalid, {"at least one row"},
-               [&] { dataset_from_npy_files({{"x", {none}}}); });
+  expect_error(ErrorCode::kInvalid, {"at least one row"}, [&] {
+    dataset_from_npy_files({{"x", {none}}});
+  });
 }
 
 TEST(NpyFiles, ThatAreCutAfterOpeningAreTruncatedWhenRead) {

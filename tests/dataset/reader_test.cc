@@ -1,8 +1,5 @@
 #include "dataset/reader.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -10,8 +7,11 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "dataset/views.h"
 #include "testing/datasets.h"
@@ -59,8 +59,8 @@ std::shared_ptr<UnmappedSource> unmapped(const TempDir& dir, const std::string& 
                                          std::set<size_t> mapped = {}) {
   std::vector<FileSource::File> files;
   for (const Values& values : columns) {
-    files.push_back({dir.write(stem + values.field.name, values.bytes), 0,
-                     values.field.row_bytes(), values.field.dtype});
+    files.push_back({dir.write(stem + values.field.name, values.bytes), 0, values.field.row_bytes(),
+                     values.field.dtype});
   }
   return std::make_shared<UnmappedSource>(columns.front().rows(), std::move(files),
                                           std::move(mapped));
@@ -86,8 +86,8 @@ TEST(Reader, ReadsRowsOfSeveralGroups) {
   const std::vector<Values> left = {counting("a", 30), random_floats("b", 30, {3}, 1)};
   const std::vector<Values> middle = {random_floats("c", 30, {2, 2}, 2)};
   const std::vector<Values> right = {counting("d", 30, 100)};
-  const DatasetPtr dataset =
-      zip({in_files(dir, "l", left, {10, 20}), in_memory(middle), in_files(dir, "r", right, {29, 1})});
+  const DatasetPtr dataset = zip(
+      {in_files(dir, "l", left, {10, 20}), in_memory(middle), in_files(dir, "r", right, {29, 1})});
   ASSERT_EQ(dataset->groups().size(), 3U);
   expect_shows(dataset, {left[0], left[1], middle[0], right[0]}, 7);
   // A map on top is applied once and serves all groups; one below another too.
@@ -112,7 +112,8 @@ TEST(Reader, AppliesTheMapOfEachGroup) {
 TEST(Reader, SkipsColumnsWithoutAPlace) {
   const TempDir dir;
   const std::vector<Values> columns = {counting("a", 4), counting("b", 4, 10)};
-  const DatasetPtr dataset = zip({in_files(dir, "l", {columns[0]}, {4}), in_files(dir, "r", {columns[1]}, {4})});
+  const DatasetPtr dataset =
+      zip({in_files(dir, "l", {columns[0]}, {4}), in_files(dir, "r", {columns[1]}, {4})});
   fs::remove(dir.path("l-a-0.bin"));  // a group that nobody asks for is not opened
   Outs outs(*dataset, 2);
   outs.skip(0);
@@ -202,9 +203,10 @@ TEST_F(CutFile, IsATruncatedErrorThatNamesItAndTheRestCanBeRead) {
   reader.read(rest, outs.pointers());
   EXPECT_EQ(outs.bytes(0), chosen(values_, rest).bytes);
   for (int i = 0; i < 3; ++i) {
-    const Error error = expect_error(
-        ErrorCode::kTruncated, {path(), std::to_string(rows_ * 8)},
-        [&] { reader.read(std::vector<uint64_t>{0, 2 * rows_ - 1}, outs.pointers()); });
+    const Error error =
+        expect_error(ErrorCode::kTruncated, {path(), std::to_string(rows_ * 8)}, [&] {
+          reader.read(std::vector<uint64_t>{0, 2 * rows_ - 1}, outs.pointers());
+        });
     EXPECT_EQ(error.context().file, path());
     EXPECT_EQ(error.context().offset, page_rows() * sizeof(int64_t));
   }
@@ -250,8 +252,8 @@ TEST_F(CutFile, ThatGrewAgainIsReadWithoutACrash) {
 
 TEST_F(CutFile, ThatWasThenReplacedIsAnIoErrorThatNamesIt) {
   fs::rename(dir_.fill("other", 100), path());
-  const Error error = expect_error(ErrorCode::kIo, {path(), "map"},
-                                   [&] { read_rows(dataset_, {2 * rows_ - 1}); });
+  const Error error =
+      expect_error(ErrorCode::kIo, {path(), "map"}, [&] { read_rows(dataset_, {2 * rows_ - 1}); });
   EXPECT_EQ(error.context().file, path());
 }
 

@@ -1,10 +1,10 @@
 #include "dataset/row_map.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/datasets.h"
 

@@ -1,13 +1,13 @@
 #include "dataset/row_space.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <memory>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/datasets.h"
 #include "testing/errors.h"
@@ -88,10 +88,9 @@ void check(const Case& test, std::mt19937_64& random) {
   }
   Cells found(rows.size());
   std::vector<int> filled(rows.size(), 0);
-  std::vector<uint64_t> scratch = rows;
-  Runs runs;
-  test.space->locate(scratch, runs);
-  for (const headrace::Run& run : runs) {
+  const std::vector<uint64_t> asked = rows;
+  RowSpace::Workspace space;
+  for (const headrace::Run& run : test.space->locate(rows, space)) {
     ASSERT_GT(run.count, 0U);
     ASSERT_LT(run.piece, test.space->piece_count());
     const Piece& piece = test.space->piece(run.piece);
@@ -106,6 +105,7 @@ void check(const Case& test, std::mt19937_64& random) {
           {piece.source_column(0), piece.source_column(1), piece.source_column(2)}};
     }
   }
+  ASSERT_EQ(rows, asked);
   for (size_t i = 0; i < rows.size(); ++i) {
     ASSERT_EQ(filled[i], 1) << "place " << i;
     ASSERT_EQ(found[i], test.cells[rows[i]]) << "row " << rows[i];
@@ -207,16 +207,17 @@ Piece piece_of(uint64_t first, uint64_t rows) {
           .columns = nullptr};
 }
 
-Runs runs_of(const RowSpacePtr& space, std::vector<uint64_t> rows) {
-  Runs runs;
-  space->locate(rows, runs);
-  return runs;
+Runs runs_of(const RowSpacePtr& space, const std::vector<uint64_t>& rows) {
+  RowSpace::Workspace workspace;
+  const auto runs = space->locate(rows, workspace);
+  return {runs.begin(), runs.end()};
 }
 
 TEST(RowSpace, MergesNeighboursInsideAPieceOnly) {
   const RowSpacePtr space = RowSpace::table({piece_of(10, 3), piece_of(0, 4)});
   const Runs runs = runs_of(space, {0, 1, 2, 3, 4, 6, 5, 5});
-  const std::vector<std::pair<uint64_t, uint32_t>> expected = {{10, 3}, {0, 2}, {3, 1}, {2, 1}, {2, 1}};
+  const std::vector<std::pair<uint64_t, uint32_t>> expected = {
+      {10, 3}, {0, 2}, {3, 1}, {2, 1}, {2, 1}};
   ASSERT_EQ(runs.size(), expected.size());
   for (size_t i = 0; i < runs.size(); ++i) {
     EXPECT_EQ(runs[i].first, expected[i].first) << i;
@@ -226,8 +227,8 @@ TEST(RowSpace, MergesNeighboursInsideAPieceOnly) {
 
 TEST(RowSpace, DoesNotMergeRowsWhosePlacesAreApart) {
   const auto whole = RowSpace::table({piece_of(0, 4)});
-  const auto backwards =
-      RowSpace::mapped(std::make_shared<const RowMap>(StepMap{3, -1}), 4, RowSpace::table({piece_of(0, 4)}));
+  const auto backwards = RowSpace::mapped(std::make_shared<const RowMap>(StepMap{3, -1}), 4,
+                                          RowSpace::table({piece_of(0, 4)}));
   const RowSpacePtr space = RowSpace::concat({whole, backwards});
   // Rows 0 and 1 of the first part go to places 0 and 2.
   const Runs runs = runs_of(space, {0, 4, 1});
@@ -238,13 +239,19 @@ TEST(RowSpace, DoesNotMergeRowsWhosePlacesAreApart) {
   EXPECT_EQ(runs[2].first, 3U);
 }
 
-TEST(RowSpace, AppendsToTheRunsThatAreThere) {
-  const RowSpacePtr space = RowSpace::table({piece_of(0, 4)});
-  Runs runs = runs_of(space, {1});
-  std::vector<uint64_t> rows = {2};
-  space->locate(rows, runs);
-  ASSERT_EQ(runs.size(), 2U);  // no run grows over the border of two calls
-  EXPECT_EQ(runs[1].first, 2U);
+TEST(RowSpace, UsesAWorkspaceAgainForFewerRowsAndOtherSpaces) {
+  const RowSpacePtr table = RowSpace::table({piece_of(0, 4), piece_of(10, 4)});
+  const RowSpacePtr turned =
+      RowSpace::mapped(std::make_shared<const RowMap>(StepMap{7, -1}), 8, table);
+  RowSpace::Workspace workspace;
+  EXPECT_EQ(table->locate(std::vector<uint64_t>{0, 2, 4, 6}, workspace).size(), 4U);
+  const auto fewer = turned->locate(std::vector<uint64_t>{0}, workspace);
+  ASSERT_EQ(fewer.size(), 1U);
+  EXPECT_EQ(fewer.front().first, 13U);
+  EXPECT_TRUE(table->locate({}, workspace).empty());
+  const auto more = table->locate(std::vector<uint64_t>{3, 1, 3, 1, 3, 1}, workspace);
+  ASSERT_EQ(more.size(), 6U);
+  EXPECT_EQ(more.back().first, 1U);
 }
 
 TEST(RowSpace, DropsEmptyPieces) {
@@ -257,7 +264,10 @@ TEST(RowSpace, DropsEmptyPieces) {
 TEST(RowSpace, RefusesRowsThatOverflow) {
   const uint64_t most = UINT64_MAX - 5;
   expect_error(ErrorCode::kInvalid, {"rows of a dataset"}, [&] {
-    RowSpace::table({{.source = std::make_shared<NamedSource>(most), .first = 0, .rows = most, .columns = nullptr},
+    RowSpace::table({{.source = std::make_shared<NamedSource>(most),
+                      .first = 0,
+                      .rows = most,
+                      .columns = nullptr},
                      piece_of(0, 10)});
   });
 }

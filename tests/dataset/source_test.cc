@@ -1,7 +1,5 @@
 #include "dataset/source.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <atomic>
 #include <barrier>
@@ -9,6 +7,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
@@ -102,9 +102,9 @@ TEST(ArraySource, ShowsTheArraysAsTheyAre) {
 TEST(ArraySource, KeepsTheOwnersOfItsArrays) {
   auto owner = std::make_shared<int>(1);
   {
-    const ArraySource source(1, {{Buffer(owner, reinterpret_cast<std::byte*>(owner.get()), 4),
-                                  PieceRows{reinterpret_cast<std::byte*>(owner.get()), 4, nullptr},
-                                  4, DType::kInt32}});
+    const ArraySource source(
+        1, {{Buffer(owner, reinterpret_cast<std::byte*>(owner.get()), 4),
+             PieceRows{reinterpret_cast<std::byte*>(owner.get()), 4, nullptr}, 4, DType::kInt32}});
     source.open();
     EXPECT_EQ(owner.use_count(), 2);
   }
@@ -140,8 +140,8 @@ TEST(FileSource, OfAFileThatIsNotThereYetCanBeTriedAgain) {
   const FileSource source(2, {{dir.path("a"), 0, 4, DType::kUint32}});
   expect_error(ErrorCode::kNotFound, {dir.path("a")}, [&] { source.open(); });
   dir.fill("a", 7);
-  const Error error = expect_error(ErrorCode::kTruncated, {dir.path("a"), "8", "7"},
-                                   [&] { source.open(); });
+  const Error error =
+      expect_error(ErrorCode::kTruncated, {dir.path("a"), "8", "7"}, [&] { source.open(); });
   EXPECT_EQ(error.context().file, dir.path("a"));
   dir.fill("a", 8);
   EXPECT_NE(source.open().columns.at(0).rows, nullptr);

@@ -1,5 +1,3 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
@@ -7,6 +5,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "column/elementwise.h"
 #include "dataset/reader.h"
@@ -28,7 +28,8 @@ struct Case {
   uint64_t rows() const { return columns.front().rows(); }
 };
 
-std::vector<Values> chosen_all(const std::vector<Values>& columns, const std::vector<uint64_t>& rows) {
+std::vector<Values> chosen_all(const std::vector<Values>& columns,
+                               const std::vector<uint64_t>& rows) {
   std::vector<Values> result;
   for (const Values& values : columns) {
     result.push_back(chosen(values, rows));
@@ -107,8 +108,7 @@ Case part_of_split(const Case& from, std::mt19937_64& random) {
   const uint64_t first_rows = 1 + random() % (from.rows() - 1);
   const bool first = random() % 2 == 0;
   const auto parts = split(from.dataset, {first_rows, from.rows() - first_rows}, seed);
-  const Partition partition(from.rows(), first_rows,
-                            OrderKey{seed, 0}.derive(Purpose::kSplit, 0));
+  const Partition partition(from.rows(), first_rows, OrderKey{seed, 0}.derive(Purpose::kSplit, 0));
   std::vector<uint64_t> picked;
   for (uint64_t i = 0; i < (first ? first_rows : from.rows() - first_rows); ++i) {
     picked.push_back(first ? partition.first(i) : partition.second(i));
@@ -142,13 +142,11 @@ Case renamed(const Case& from, const std::string& prefix) {
 }
 
 Case zipped(const Case& from, std::mt19937_64& random) {
-  const Case turned = {
-      slice(from.dataset, from.rows() - 1, from.rows(), -1),
-      [&] {
-        std::vector<uint64_t> rows = range(0, from.rows());
-        std::reverse(rows.begin(), rows.end());
-        return chosen_all(from.columns, rows);
-      }()};
+  const Case turned = {slice(from.dataset, from.rows() - 1, from.rows(), -1), [&] {
+                         std::vector<uint64_t> rows = range(0, from.rows());
+                         std::reverse(rows.begin(), rows.end());
+                         return chosen_all(from.columns, rows);
+                       }()};
   const Case other = renamed(turned, "r" + std::to_string(random() % 1000));
   Case result = {zip({from.dataset, other.dataset}), from.columns};
   result.columns.insert(result.columns.end(), other.columns.begin(), other.columns.end());
@@ -171,8 +169,8 @@ Case recast(const Case& from, std::mt19937_64& random) {
   std::vector<DType> dtypes;
   std::vector<Values> columns = from.columns;
   for (Values& values : columns) {
-    const DType to = random() % 2 == 0 ? values.field.dtype
-                                       : static_cast<DType>(random() % kDTypeCount);
+    const DType to =
+        random() % 2 == 0 ? values.field.dtype : static_cast<DType>(random() % kDTypeCount);
     dtypes.push_back(to);
     const Conversion conversion(std::vector{values.field.dtype, to});
     const uint64_t elements = values.rows() * values.field.row_elements();

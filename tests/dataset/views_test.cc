@@ -1,13 +1,13 @@
 #include "dataset/views.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/datasets.h"
 #include "testing/errors.h"
@@ -30,8 +30,9 @@ TEST(Concat, OfPartsThatStoreDifferentDtypesButShowTheSame) {
   const Values whole = column("x", DType::kInt8, std::vector<int8_t>{1, 2, 3});
   const Values wide = column("x", DType::kFloat64, std::vector<double>{4, 5});
   const Values plain = column("x", DType::kFloat32, std::vector<float>{6});
-  const DatasetPtr dataset = concat({in_memory({plain}), cast(in_memory({whole}), {DType::kFloat32}),
-                                     cast(in_memory({wide}), {DType::kFloat32})});
+  const DatasetPtr dataset =
+      concat({in_memory({plain}), cast(in_memory({whole}), {DType::kFloat32}),
+              cast(in_memory({wide}), {DType::kFloat32})});
   EXPECT_EQ(all_numbers<float>(dataset), (std::vector<float>{6, 1, 2, 3, 4, 5}));
   const DatasetPtr again = cast(dataset, {DType::kInt16});
   EXPECT_EQ(all_numbers<int16_t>(again), (std::vector<int16_t>{6, 1, 2, 3, 4, 5}));
@@ -47,8 +48,9 @@ TEST(Concat, KeepsTheDtypesThatEveryPartPassesThrough) {
   EXPECT_EQ(all_numbers<uint8_t>(concat({twice(floats), twice(doubles)})),
             (std::vector<uint8_t>{44, 45}));
   // One that passes through int16 and one that does not are not the same column.
-  expect_error(ErrorCode::kInvalid, {"cast only once"},
-               [&] { concat({twice(floats), cast(doubles, {DType::kUint8})}); });
+  expect_error(ErrorCode::kInvalid, {"cast only once"}, [&] {
+    concat({twice(floats), cast(doubles, {DType::kUint8})});
+  });
 }
 
 TEST(Concat, RefusesOtherColumnsAndSaysBothSchemas) {
@@ -56,8 +58,9 @@ TEST(Concat, RefusesOtherColumnsAndSaysBothSchemas) {
   const DatasetPtr y = in_memory({random_floats("y", 3, {2}, 1)});
   const DatasetPtr wide = in_memory({random_floats("x", 3, {3}, 1)});
   for (const DatasetPtr& other : {y, wide, cast(x, {DType::kFloat64}), zip({x, y})}) {
-    expect_error(ErrorCode::kInvalid, {"x: float32[2]", "dataset 2", "cast"},
-                 [&] { concat({x, x, other}); });
+    expect_error(ErrorCode::kInvalid, {"x: float32[2]", "dataset 2", "cast"}, [&] {
+      concat({x, x, other});
+    });
   }
 }
 
@@ -78,13 +81,15 @@ TEST(Concat, TakesColumnsFromDifferentPlacesOfTheirGroups) {
 TEST(Zip, SetsColumnsSideBySide) {
   const TempDir dir;
   const std::vector<Values> columns = {counting("a", 9), random_floats("b", 9, {2}, 3)};
-  expect_shows(zip({in_memory({columns[0]}), in_files(dir, "f", {columns[1]}, {4, 5})}), columns, 1);
+  expect_shows(zip({in_memory({columns[0]}), in_files(dir, "f", {columns[1]}, {4, 5})}), columns,
+               1);
 }
 
 TEST(Zip, RefusesUnequalRowsRepeatedNamesAndNoParts) {
   const DatasetPtr a = in_memory({counting("a", 9)});
-  expect_error(ErrorCode::kInvalid, {"column a has 9", "column b has 8"},
-               [&] { zip({a, in_memory({counting("b", 8)})}); });
+  expect_error(ErrorCode::kInvalid, {"column a has 9", "column b has 8"}, [&] {
+    zip({a, in_memory({counting("b", 8)})});
+  });
   expect_error(ErrorCode::kInvalid, {"column a", "twice"}, [&] { zip({a, a}); });
   expect_error(ErrorCode::kInvalid, {"at least one column"}, [] { zip({}); });
 }
@@ -104,8 +109,13 @@ TEST(Slice, RefusesRowsOutside) {
     uint64_t count;
     int64_t step;
   };
-  for (const Wrong& wrong : {Wrong{20, 1, 1}, {0, 21, 1}, {19, 2, 1}, {0, 3, 10}, {1, 3, -1},
-                             {UINT64_MAX, 1, 1}, {0, UINT64_MAX, 1}}) {
+  for (const Wrong& wrong : {Wrong{20, 1, 1},
+                             {0, 21, 1},
+                             {19, 2, 1},
+                             {0, 3, 10},
+                             {1, 3, -1},
+                             {UINT64_MAX, 1, 1},
+                             {0, UINT64_MAX, 1}}) {
     expect_error(ErrorCode::kIndex, {"20 rows"},
                  [&] { slice(dataset, wrong.start, wrong.count, wrong.step); });
   }
@@ -135,8 +145,9 @@ TEST(Subset, ShowsTheRowsOfTheIndexAndKeepsIt) {
 TEST(Subset, RefusesAnIndexOutsideAndSaysWhere) {
   const DatasetPtr dataset = in_memory({counting("x", 20)});
   for (const int64_t wrong : {int64_t{20}, int64_t{-1}, INT64_MAX, INT64_MIN}) {
-    expect_error(ErrorCode::kIndex, {"index " + std::to_string(wrong), "place 2", "20 rows"},
-                 [&] { subset(dataset, index_buffer({3, 4, wrong})); });
+    expect_error(ErrorCode::kIndex, {"index " + std::to_string(wrong), "place 2", "20 rows"}, [&] {
+      subset(dataset, index_buffer({3, 4, wrong}));
+    });
   }
   expect_error(ErrorCode::kInvalid, {"at least one row"},
                [&] { subset(dataset, index_buffer({})); });
@@ -163,14 +174,17 @@ TEST(Split, GivesExactPartsInOrderThatTogetherHaveEachRowOnce) {
 
 TEST(Split, DependsOnTheSeedOnly) {
   const DatasetPtr dataset = in_memory({counting("x", 1000)});
-  const auto first = [&](uint64_t seed) { return all_numbers(split(dataset, {500, 500}, seed)[0]); };
+  const auto first = [&](uint64_t seed) {
+    return all_numbers(split(dataset, {500, 500}, seed)[0]);
+  };
   EXPECT_EQ(first(1), first(1));
   EXPECT_NE(first(1), first(2));
 }
 
 TEST(Split, RefusesAPartWithoutRows) {
   const DatasetPtr dataset = in_memory({counting("x", 10)});
-  for (const std::vector<uint64_t>& totals : {Rows{0, 10}, Rows{10, 0}, Rows{4, 6, 0}, Rows{11, 1}}) {
+  for (const std::vector<uint64_t>& totals :
+       {Rows{0, 10}, Rows{10, 0}, Rows{4, 6, 0}, Rows{11, 1}}) {
     expect_error(ErrorCode::kInvalid, {"every part of a split needs rows", "fractions"},
                  [&] { split(dataset, totals, 1); });
   }
@@ -203,7 +217,8 @@ TEST(SplitByFile, PutsEachFileInOnePartAndKeepsItThereWhenFilesAreAdded) {
   std::sort(rows.begin(), rows.end());
   EXPECT_EQ(rows, range(0, 180));
   file_rows.resize(90, 3);
-  const auto more = split_by_file(in_files(dir, "f", {counting("x", 270)}, file_rows), {0.5, 0.3, 0.2}, 1);
+  const auto more =
+      split_by_file(in_files(dir, "f", {counting("x", 270)}, file_rows), {0.5, 0.3, 0.2}, 1);
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto now = files_of(more[i]);
     for (const std::string& file : files_of(parts[i])) {
@@ -228,17 +243,21 @@ TEST(SplitByFile, CutsGroupsWithOtherBoundariesAtTheSameRows) {
 
 TEST(SplitByFile, RefusesArraysChosenRowsAndPartsWithoutFiles) {
   const TempDir dir;
-  expect_error(ErrorCode::kInvalid, {"by=\"file\"", "arrays"},
-               [] { split_by_file(in_memory({counting("x", 9)}), {0.5, 0.5}, 1); });
+  expect_error(ErrorCode::kInvalid, {"by=\"file\"", "arrays"}, [] {
+    split_by_file(in_memory({counting("x", 9)}), {0.5, 0.5}, 1);
+  });
   const DatasetPtr files = in_files(dir, "f", {counting("x", 9)}, {3, 3, 3});
-  expect_error(ErrorCode::kInvalid, {"by=\"file\"", "chosen rows"},
-               [&] { split_by_file(slice(files, 8, 9, -1), {0.5, 0.5}, 1); });
-  expect_error(ErrorCode::kInvalid, {"no file for part 0", "among 3"},
-               [&] { split_by_file(files, {0.0, 1.0}, 1); });
+  expect_error(ErrorCode::kInvalid, {"by=\"file\"", "chosen rows"}, [&] {
+    split_by_file(slice(files, 8, 9, -1), {0.5, 0.5}, 1);
+  });
+  expect_error(ErrorCode::kInvalid, {"no file for part 0", "among 3"}, [&] {
+    split_by_file(files, {0.0, 1.0}, 1);
+  });
 }
 
 TEST(Select, ShowsColumnsInTheGivenOrder) {
-  const std::vector<Values> columns = {counting("a", 5), counting("b", 5, 10), counting("c", 5, 20)};
+  const std::vector<Values> columns = {counting("a", 5), counting("b", 5, 10),
+                                       counting("c", 5, 20)};
   const DatasetPtr dataset = zip({in_memory({columns[0], columns[1]}), in_memory({columns[2]})});
   expect_shows(select(dataset, {2, 0}), {columns[2], columns[0]}, 1);
   EXPECT_EQ(select(dataset, {1})->groups().size(), 1U);
@@ -266,7 +285,8 @@ TEST(Rename, RefusesRepeatedNamesAndAnotherNumberOfNames) {
 }
 
 TEST(Cast, OfACastIsDoneInSequence) {
-  const DatasetPtr dataset = in_memory({column("x", DType::kFloat64, std::vector<double>{300.7, -1})});
+  const DatasetPtr dataset =
+      in_memory({column("x", DType::kFloat64, std::vector<double>{300.7, -1})});
   const DatasetPtr twice = cast(cast(dataset, {DType::kUint8}), {DType::kFloat64});
   EXPECT_EQ(all_numbers<double>(twice), (std::vector<double>{255, 0}));
   const DatasetPtr thrice = cast(cast(twice, {DType::kInt8}), {DType::kInt32});
@@ -281,8 +301,7 @@ TEST(Cast, ToTheSameDtypeChangesNothing) {
 TEST(Cast, RefusesAnotherNumberOfDtypes) {
   const DatasetPtr dataset = in_memory({counting("a", 5)});
   expect_error(ErrorCode::kInvalid, {"0"}, [&] { cast(dataset, {}); });
-  expect_error(ErrorCode::kInvalid, {"2"},
-               [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
+  expect_error(ErrorCode::kInvalid, {"2"}, [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
 }
 
 }  // namespace

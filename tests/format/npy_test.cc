@@ -1,7 +1,5 @@
 #include "format/npy.h"
 
-#include <gtest/gtest.h>
-
 #include <cstddef>
 #include <initializer_list>
 #include <span>
@@ -9,6 +7,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
@@ -63,9 +63,9 @@ Error expect_parse_error(ErrorCode code, std::initializer_list<std::string_view>
 
 TEST(ParseNpyHeader, ReadsWhatNumpyWritesAsVersion1) {
   // np.save of np.zeros((3, 4), np.float32), byte by byte.
-  const std::string text =
-      std::string("\x93NUMPY\x01\x00\x76\x00", 10) +
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" + std::string(58, ' ') + "\n";
+  const std::string text = std::string("\x93NUMPY\x01\x00\x76\x00", 10) +
+                           "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" +
+                           std::string(58, ' ') + "\n";
   ASSERT_EQ(text.size(), 128U);
   const NpyHeader header = parse(bytes_of(text));
   EXPECT_EQ(header.dtype, DType::kFloat32);
@@ -75,10 +75,9 @@ TEST(ParseNpyHeader, ReadsWhatNumpyWritesAsVersion1) {
 
 TEST(ParseNpyHeader, ReadsWhatNumpyWritesAsVersions2And3) {
   for (const char version : {'\x02', '\x03'}) {
-    const std::string text = std::string("\x93NUMPY") + version +
-                             std::string("\x00\x74\x00\x00\x00", 5) +
-                             "{'descr': '<i8', 'fortran_order': False, 'shape': (5,), }" +
-                             std::string(58, ' ') + "\n";
+    const std::string text =
+        std::string("\x93NUMPY") + version + std::string("\x00\x74\x00\x00\x00", 5) +
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (5,), }" + std::string(58, ' ') + "\n";
     ASSERT_EQ(text.size(), 128U);
     const NpyHeader header = parse(bytes_of(text));
     EXPECT_EQ(header.dtype, DType::kInt64);
@@ -89,9 +88,9 @@ TEST(ParseNpyHeader, ReadsWhatNumpyWritesAsVersions2And3) {
 
 TEST(ParseNpyHeader, KnowsEveryDtypeOfNumpyThatHeadraceHas) {
   const std::vector<std::pair<std::string, DType>> known = {
-      {"|b1", DType::kBool},   {"|u1", DType::kUint8},   {"<u2", DType::kUint16},
-      {"<u4", DType::kUint32}, {"<u8", DType::kUint64},  {"|i1", DType::kInt8},
-      {"<i2", DType::kInt16},  {"<i4", DType::kInt32},   {"<i8", DType::kInt64},
+      {"|b1", DType::kBool},    {"|u1", DType::kUint8},   {"<u2", DType::kUint16},
+      {"<u4", DType::kUint32},  {"<u8", DType::kUint64},  {"|i1", DType::kInt8},
+      {"<i2", DType::kInt16},   {"<i4", DType::kInt32},   {"<i8", DType::kInt64},
       {"<f2", DType::kFloat16}, {"<f4", DType::kFloat32}, {"<f8", DType::kFloat64}};
   for (const auto& [descr, dtype] : known) {
     EXPECT_EQ(parse(npy(dict("'" + descr + "'"))).dtype, dtype) << descr;
@@ -150,13 +149,13 @@ TEST(ParseNpyHeader, RefusesAnArrayWithoutAxes) {
 }
 
 TEST(ParseNpyHeader, RefusesVersionsOfTheFuture) {
-  expect_parse_error(ErrorCode::kUnsupported, {"version 4", "1, 2 and 3"},
-                     npy(dict("'<f4'"), 4));
+  expect_parse_error(ErrorCode::kUnsupported, {"version 4", "1, 2 and 3"}, npy(dict("'<f4'"), 4));
   expect_parse_error(ErrorCode::kUnsupported, {"version 0"}, npy(dict("'<f4'"), 0));
 }
 
 TEST(ParseNpyHeader, RefusesOtherFiles) {
-  for (const std::string_view text : {"", "\x93", "\x93NUMPY", "PK\x03\x04 an npz file", "NUMPY\x93"}) {
+  for (const std::string_view text :
+       {"", "\x93", "\x93NUMPY", "PK\x03\x04 an npz file", "NUMPY\x93"}) {
     expect_parse_error(ErrorCode::kCorrupt, {"a.npy", "magic", "hr.memmap"}, bytes_of(text));
   }
 }
@@ -233,7 +232,8 @@ TEST(ParseNpyHeader, OfEveryTruncationIsATypedError) {
     const Bytes bytes = npy(dict("'<f4'", "(3, 4)"), version);
     for (size_t size = 0; size < bytes.size(); ++size) {
       // A vector of its own, so that a read beyond its end is seen.
-      expect_parse_error(ErrorCode::kCorrupt, {"a.npy"}, Bytes(bytes.begin(), bytes.begin() + static_cast<int64_t>(size)));
+      expect_parse_error(ErrorCode::kCorrupt, {"a.npy"},
+                         Bytes(bytes.begin(), bytes.begin() + static_cast<int64_t>(size)));
     }
   }
 }

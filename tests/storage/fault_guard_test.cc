@@ -1,8 +1,5 @@
 #include "storage/fault_guard.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
@@ -10,7 +7,10 @@
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "storage/mapped_file.h"
 #include "testing/temp_dir.h"

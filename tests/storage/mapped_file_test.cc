@@ -1,9 +1,5 @@
 #include "storage/mapped_file.h"
 
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,8 +8,12 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
@@ -138,9 +138,8 @@ TEST(MappedFile, OfAnEmptyFileIsNotToBeHad) {
 TEST(MappedFile, RefusesAFileThatIsShorterThanExpected) {
   const TempDir dir;
   const std::string path = dir.fill("a", 99);
-  const Error error =
-      expect_error(ErrorCode::kTruncated, {path, "at least 100 bytes", "found 99"},
-                   [&] { MappedFile::open(path, 100); });
+  const Error error = expect_error(ErrorCode::kTruncated, {path, "at least 100 bytes", "found 99"},
+                                   [&] { MappedFile::open(path, 100); });
   EXPECT_EQ(error.context().file, path);
   EXPECT_EQ(error.context().offset, 99U);
   expect_error(ErrorCode::kTruncated, {"found 0"},
@@ -164,9 +163,9 @@ TEST(CheckSize, FindsACutInsideAPage) {
   const TempDir dir;
   const MapPtr map = MappedFile::open(dir.fill("a", 100), 100);
   fs::resize_file(dir.path("a"), 99);
-  const Error error = expect_error(ErrorCode::kTruncated,
-                                   {dir.path("a"), "at least 100 bytes", "found 99"},
-                                   [&] { map->check_size(); });
+  const Error error =
+      expect_error(ErrorCode::kTruncated, {dir.path("a"), "at least 100 bytes", "found 99"},
+                   [&] { map->check_size(); });
   EXPECT_EQ(error.context().file, dir.path("a"));
   EXPECT_EQ(error.context().offset, 99U);
 }
@@ -239,7 +238,8 @@ TEST(ReadFile, ReadsAnyStretch) {
   for (const uint64_t offset : {0, 1, 4095, 8999, 9000}) {
     std::vector<std::byte> out(bytes.size() - offset);
     read_file(path, offset, out);
-    EXPECT_EQ(std::memcmp(out.data(), bytes.data() + offset, out.size()), 0) << offset;
+    EXPECT_TRUE(std::equal(out.begin(), out.end(), bytes.end() - static_cast<int64_t>(out.size())))
+        << offset;
   }
 }
 
@@ -247,9 +247,8 @@ TEST(ReadFile, OfAShorterFileIsTruncatedAndSaysHowFarItGot) {
   const TempDir dir;
   const std::string path = dir.fill("a", 100);
   std::array<std::byte, 21> out = {};
-  const Error error =
-      expect_error(ErrorCode::kTruncated, {path, "at least 101 bytes", "found 100"},
-                   [&] { read_file(path, 80, out); });
+  const Error error = expect_error(ErrorCode::kTruncated, {path, "at least 101 bytes", "found 100"},
+                                   [&] { read_file(path, 80, out); });
   EXPECT_EQ(error.context().file, path);
   EXPECT_EQ(error.context().offset, 100U);
   expect_error(ErrorCode::kTruncated, {path}, [&] { read_file(path, 5000, out); });
@@ -277,7 +276,7 @@ TEST(ReadFileHead, ReadsWhatThereIs) {
     std::vector<std::byte> out(room, std::byte{0xEE});
     const uint64_t got = read_file_head(path, out);
     ASSERT_EQ(got, std::min<uint64_t>(room, 100));
-    EXPECT_EQ(std::memcmp(out.data(), bytes.data(), got), 0);
+    EXPECT_TRUE(std::equal(out.begin(), out.begin() + static_cast<int64_t>(got), bytes.begin()));
   }
   expect_error(ErrorCode::kNotFound, {"absent"}, [&] {
     std::array<std::byte, 1> out = {};

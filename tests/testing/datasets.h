@@ -1,7 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +11,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "dataset/dataset.h"
 #include "dataset/files.h"
@@ -146,7 +146,8 @@ inline Outs read_rows(const DatasetPtr& dataset, const std::vector<uint64_t>& ro
 
 // The rows of one column as numbers.
 template <typename T>
-std::vector<T> numbers(const DatasetPtr& dataset, size_t column, const std::vector<uint64_t>& rows) {
+std::vector<T> numbers(const DatasetPtr& dataset, size_t column,
+                       const std::vector<uint64_t>& rows) {
   const Outs outs = read_rows(dataset, rows);
   const std::vector<std::byte>& bytes = outs.bytes(column);
   std::vector<T> values(bytes.size() / sizeof(T));
@@ -159,7 +160,8 @@ std::vector<T> all_numbers(const DatasetPtr& dataset, size_t column = 0) {
   return numbers<T>(dataset, column, range(0, dataset->rows()));
 }
 
-// Expects that `dataset` has exactly these columns, read in these ways: all rows in order, and in shuffled order twice.
+// Expects that `dataset` has exactly these columns, read in these ways: all rows in order, and in
+// shuffled order twice.
 inline void expect_shows(const DatasetPtr& dataset, const std::vector<Values>& columns,
                          uint64_t seed) {
   ASSERT_EQ(dataset->rows(), columns.front().rows());
@@ -173,7 +175,8 @@ inline void expect_shows(const DatasetPtr& dataset, const std::vector<Values>& c
       ASSERT_EQ(outs.bytes(c), chosen(columns[c], rows).bytes) << "column " << c;
     }
     std::shuffle(rows.begin(), rows.end(), random);
-    const std::vector<uint64_t> again(rows.begin(), rows.begin() + static_cast<int64_t>(rows.size() / 2));
+    const std::vector<uint64_t> again(rows.begin(),
+                                      rows.begin() + static_cast<int64_t>(rows.size() / 2));
     rows.insert(rows.end(), again.begin(), again.end());  // repeats are allowed
   }
 }

@@ -10,8 +10,8 @@
 
 #include "column/schema.h"
 
-// What Conversion should give, by another road than the code takes: every element as a long double, which holds each
-// value of each dtype exactly, and rounding by arithmetic instead of by bits.
+// What Conversion should give, by another road than the code takes: every element as a long double,
+// which holds each value of each dtype exactly, and rounding by arithmetic instead of by bits.
 namespace headrace {
 
 static_assert(LDBL_MANT_DIG >= 64, "the oracle needs a long double that holds every uint64");
@@ -34,7 +34,8 @@ inline long double round_to(long double value, const FloatFormat& format) {
   }
   const int exponent = std::max(std::ilogb(value), format.min_exponent);
   const long double unit = std::ldexp(1.0L, exponent - format.fraction_bits);
-  const long double rounded = std::nearbyint(value / unit) * unit;  // both steps but nearbyint are exact
+  const long double rounded =
+      std::nearbyint(value / unit) * unit;  // both steps but nearbyint are exact
   const long double limit = std::ldexp(1.0L, format.max_exponent + 1);
   return std::fabs(rounded) >= limit ? std::copysign(HUGE_VALL, value) : rounded;
 }
@@ -52,8 +53,8 @@ inline uint16_t small_float_bits(long double value, const FloatFormat& format) {
   }
   const long double magnitude = std::fabs(value);
   if (magnitude < std::ldexp(1.0L, format.min_exponent)) {
-    const auto units = static_cast<unsigned>(
-        std::ldexp(magnitude, format.fraction_bits - format.min_exponent));
+    const auto units =
+        static_cast<unsigned>(std::ldexp(magnitude, format.fraction_bits - format.min_exponent));
     return static_cast<uint16_t>(sign | units);
   }
   const int exponent = std::ilogb(magnitude);
