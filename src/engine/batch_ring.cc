@@ -10,9 +10,7 @@ BatchRing::BatchRing(uint64_t capacity, uint64_t batches) : places_(capacity), b
 
 std::optional<uint64_t> BatchRing::claim() {
   std::unique_lock lock(mutex_);
-  const auto may_go = [&] {
-    return closed_ || claimed_ == batches_ || claimed_ - taken_ < places_.size();
-  };
+  const auto may_go = [&] { return closed_ || claimed_ == batches_ || has_room(); };
   if (!may_go()) {
     const Clock::time_point start = Clock::now();
     ++sleeping_workers_;
@@ -21,6 +19,14 @@ std::optional<uint64_t> BatchRing::claim() {
     worker_wait_ += Clock::now() - start;
   }
   if (closed_ || claimed_ == batches_) {
+    return std::nullopt;
+  }
+  return claimed_++;
+}
+
+std::optional<uint64_t> BatchRing::try_claim() {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || claimed_ == batches_ || !has_room()) {
     return std::nullopt;
   }
   return claimed_++;
@@ -47,6 +53,9 @@ BatchRing::Taken BatchRing::take(Batch& batch, std::chrono::milliseconds timeout
     return closed_ || taken_ == batches_ || places_[taken_ % places_.size()].ready;
   };
   if (!may_go()) {
+    if (timeout.count() == 0) {
+      return Taken::kTimeout;
+    }
     const Clock::time_point start = Clock::now();
     ++sleeping_consumers_;
     const bool woken = ready_.wait_for(lock, timeout, may_go);
@@ -74,6 +83,11 @@ BatchRing::Taken BatchRing::take(Batch& batch, std::chrono::milliseconds timeout
     room_.notify_all();
   }
   return Taken::kBatch;
+}
+
+void BatchRing::add_consumer_wait(std::chrono::nanoseconds time) {
+  const std::lock_guard lock(mutex_);
+  consumer_wait_ += time;
 }
 
 void BatchRing::close() {

@@ -35,11 +35,17 @@ class BatchRing {
   // all are claimed or the ring was closed.
   std::optional<uint64_t> claim();
 
+  // The same without waiting: nothing also while the ring is full.
+  std::optional<uint64_t> try_claim();
+
   // For workers: hands over a claimed batch. After close() it is dropped.
   void publish(Batch batch);
 
   // For the consumer: the next batch in order, waiting for it at most `timeout`.
   Taken take(Batch& batch, std::chrono::milliseconds timeout);
+
+  // Adds to consumer_wait() what a consumer spent on making a batch itself.
+  void add_consumer_wait(std::chrono::nanoseconds time);
 
   // Wakes everybody; claim() and take() return at once from now on.
   void close();
@@ -52,6 +58,8 @@ class BatchRing {
   std::chrono::nanoseconds consumer_wait() const;
 
  private:
+  bool has_room() const noexcept { return claimed_ - taken_ < places_.size(); }
+
   struct Place {
     bool ready = false;
     Batch batch;

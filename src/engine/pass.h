@@ -28,7 +28,9 @@ struct LoaderStats {
   uint64_t queue_depth = 0;    // batches ready now
 };
 
-// One pass over the positions of an epoch: plan, workers and ring. Threads start at the first
+// One pass over the positions of an epoch: plan, workers and ring. A consumer that finds no batch
+// ready makes one itself where batches are so small that waking threads costs as much; else it
+// sleeps. Threads start at the first
 // next() and end with close(), at the end, at an error, or with the object. A process that was
 // forked from the one that started it may only drop it.
 class Pass {
@@ -68,7 +70,10 @@ class Pass {
   struct Engine;  // ring and threads; abandoned, not destroyed, in a forked child
 
   Engine& running();
-  void work(BatchRing& ring) const noexcept;
+  void work(BatchRing& ring) noexcept;
+  void make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
+            BatchRing& ring) noexcept;
+  bool help(BatchRing& ring) noexcept;
   void stop(const std::string& why);
   void hand_out(const Batch& batch);
 
@@ -84,10 +89,13 @@ class Pass {
   std::atomic<uint64_t> padding_{0};
   std::atomic<bool> done_{false};
   std::atomic<bool> closed_{false};
-  mutable std::mutex mutex_;  // over engine_ and why_
+  std::atomic<int64_t> make_ns_{0};  // how long a batch takes, smoothed; 0 before the first
+  mutable std::mutex mutex_;         // over engine_ and why_
   std::string why_;
   std::unique_ptr<Engine> engine_;
   std::mutex join_mutex_;  // held while the threads are joined
+  std::mutex help_mutex_;  // over helper_space_
+  std::unique_ptr<BatchMaker::Workspace> helper_space_;
 };
 
 }  // namespace headrace
