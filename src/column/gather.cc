@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -22,20 +23,32 @@ inline const std::byte* row_at(const PieceRows& piece, uint64_t row) noexcept {
   return piece.rows + static_cast<int64_t>(row) * piece.stride;
 }
 
-uint64_t lines_of(uint64_t row_bytes) noexcept {
-  return std::min((row_bytes + kCacheLine - 1) / kCacheLine, kMaxLinesPerRow);
-}
-
 }  // namespace
 
-GatherColumn GatherColumn::copied(const PieceRows* pieces, uint64_t row_bytes,
-                                  std::byte* out) noexcept {
+void Footprint::include(const PieceRows& piece, uint64_t piece_row_bytes) noexcept {
+  const uint64_t both =
+      reinterpret_cast<uintptr_t>(piece.rows) | static_cast<uint64_t>(piece.stride);
+  const uint64_t aligned = uint64_t{1} << std::countr_zero(both | kCacheLine);
+  alignment = row_bytes == 0 ? aligned : std::min(alignment, aligned);
+  row_bytes = std::max(row_bytes, piece_row_bytes);
+}
+
+void GatherColumn::set_footprint(const Footprint& stored) noexcept {
+  const uint64_t row_bytes = std::max<uint64_t>(1, stored.row_bytes);
+  // The worst place for a row to start in its first line is the last one that it may.
+  const uint64_t lines = (kCacheLine - stored.alignment + row_bytes + kCacheLine - 1) / kCacheLine;
+  cache_lines_ = std::min(lines, kMaxLinesPerRow);
+  last_offset_ = std::min(row_bytes - 1, (cache_lines_ - 1) * kCacheLine);
+}
+
+GatherColumn GatherColumn::copied(const PieceRows* pieces, uint64_t row_bytes, std::byte* out,
+                                  uint64_t alignment) noexcept {
   GatherColumn column;
   column.pieces_ = pieces;
   column.out_ = out;
   column.row_bytes_ = row_bytes;
   column.row_elements_ = 0;
-  column.cache_lines_ = lines_of(row_bytes);
+  column.set_footprint({row_bytes, alignment});
   switch (row_bytes) {
     case 1:
       column.kind_ = Kind::kWord1;
@@ -60,14 +73,14 @@ GatherColumn GatherColumn::copied(const PieceRows* pieces, uint64_t row_bytes,
 }
 
 GatherColumn GatherColumn::converted(const PieceRows* pieces, uint64_t row_elements,
-                                     uint64_t out_size, std::byte* out) noexcept {
+                                     uint64_t out_size, std::byte* out,
+                                     const Footprint& stored) noexcept {
   GatherColumn column;
   column.pieces_ = pieces;
   column.out_ = out;
   column.row_bytes_ = row_elements * out_size;
   column.row_elements_ = row_elements;
-  // Widths differ between pieces; 8 bytes an element is the most that a row can have.
-  column.cache_lines_ = lines_of(row_elements * sizeof(uint64_t));
+  column.set_footprint(stored);
   column.kind_ = Kind::kConverted;
   return column;
 }
@@ -79,12 +92,13 @@ inline void GatherColumn::prefetch_lines(std::span<const Run> runs,
   for (const Run& run : runs) {
     const std::byte* row = row_at(pieces_[run.piece], run.first);
     (__builtin_prefetch(row + line * kCacheLine), ...);
+    __builtin_prefetch(row + last_offset_);
   }
   // g++ drops calls of functions that do nothing but prefetch.
   asm volatile("" ::: "memory");
 }
 
-// The member function for each number of lines, by that number.
+// The member function for each number of lines before the last, by that number.
 template <size_t... lines>
 constexpr std::array<GatherColumn::Prefetch, sizeof...(lines)> GatherColumn::prefetches(
     std::index_sequence<lines...> /*all*/) noexcept {
@@ -94,8 +108,8 @@ constexpr std::array<GatherColumn::Prefetch, sizeof...(lines)> GatherColumn::pre
 }
 
 void GatherColumn::prefetch(std::span<const Run> runs) const noexcept {
-  static constexpr auto kPrefetches = prefetches(std::make_index_sequence<kMaxLinesPerRow + 1>());
-  kPrefetches[cache_lines_](*this, runs);
+  static constexpr auto kPrefetches = prefetches(std::make_index_sequence<kMaxLinesPerRow>());
+  kPrefetches[cache_lines_ - 1](*this, runs);
 }
 
 // Calls copy_run(piece, source, run, target) for each run.

@@ -26,16 +26,27 @@ struct PieceRows {
   const Conversion* conversion = nullptr;  // for GatherColumn::converted only
 };
 
+// What is known of the stored rows of a column. It decides what is prefetched and never the result;
+// the default suits rows of which nothing is known.
+struct Footprint {
+  uint64_t row_bytes = 0;  // the longest, among the pieces; 0 = unknown
+  uint64_t alignment = 1;  // a power of two that divides the address of every row, at most 64
+
+  // Widens to the rows of another piece.
+  void include(const PieceRows& piece, uint64_t piece_row_bytes) noexcept;
+};
+
 // One column of a gather: from where to where.
 class GatherColumn {
  public:
   // Rows of `row_bytes` bytes, copied as they are.
-  static GatherColumn copied(const PieceRows* pieces, uint64_t row_bytes, std::byte* out) noexcept;
+  static GatherColumn copied(const PieceRows* pieces, uint64_t row_bytes, std::byte* out,
+                             uint64_t alignment = 1) noexcept;
 
   // Rows of `row_elements` elements, each piece converted by its own conversion to elements of
   // `out_size` bytes.
   static GatherColumn converted(const PieceRows* pieces, uint64_t row_elements, uint64_t out_size,
-                                std::byte* out) noexcept;
+                                std::byte* out, const Footprint& stored = {}) noexcept;
 
  private:
   friend void gather(std::span<const Run> runs, std::span<const GatherColumn> columns) noexcept;
@@ -44,6 +55,7 @@ class GatherColumn {
 
   using Prefetch = void (*)(const GatherColumn& column, std::span<const Run> runs) noexcept;
 
+  void set_footprint(const Footprint& stored) noexcept;
   void prefetch(std::span<const Run> runs) const noexcept;
   template <size_t... line>
   void prefetch_lines(std::span<const Run> runs, std::index_sequence<line...> lines) const noexcept;
@@ -63,7 +75,8 @@ class GatherColumn {
   std::byte* out_;
   uint64_t row_bytes_;     // of a row of the batch
   uint64_t row_elements_;  // kConverted only
-  uint64_t cache_lines_;   // that a row touches, as far as they are prefetched
+  uint64_t cache_lines_;   // that a row may touch, as far as they are prefetched
+  uint64_t last_offset_;   // a byte of the row in the last of them
   Kind kind_;
 };
 

@@ -39,6 +39,7 @@ Reader::Reader(DatasetPtr dataset)
   for (size_t g = 0; g < groups_.size(); ++g) {
     const uint64_t pieces = dataset_->groups()[g]->piece_count();
     groups_[g].states.resize(pieces, PieceState::kUnknown);
+    groups_[g].footprints.resize(groups_[g].columns.size());
     groups_[g].rows.assign(groups_[g].columns.size(), std::vector<PieceRows>(pieces));
   }
   install_fault_guard();
@@ -107,6 +108,8 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
     if (dataset_->converts(state.columns[k])) {
       rows.conversion = conversion_for(column.conversion_path(piece));
     }
+    const DType stored = piece.source->dtype(piece.source_column(column.column));
+    state.footprints[k].include(from, column.field.row_elements() * dtype_size(stored));
     mapped = mapped && from.rows != nullptr;
   }
   // Runs count rows of the source, so piece.first is already in them.
@@ -134,10 +137,12 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
     if (outs[c] == nullptr) {
       continue;
     }
-    columns_.push_back(dataset_->converts(c)
-                           ? GatherColumn::converted(pieces, field.row_elements(),
-                                                     dtype_size(field.dtype), outs[c])
-                           : GatherColumn::copied(pieces, field.row_bytes(), outs[c]));
+    const Footprint& stored = state.footprints[k];
+    columns_.push_back(
+        dataset_->converts(c)
+            ? GatherColumn::converted(pieces, field.row_elements(), dtype_size(field.dtype),
+                                      outs[c], stored)
+            : GatherColumn::copied(pieces, field.row_bytes(), outs[c], stored.alignment));
   }
   auto leaf = [this]() noexcept { gather(runs_, columns_); };
   if (const void* address = guarded(leaf)) {

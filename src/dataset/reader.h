@@ -32,6 +32,7 @@ class Reader {
   struct Group {
     std::vector<PieceState> states;            // per piece
     std::vector<size_t> columns;               // of the dataset, that lie in this group
+    std::vector<Footprint> footprints;         // per such column
     std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
     uint64_t unmapped = 0;                     // pieces in that state
     uint64_t next_check = 0;                   // piece whose file is looked at next

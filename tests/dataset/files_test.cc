@@ -1,9 +1,8 @@
 #include "dataset/files.h"
 
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,10 +27,10 @@ std::string write_npy(const TempDir& dir, const std::string& name, const std::st
   text += "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }";
   text.resize(127, ' ');
   text += '\n';
-  std::vector<std::byte> bytes(text.size() + values.size() * sizeof(float));
-  std::memcpy(bytes.data(), text.data(), text.size());
-  std::memcpy(bytes.data() + text.size(), values.data(), values.size() * sizeof(float));
-  return dir.write(name, bytes);
+  for (const float value : values) {
+    text.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  return dir.write(name, std::as_bytes(std::span(text)));
 }
 
 TEST(RawFiles, ShowTheirRowsOneAfterAnother) {
