@@ -66,7 +66,8 @@ void gather_rows(benchmark::State& state, std::span<const std::byte> memory, uin
   uint64_t first = 0;
   uint64_t last = 0;
   for (auto _ : state) {
-    headrace::gather(std::span(runs).subspan(first, kBatch), &piece, row_bytes, out.data());
+    const auto column = headrace::GatherColumn::copied(&piece, row_bytes, out.data());
+    headrace::gather(std::span(runs).subspan(first, kBatch), {&column, 1});
     benchmark::ClobberMemory();
     last = first;
     first = (first + kBatch) % runs.size();

@@ -42,7 +42,7 @@ struct Options {
   uint64_t batch_size = 1024;
   uint64_t threads = 1;
   uint64_t seed = 0;
-  uint64_t distance = 16;  // rows between the prefetch and the copy
+  uint64_t distance = 24;  // rows between the prefetch and the copy
   double min_seconds = 1.0;
 };
 
