@@ -10,7 +10,10 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kSampledBatches = 4096;
+// How many batches are looked at: as many as keep the work within this number of slices.
+constexpr uint64_t kSlices = uint64_t{1} << 20;
+constexpr uint64_t kMinSampled = 64;
+constexpr uint64_t kMaxSampled = 4096;
 
 uint64_t full_batches(uint64_t rows, uint64_t batch_rows) {
   if (batch_rows == 0 || batch_rows > rows) {
@@ -117,7 +120,8 @@ double measured_label_entropy(const Order& order, std::span<const uint32_t> labe
 
 double expected_block_entropy(const WindowShuffle& shuffle, uint64_t batch_rows) {
   const uint64_t batches = full_batches(shuffle.rows(), batch_rows);
-  const uint64_t step = std::max<uint64_t>(1, batches / kSampledBatches);
+  const uint64_t samples = std::clamp(kSlices / shuffle.window(), kMinSampled, kMaxSampled);
+  const uint64_t step = std::max<uint64_t>(1, batches / samples);
   double bits = 0;
   uint64_t sampled = 0;
   for (uint64_t batch = 0; batch < batches; batch += step, ++sampled) {

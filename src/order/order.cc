@@ -1,5 +1,8 @@
 #include "order/order.h"
 
+#include <algorithm>
+#include <string>
+
 #include "base/error.h"
 
 namespace headrace {
@@ -15,6 +18,13 @@ Order::Order(uint64_t rows, const Shuffle& shuffle, OrderKey key) : rows_(rows) 
       throw Error(ErrorCode::kInvalid, "block_rows and window must be at least 1; found " +
                                            std::to_string(shuffle.block_rows) + " and " +
                                            std::to_string(shuffle.window));
+    }
+    const uint64_t blocks = (rows - 1) / std::min(shuffle.block_rows, rows) + 1;
+    if (std::min(shuffle.window, blocks) > WindowShuffle::kMaxWindow) {
+      throw Error(ErrorCode::kInvalid,
+                  "window must be at most " + std::to_string(WindowShuffle::kMaxWindow) +
+                      " blocks; found " + std::to_string(shuffle.window) +
+                      "; use larger blocks, or shuffle=True, which mixes all rows");
     }
     shuffle_.emplace<WindowShuffle>(rows, shuffle.block_rows, shuffle.window, key);
   }

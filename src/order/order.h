@@ -30,7 +30,8 @@ class Order {
  public:
   using Workspace = WindowShuffle::Workspace;  // one per thread, reused
 
-  // Throws kInvalid for zero rows or a block shuffle of zero rows or zero blocks.
+  // Throws kInvalid for zero rows or a block shuffle of zero rows, zero blocks or
+  // more than WindowShuffle::kMaxWindow of them.
   Order(uint64_t rows, const Shuffle& shuffle, OrderKey key);
 
   uint64_t rows() const noexcept { return rows_; }

@@ -15,9 +15,14 @@ WindowShuffle::WindowShuffle(uint64_t rows, uint64_t block_rows, uint64_t window
       line_(units_, key.derive(Purpose::kUnits)),
       tail_rows_(rows - (units_ - 1) * block_rows_),
       tail_place_(line_.inverse(units_ - 1)),
+      id_(hash_words({key.seed, key.epoch, rows, block_rows, window})),
+      cuts_(window_ + 1),
+      tail_cuts_(window_ + 1),
       cut_sums_(window_ + 1) {
-  for (uint64_t j = 1; j <= window_; ++j) {
-    cut_sums_[j] = cut_sums_[j - 1] + cut(block_rows_, j);
+  for (uint64_t j = 0; j <= window_; ++j) {
+    cuts_[j] = mul_div(block_rows_, j, window_);
+    tail_cuts_[j] = mul_div(tail_rows_, j, window_);
+    cut_sums_[j] = (j == 0 ? 0 : cut_sums_[j - 1]) + cuts_[j];
   }
 }
 
@@ -25,9 +30,8 @@ uint64_t WindowShuffle::unit_rows(uint64_t place) const noexcept {
   return place == tail_place_ ? tail_rows_ : block_rows_;
 }
 
-// Where slice `slice` of a block of `unit_rows` begins in the block's own order.
-uint64_t WindowShuffle::cut(uint64_t unit_rows, uint64_t slice) const noexcept {
-  return mul_div(unit_rows, slice, window_);
+const std::vector<uint64_t>& WindowShuffle::cuts(uint64_t place) const noexcept {
+  return place == tail_place_ ? tail_cuts_ : cuts_;
 }
 
 uint64_t WindowShuffle::stage_begin(uint64_t stage) const noexcept {
@@ -47,7 +51,7 @@ uint64_t WindowShuffle::stage_begin(uint64_t stage) const noexcept {
   }
   if (stage > tail_place_) {
     const uint64_t given = std::min(stage - tail_place_, window_);
-    begin = begin + cut(tail_rows_, given) - cut(block_rows_, given);
+    begin = begin + tail_cuts_[given] - cuts_[given];
   }
   return begin;
 }
@@ -69,9 +73,8 @@ void WindowShuffle::stage_parts(uint64_t stage, std::vector<Part>& parts) const 
     if (place >= units_) {
       continue;
     }
-    const uint64_t size = unit_rows(place);
-    const uint64_t first = cut(size, j);
-    const uint64_t last = cut(size, j + 1);
+    const uint64_t first = cuts(place)[j];
+    const uint64_t last = cuts(place)[j + 1];
     if (first < last) {
       parts.push_back({place, first, last - first});
     }
@@ -84,31 +87,59 @@ void WindowShuffle::open_stage(uint64_t stage, Workspace& space) const {
   space.mix = Permutation(std::max<uint64_t>(1, space.end - space.begin),
                           key_.derive(Purpose::kRowsOfStage, stage));
   stage_parts(stage, space.parts);
-  space.slices.clear();
+  space.units.resize(window_);
+  space.offsets.clear();
   uint64_t offset = 0;
   for (const Part& part : space.parts) {
-    const uint64_t unit = line_(part.place);
-    space.slices.push_back(
-        {offset, unit * block_rows_, part.first,
-         Permutation(unit_rows(part.place), key_.derive(Purpose::kRowsOfUnit, unit))});
+    space.offsets.push_back(offset);
     offset += part.rows;
+    Workspace::Unit& unit = space.units[part.place % window_];
+    if (unit.place != part.place) {
+      const uint64_t number = line_(part.place);
+      unit = {part.place, number * block_rows_,
+              Permutation(unit_rows(part.place), key_.derive(Purpose::kRowsOfUnit, number))};
+    }
   }
+}
+
+// The row at a place among the rows of the open stage.
+uint64_t WindowShuffle::row_at(uint64_t place, const Workspace& space) const noexcept {
+  // Parts differ by one row, but for the tail's: a guess is right or off by little.
+  const uint64_t parts = space.parts.size();
+  uint64_t number = std::min(parts - 1, place * parts / (space.end - space.begin));
+  while (space.offsets[number] > place) {
+    --number;
+  }
+  while (number + 1 < parts && space.offsets[number + 1] <= place) {
+    ++number;
+  }
+  const Part& part = space.parts[number];
+  const Workspace::Unit& unit = space.units[part.place % window_];
+  return unit.first_row + unit.rows(part.first + place - space.offsets[number]);
 }
 
 void WindowShuffle::take(uint64_t first, uint64_t stride, std::span<uint64_t> out,
                          Workspace& space) const {
+  if (space.shuffle != id_) {
+    space = Workspace();
+    space.shuffle = id_;
+  }
   uint64_t position = first;
-  for (uint64_t& row : out) {
+  while (!out.empty()) {
     if (position < space.begin || position >= space.end) {
       open_stage(stage_of(position), space);
     }
-    const uint64_t place = space.mix(position - space.begin);
-    const auto after = std::upper_bound(
-        space.slices.begin(), space.slices.end(), place,
-        [](uint64_t value, const Workspace::Slice& slice) { return value < slice.stage_offset; });
-    const Workspace::Slice& slice = *(after - 1);
-    row = slice.unit_row + slice.rows(slice.first + place - slice.stage_offset);
-    position += stride;
+    const uint64_t here = (space.end - position - 1) / stride + 1;
+    const std::span<uint64_t> rows = out.first(std::min<uint64_t>(here, out.size()));
+    for (uint64_t& row : rows) {
+      row = position - space.begin;
+      position += stride;
+    }
+    space.mix.map(rows);
+    for (uint64_t& row : rows) {
+      row = row_at(row, space);
+    }
+    out = out.subspan(rows.size());
   }
 }
 

@@ -24,6 +24,9 @@ namespace headrace {
 // Thread-safe: no state changes after construction.
 class WindowShuffle {
  public:
+  // What a window may hold: a workspace takes about 150 bytes for each block.
+  static constexpr uint64_t kMaxWindow = 65536;
+
   // One block's part of a stage.
   struct Part {
     uint64_t place;  // of the block in the line
@@ -31,16 +34,19 @@ class WindowShuffle {
     uint64_t rows;
   };
 
-  // The stage last used by one caller, kept between calls to take(). Not shared between threads.
+  // What one caller used last, kept between calls to take(): a stage, and the row orders of the
+  // blocks that are open in it, of which the next stage has all but one. Not shared between
+  // threads; a workspace of another shuffle starts anew.
   struct Workspace {
-    struct Slice {
-      uint64_t stage_offset;  // of its first row among the rows of the stage
-      uint64_t unit_row;      // first row of the block
-      uint64_t first;         // first place of the slice in the block's own order
-      Permutation rows;
+    struct Unit {
+      uint64_t place = UINT64_MAX;  // in the line
+      uint64_t first_row = 0;
+      Permutation rows{1, 0};
     };
-    std::vector<Part> parts;
-    std::vector<Slice> slices;
+    uint64_t shuffle = 0;           // identifies the WindowShuffle
+    std::vector<Part> parts;        // of the stage
+    std::vector<uint64_t> offsets;  // of each part's first row among the rows of the stage
+    std::vector<Unit> units;        // the block at place k of the line is at k % window
     Permutation mix{1, 0};
     uint64_t begin = 0;  // positions of the stage
     uint64_t end = 0;
@@ -70,8 +76,9 @@ class WindowShuffle {
 
  private:
   uint64_t unit_rows(uint64_t place) const noexcept;
-  uint64_t cut(uint64_t unit_rows, uint64_t slice) const noexcept;
+  const std::vector<uint64_t>& cuts(uint64_t place) const noexcept;
   void open_stage(uint64_t stage, Workspace& space) const;
+  uint64_t row_at(uint64_t place, const Workspace& space) const noexcept;
 
   uint64_t rows_;
   uint64_t block_rows_;
@@ -79,9 +86,13 @@ class WindowShuffle {
   uint64_t window_;
   OrderKey key_;
   Permutation line_;
-  uint64_t tail_rows_;              // rows of the last block
-  uint64_t tail_place_;             // where the last block stands in the line
-  std::vector<uint64_t> cut_sums_;  // cut_sums_[j] = cut(block_rows, 0) + ... + cut(block_rows, j)
+  uint64_t tail_rows_;   // rows of the last block
+  uint64_t tail_place_;  // where the last block stands in the line
+  uint64_t id_;          // hash of all that defines the order
+  // Where slice j begins in the order of a whole block and of the last one; window + 1 of each.
+  std::vector<uint64_t> cuts_;
+  std::vector<uint64_t> tail_cuts_;
+  std::vector<uint64_t> cut_sums_;  // cut_sums_[j] = cuts_[0] + ... + cuts_[j]
 };
 
 }  // namespace headrace

@@ -61,6 +61,10 @@ TEST(Order, RefusesNoRowsAndEmptyBlocks) {
   EXPECT_EQ(message_of(0, kExact), "an order needs at least one row; found 0");
   EXPECT_EQ(message_of(5, blocks(0, 2)), "block_rows and window must be at least 1; found 0 and 2");
   EXPECT_EQ(message_of(5, blocks(2, 0)), "block_rows and window must be at least 1; found 2 and 0");
+  EXPECT_EQ(message_of(uint64_t{1} << 40, blocks(2, uint64_t{1} << 40)),
+            "window must be at most 65536 blocks; found 1099511627776; use larger blocks, or "
+            "shuffle=True, which mixes all rows");
+  EXPECT_EQ(message_of(100, blocks(1, uint64_t{1} << 40)), "no error");  // cut to the 100 blocks
 }
 
 // The order is public: these hashes never change. docs/order.md defines the arithmetic.
