@@ -24,9 +24,9 @@ std::optional<uint64_t> BatchRing::claim() {
   return claimed_++;
 }
 
-std::optional<uint64_t> BatchRing::try_claim() {
+std::optional<uint64_t> BatchRing::try_claim(uint64_t ahead) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || claimed_ == batches_ || !has_room()) {
+  if (closed_ || claimed_ == batches_ || !has_room() || claimed_ - taken_ >= ahead) {
     return std::nullopt;
   }
   return claimed_++;

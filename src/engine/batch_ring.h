@@ -35,8 +35,8 @@ class BatchRing {
   // all are claimed or the ring was closed.
   std::optional<uint64_t> claim();
 
-  // The same without waiting: nothing also while the ring is full.
-  std::optional<uint64_t> try_claim();
+  // The same without waiting: nothing also while `ahead` batches or more are claimed and not taken.
+  std::optional<uint64_t> try_claim(uint64_t ahead);
 
   // For workers: hands over a claimed batch. After close() it is dropped.
   void publish(Batch batch);

@@ -40,6 +40,8 @@ using Clock = std::chrono::steady_clock;
 // are not worth the loss of an interruptible wait.
 constexpr std::chrono::nanoseconds kHelpBelow = std::chrono::microseconds(200);
 
+constexpr uint64_t kHelpAhead = 2;  // batches beyond one for each worker
+
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -148,7 +150,8 @@ bool Pass::help(BatchRing& ring) noexcept {
   if (!lock.owns_lock()) {
     return false;
   }
-  const std::optional<uint64_t> number = ring.try_claim();
+  // Not far ahead: the worker that holds the awaited batch may be waiting for this very processor.
+  const std::optional<uint64_t> number = ring.try_claim(num_threads_ + kHelpAhead);
   if (!number) {
     return false;
   }

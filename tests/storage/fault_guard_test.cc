@@ -166,7 +166,8 @@ TEST_F(FaultGuardDeathTest, ChainsFaultsThatAreNotOursWithAllTheirFacts) {
     install_fault_guard();
     const CutMap map;
     std::byte value{};
-    if (guarded_read(map.page(1), value) != map.page(1)) {
+    if (guarded_read(map.page(1), value) != map.page(1) ||
+        guarded_read(map.page(0), value) != nullptr) {
       _exit(44);
     }
     expected = map.page(3);
