@@ -1,21 +1,41 @@
 #include "engine/batch_ring.h"
 
+#include <thread>
 #include <utility>
 
 namespace headrace {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+constexpr std::chrono::microseconds kYieldFor{100};
+
+}  // namespace
+
 BatchRing::BatchRing(uint64_t capacity, uint64_t batches) : places_(capacity), batches_(batches) {}
+
+template <typename MayGo>
+bool BatchRing::yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may_go) {
+  const Clock::time_point end = Clock::now() + kYieldFor;
+  while (!may_go() && Clock::now() < end) {
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  }
+  return may_go();
+}
 
 std::optional<uint64_t> BatchRing::claim() {
   std::unique_lock lock(mutex_);
   const auto may_go = [&] { return closed_ || claimed_ == batches_ || has_room(); };
   if (!may_go()) {
     const Clock::time_point start = Clock::now();
-    ++sleeping_workers_;
-    room_.wait(lock, may_go);
-    --sleeping_workers_;
+    if (!yield_until(lock, may_go)) {
+      ++sleeping_workers_;
+      room_.wait(lock, may_go);
+      --sleeping_workers_;
+    }
     worker_wait_ += Clock::now() - start;
   }
   if (closed_ || claimed_ == batches_) {
@@ -57,11 +77,13 @@ BatchRing::Taken BatchRing::take(Batch& batch, std::chrono::milliseconds timeout
       return Taken::kTimeout;
     }
     const Clock::time_point start = Clock::now();
-    ++sleeping_consumers_;
-    const bool woken = ready_.wait_for(lock, timeout, may_go);
-    --sleeping_consumers_;
+    if (!yield_until(lock, may_go)) {
+      ++sleeping_consumers_;
+      ready_.wait_for(lock, timeout, may_go);
+      --sleeping_consumers_;
+    }
     consumer_wait_ += Clock::now() - start;
-    if (!woken) {
+    if (!may_go()) {
       return Taken::kTimeout;
     }
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,6 +33,7 @@ class CountingSource : public Source {
     if (opens_.fetch_add(1) < failures_) {
       throw Error(ErrorCode::kIo, "not yet");
     }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // long enough for others to come
     return std::make_unique<OpenSource>();
   }
 

@@ -1,7 +1,9 @@
 #include "dataset/views.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -225,6 +227,33 @@ TEST(SplitByFile, PutsEachFileInOnePartAndKeepsItThereWhenFilesAreAdded) {
       EXPECT_TRUE(now.contains(file)) << file;
     }
   }
+}
+
+// The part of each file of two folders whose files have the same names: by folder and name.
+std::vector<size_t> parts_of_two_folders(const TempDir& dir) {
+  std::vector<DatasetPtr> folders;
+  for (const std::string folder : {"one", "two"}) {
+    std::filesystem::create_directory(dir.path(folder));
+    folders.push_back(
+        in_files(dir, folder + "/f", {counting("x", 40)}, std::vector<uint64_t>(40, 1)));
+  }
+  std::vector<size_t> parts(80);
+  const auto halves = split_by_file(concat(folders), {0.5, 0.5}, 1);
+  for (uint64_t row = 0; row < halves[1]->rows(); ++row) {
+    const Dataset::Location at = halves[1]->locate(row);
+    const size_t folder = at.file.find("/two/") == std::string::npos ? 0 : 40;
+    parts[folder + numbers<uint64_t>(halves[1], 0, {row}).front()] = 1;
+  }
+  return parts;
+}
+
+TEST(SplitByFile, GoesByFolderAndNameSoThatAMovedDatasetKeepsItsParts) {
+  const TempDir here;
+  const TempDir there;
+  const std::vector<size_t> parts = parts_of_two_folders(here);
+  EXPECT_EQ(parts_of_two_folders(there), parts);
+  // Files of one name in two folders are different files.
+  EXPECT_FALSE(std::equal(parts.begin(), parts.begin() + 40, parts.begin() + 40));
 }
 
 TEST(SplitByFile, CutsGroupsWithOtherBoundariesAtTheSameRows) {
