@@ -24,10 +24,10 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
 
     numpy arrays and torch tensors are read where they are: change one, and the rows change. The
     rows may be strided (``x[::2]``, ``x[:, :10]``). A tensor that requires grad is detached. A
-    numpy.memmap works as an array, but unlike the files of `memmap` it is not guarded: if its
-    file is truncated while it is read, the process dies. A list has one element per row and is
-    copied into one array; its elements must have equal shapes. For a list of arrays of many rows
-    each, use ``hr.concat([hr.from_arrays(a) for a in arrays])``.
+    numpy.memmap works as an array, but headrace does not know its file: open files with `memmap` or
+    `open`, which say which file was truncated while it is read, and notice cuts inside a page. A
+    list has one element per row and is copied into one array; its elements must have equal shapes.
+    For a list of arrays of many rows each, use ``hr.concat([hr.from_arrays(a) for a in arrays])``.
 
     Raises:
         InvalidError: If the columns have different lengths, or no rows.

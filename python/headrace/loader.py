@@ -238,7 +238,7 @@ class Loader:
         return self._core.peek(self._epoch, self._position)
 
     def stats(self) -> dict[str, float | int]:
-        """Returns counts since the loader was made, and times in seconds.
+        """Returns counts since the loader was made (or its seed loaded), and times in seconds.
 
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
         batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that

@@ -88,7 +88,8 @@ def _list_files(column: str, files: object) -> _Listing:
         )
     for path in paths:
         _check_is_file(column, path)
-    return _Listing(column, pattern, paths)
+    # Absolute: files open lazily, and a split by file must not depend on how a path was written.
+    return _Listing(column, pattern, [os.path.abspath(path) for path in paths])
 
 
 def _path_in_list(column: str, item: object) -> str:

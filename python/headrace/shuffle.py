@@ -11,6 +11,7 @@ from headrace import _core, checks
 from headrace.errors import InvalidError
 
 _MAX_ROWS = 2**40
+_MAX_WINDOW = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class BlockShuffle:
 
     Attributes:
         block_rows: Rows per block.
-        window: Blocks open at once.
+        window: Blocks open at once, at most 65,536.
 
     Example:
         >>> import numpy as np, headrace as hr
@@ -44,8 +45,8 @@ class BlockShuffle:
     window: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("block_rows", "window"):
-            value = checks.check_int(name, getattr(self, name), low=1, high=_MAX_ROWS - 1)
+        for name, high in (("block_rows", _MAX_ROWS - 1), ("window", _MAX_WINDOW)):
+            value = checks.check_int(name, getattr(self, name), low=1, high=high)
             object.__setattr__(self, name, value)
 
     def entropy(self, *, rows: int, batch_size: int) -> float:

@@ -26,6 +26,14 @@ constexpr uint64_t kCheckedPieces = 32;
 constexpr uint64_t kRangeRows = 8192;
 constexpr uint64_t kFingerprintRows = 64;
 
+void check_piece(const Piece& piece) {
+  if (const OpenSource* open = piece.source->opened()) {
+    for (const auto& map : open->maps) {
+      map->check_size();
+    }
+  }
+}
+
 }  // namespace
 
 Reader::Reader(DatasetPtr dataset)
@@ -198,6 +206,16 @@ void Reader::fail_at(uint32_t group, const void* address) const {
               "truncated or its device failed; open files with hr.memmap or hr.open");
 }
 
+void Reader::check_files() const {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (uint64_t i = 0; i < groups_[g].states.size(); ++i) {
+      if (groups_[g].states[i] == PieceState::kMapped) {
+        check_piece(dataset_->groups()[g]->piece(i));
+      }
+    }
+  }
+}
+
 void Reader::check_some_files() {
   const Clock::time_point now = Clock::now();
   if (now < next_check_) {
@@ -209,10 +227,7 @@ void Reader::check_some_files() {
     const uint64_t count = std::min(kCheckedPieces, space.piece_count());
     for (uint64_t i = 0; i < count; ++i) {
       groups_[g].next_check = (groups_[g].next_check + 1) % space.piece_count();
-      const OpenSource* open = space.piece(groups_[g].next_check).source->opened();
-      for (size_t m = 0; open != nullptr && m < open->maps.size(); ++m) {
-        open->maps[m]->check_size();
-      }
+      check_piece(space.piece(groups_[g].next_check));
     }
   }
 }
@@ -231,6 +246,7 @@ void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64
     outs[column] = out + done * row_bytes;
     reader.read(rows, outs);
   }
+  reader.check_files();
 }
 
 uint64_t fingerprint(const DatasetPtr& dataset) {
@@ -252,6 +268,7 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
       hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
     }
   }
+  reader.check_files();
   return hasher.digest();
 }
 

@@ -25,6 +25,11 @@ class Reader {
   // 2^31 rows.
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
 
+  // Looks at every file that this reader has opened: throws kTruncated when one has become shorter,
+  // so that rows read before may have zeros for missing bytes. For reads whose rows are used at
+  // once; a pass looks now and then, and at its end.
+  void check_files() const;
+
  private:
   // How far a piece has come in this reader.
   enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped };

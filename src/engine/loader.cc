@@ -99,6 +99,7 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
   BatchMaker::Workspace space(dataset_);
   Batch batch;
   maker.make(0, space, batch);
+  space.reader.check_files();
   return batch;
 }
 

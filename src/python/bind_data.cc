@@ -147,7 +147,9 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
           checked_mul(rows.size(), column.field.row_bytes(), "bytes of the rows")));
       outs.push_back(memory.back().get());
     }
-    Reader(dataset).read(rows, outs);
+    Reader reader(dataset);
+    reader.read(rows, outs);
+    reader.check_files();
   }
   nb::list arrays;
   for (size_t c = 0; c < memory.size(); ++c) {

@@ -10,7 +10,7 @@ namespace headrace::python {
 // and the next call of release_dropped_owners() lets go of it.
 std::shared_ptr<const void> share_owner(nanobind::object object);
 
-// Requires the GIL. Called wherever Python enters the core.
+// Requires the GIL. Called where datasets are made and passes start or go on.
 void release_dropped_owners() noexcept;
 
 }  // namespace headrace::python

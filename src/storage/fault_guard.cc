@@ -1,8 +1,8 @@
 #include "storage/fault_guard.h"
 
+#include <atomic>
 #include <csetjmp>
 #include <csignal>
-#include <mutex>
 
 namespace headrace {
 namespace {
@@ -16,9 +16,10 @@ struct Frame {
 // would.
 __attribute__((tls_model("initial-exec"))) thread_local Frame* volatile current_frame = nullptr;
 
-// A signal handler has no other place for its state; written only under install_mutex.
+// A signal handler has no other place for its state; written only by the thread that set
+// installing.
 struct sigaction previous_action;
-std::mutex install_mutex;
+std::atomic_flag installing = ATOMIC_FLAG_INIT;  // not a mutex: a fork could find it locked
 
 void chain(int signal_number, siginfo_t* info, void* context) {
   // A handler that was installed over ours and remembers it would call back for ever.
@@ -50,11 +51,12 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
 }  // namespace
 
 void install_fault_guard() {
-  const std::lock_guard lock(install_mutex);
   struct sigaction in_force = {};
   sigaction(SIGBUS, nullptr, &in_force);
-  if ((in_force.sa_flags & SA_SIGINFO) != 0 && in_force.sa_sigaction == on_sigbus) {
-    return;
+  const bool ours_already =
+      (in_force.sa_flags & SA_SIGINFO) != 0 && in_force.sa_sigaction == on_sigbus;
+  if (ours_already || installing.test_and_set()) {
+    return;  // in force, or being put there by another thread
   }
   struct sigaction ours = {};
   ours.sa_sigaction = on_sigbus;
@@ -63,6 +65,7 @@ void install_fault_guard() {
   sigemptyset(&ours.sa_mask);
   previous_action = in_force;
   sigaction(SIGBUS, &ours, nullptr);
+  installing.clear();
 }
 
 const void* guarded(void (*leaf)(void*) noexcept, void* context) noexcept {

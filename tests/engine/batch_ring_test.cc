@@ -63,6 +63,33 @@ TEST(BatchRing, GivesBatchesInOrderHoweverTheyCome) {
   EXPECT_EQ(ring.claim(), std::nullopt);
 }
 
+TEST(BatchRing, TryClaimNeverWaits) {
+  BatchRing ring(3, 4);
+  EXPECT_EQ(ring.try_claim(2), 0U);
+  EXPECT_EQ(ring.try_claim(2), 1U);
+  EXPECT_EQ(ring.try_claim(2), std::nullopt);  // two are claimed and not taken
+  EXPECT_EQ(ring.try_claim(9), 2U);
+  EXPECT_EQ(ring.try_claim(9), std::nullopt);  // the ring is full
+  ring.publish(numbered(0));
+  Batch batch;
+  ASSERT_EQ(ring.take(batch, kLong), Taken::kBatch);
+  EXPECT_EQ(ring.try_claim(2), std::nullopt);
+  EXPECT_EQ(ring.try_claim(3), 3U);
+  ring.publish(numbered(1));
+  ASSERT_EQ(ring.take(batch, kLong), Taken::kBatch);
+  EXPECT_EQ(ring.try_claim(9), std::nullopt);  // none is left
+  BatchRing closed(3, 4);
+  closed.close();
+  EXPECT_EQ(closed.try_claim(9), std::nullopt);
+}
+
+TEST(BatchRing, CountsWhatAConsumerSpendsOnMakingABatch) {
+  BatchRing ring(3, 4);
+  ring.add_consumer_wait(milliseconds(7));
+  ring.add_consumer_wait(milliseconds(4));
+  EXPECT_EQ(ring.consumer_wait(), milliseconds(11));
+}
+
 TEST(BatchRing, WithoutBatchesIsAtItsEnd) {
   BatchRing ring(2, 0);
   Batch batch;

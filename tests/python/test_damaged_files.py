@@ -53,7 +53,30 @@ def test_a_truncated_file_is_an_error_wherever_it_is_read(
     with pytest.raises(hr.TruncatedError) as caught:
         read(ds)
     check_names(caught.value, path)
-    assert ds[ROWS // 2 - 1]["x"][0] == ROWS // 2 - 1  # what is left is read as before
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda ds: ds[2],
+        lambda ds: ds[:3],
+        lambda ds: ds["x"][2],
+        lambda ds: hr.Loader(ds, batch_size=3, output="numpy").peek(),
+        lambda ds: list(hr.Loader(ds, batch_size=3, output="numpy")),
+    ],
+    ids=["row", "slice", "column", "peek", "loader"],
+)
+def test_a_cut_inside_a_page_is_found_though_its_missing_bytes_read_as_zeros(
+    read: Callable[[hr.Dataset], Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.bin"
+    np.arange(1, 4, dtype=np.float32).tofile(path)
+    ds = hr.memmap({"x": [path]}, dtype="float32")
+    assert ds[2]["x"] == 3  # it is mapped
+    os.truncate(path, 9)
+    with pytest.raises(hr.TruncatedError) as caught:
+        read(ds)
+    check_names(caught.value, path)
 
 
 def test_a_file_truncated_within_a_pass_ends_it_at_the_batch_that_is_lost(path: Path) -> None:

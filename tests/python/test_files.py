@@ -133,7 +133,7 @@ def test_npy_files_of_other_kinds_are_refused_with_their_name(array: Any, what: 
     with pytest.raises(hr.UnsupportedError, match=what) as caught:
         hr.open("odd.npy")
     assert "odd.npy" in str(caught.value)
-    assert caught.value.file == "odd.npy"
+    assert caught.value.file == str(Path("odd.npy").absolute())
 
 
 def test_a_scalar_npy_file_is_refused() -> None:
@@ -163,7 +163,7 @@ def test_thousands_of_files_are_one_row_space() -> None:
     ds = hr.memmap("*.bin", dtype="int32")
     assert len(ds) == 6000
     assert ds["0"][2998:3002].tolist() == [999, 999, 1000, 1000]
-    assert ds.locate(3001) == ("1000.bin", 1)
+    assert ds.locate(3001) == (str(Path("1000.bin").absolute()), 1)
     with hr.Loader(ds, batch_size=500, shuffle=True, output="numpy") as loader:
         seen = np.concatenate([batch[0] for batch in loader])
     assert np.bincount(seen).tolist() == [3] * 2000
@@ -186,7 +186,7 @@ def test_a_size_that_is_no_multiple_of_the_row_is_refused() -> None:
     with pytest.raises(hr.InvalidError, match="100") as caught:
         hr.memmap({"x": ["odd.bin"]}, dtype="float32", row_shape=3)
     assert "odd.bin" in str(caught.value)
-    assert (caught.value.file, caught.value.column) == ("odd.bin", "x")
+    assert (caught.value.file, caught.value.column) == (str(Path("odd.bin").absolute()), "x")
 
 
 def test_missing_files_empty_globs_and_folders_are_named() -> None:
@@ -249,3 +249,21 @@ def test_arguments_by_column_fit_the_columns() -> None:
         hr.memmap((x, y), dtype={"x": "float64"})
     with pytest.raises(hr.InvalidError, match="3 entries for 2 columns"):
         hr.memmap((x, y), dtype=("float64", "float64", "float64"))
+
+
+def test_files_are_found_again_after_the_process_changed_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save("some.npy", np.arange(3))
+    ds = hr.open("some.npy")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert ds["0"][:].tolist() == [0, 1, 2]
+
+
+def test_a_split_by_file_does_not_depend_on_how_the_paths_were_written(tmp_path: Path) -> None:
+    for number in range(40):
+        np.save(f"{number}.npy", np.full(2, number))
+    here, _ = hr.open("*.npy").split(0.5, seed=3, by="file")
+    whole, _ = hr.open(f"{tmp_path}/*.npy").split(0.5, seed=3, by="file")
+    assert here["0"][:].tolist() == whole["0"][:].tolist()
