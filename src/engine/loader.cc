@@ -53,7 +53,9 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
   // Validates the shuffle now, not at the first batch.
   static_cast<void>(Order(dataset_->rows(), options_.shuffle, {}));
   if (options_.num_threads == 0) {
-    options_.num_threads = std::min(usable_processors(), kMaxDefaultThreads);
+    // One is left to the consumer, which makes small batches itself when it would have to wait.
+    const uint64_t others = std::max<uint64_t>(1, usable_processors() - 1);
+    options_.num_threads = std::min(others, kMaxDefaultThreads);
   }
   const uint64_t batch_rows = std::min(split.batch_size, dataset_->rows());
   uint64_t batch_bytes = 0;

@@ -280,6 +280,31 @@ TEST(Reader, FindsACutInsideAPageWhenItComes) {
   EXPECT_EQ(error.context().file, dir.path("f-x-1.bin"));
 }
 
+TEST(Reader, CheckFilesFindsACutInsideAPageAtOnce) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("x", 100)}, {40, 60});
+  Reader reader(dataset);
+  Outs outs(*dataset, 1);
+  reader.read(range(99, 1), outs.pointers());
+  reader.check_files();
+  fs::resize_file(dir.path("f-x-0.bin"), 1);
+  reader.check_files();  // not a file that this reader has opened
+  fs::resize_file(dir.path("f-x-1.bin"), 479);
+  expect_error(ErrorCode::kTruncated, {"f-x-1.bin", "480", "479"}, [&] { reader.check_files(); });
+}
+
+TEST(ReadRange, FindsACutInsideAPageAtOnce) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("x", 60)}, {60});
+  read_rows(dataset, {0});
+  fs::resize_file(dir.path("f-x-0.bin"), 479);
+  int64_t value = 0;
+  expect_error(ErrorCode::kTruncated, {"f-x-0.bin"},
+               [&] { read_range(dataset, 0, 59, 1, 1, reinterpret_cast<std::byte*>(&value)); });
+  expect_error(ErrorCode::kTruncated, {"f-x-0.bin"},
+               [&] { static_cast<void>(fingerprint(dataset)); });
+}
+
 TEST(Reader, OfAnArrayOverACutMapSaysWhatHappened) {
   const TempDir dir;
   const uint64_t bytes = 8 * page_rows() * sizeof(int64_t);

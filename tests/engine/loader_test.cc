@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -223,6 +224,16 @@ TEST(Loader, PeeksWithoutUsingAnythingUp) {
   EXPECT_EQ(ids(*peeked), ids(batch));
   EXPECT_EQ(ids(*loader.peek(3, 8)), ids(batch));  // also in the middle of a pass
   EXPECT_FALSE(loader.peek(3, 50).has_value());
+}
+
+TEST(Loader, PeekFindsACutFileAtOnce) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("id", 60)}, {60});
+  const Loader loader(dataset, options_of(60));
+  ASSERT_TRUE(loader.peek(0, 0).has_value());
+  std::filesystem::resize_file(dir.path("f-id-0.bin"), 479);  // inside a page: no signal
+  expect_error(ErrorCode::kTruncated, {"f-id-0.bin"},
+               [&] { static_cast<void>(loader.peek(0, 0)); });
 }
 
 TEST(Loader, SumsTheStatsOfItsPasses) {
