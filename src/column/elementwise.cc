@@ -50,6 +50,21 @@ To to_integer(From value) noexcept {
   return value <= lowest ? std::numeric_limits<To>::min() : To{0};  // 0 for NaN
 }
 
+// An integer as a double that every small float format rounds as it would round the integer: bits
+// that a double has no room for leave a trace in its last one ("round to odd").
+template <typename From>
+double to_sticky_double(From value) noexcept {
+  constexpr uint64_t kLow = 0x7FF;  // what 53 of 64 bits leave out
+  const bool negative = value < From{0};
+  const auto bits = static_cast<uint64_t>(value);
+  uint64_t magnitude = negative ? 0 - bits : bits;
+  if (magnitude >> 53 != 0) {
+    magnitude = (magnitude & ~kLow) | ((magnitude & kLow) != 0 ? kLow + 1 : 0);
+  }
+  const auto result = static_cast<double>(magnitude);
+  return negative ? -result : result;
+}
+
 template <typename To, typename From>
 To convert(From value) noexcept {
   if constexpr (std::is_same_v<From, To>) {
@@ -61,7 +76,11 @@ To convert(From value) noexcept {
   } else if constexpr (std::is_same_v<To, Half>) {
     return to_half(static_cast<double>(value));
   } else if constexpr (std::is_same_v<To, Bfloat>) {
-    return to_bfloat(static_cast<double>(value));
+    if constexpr (std::is_integral_v<From> && sizeof(From) == sizeof(uint64_t)) {
+      return to_bfloat(to_sticky_double(value));
+    } else {
+      return to_bfloat(static_cast<double>(value));
+    }
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     return to_integer<To>(value);
   } else {

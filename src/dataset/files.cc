@@ -18,6 +18,9 @@ struct Part {
 };
 
 void check_counts(const std::vector<ColumnFiles>& columns) {
+  if (columns.empty()) {
+    throw Error(ErrorCode::kInvalid, "a dataset needs at least one column; found none");
+  }
   for (const ColumnFiles& column : columns) {
     if (column.paths.size() != columns.front().paths.size()) {
       throw Error(ErrorCode::kInvalid,
@@ -45,7 +48,7 @@ void check_paired(const Part& first, const Part& other, const std::string& colum
 
 // parts[c][k] is file k of column c.
 DatasetPtr assemble(const std::vector<ColumnFiles>& columns, const Schema& fields,
-                    std::vector<std::vector<Part>> parts) {
+                    const std::vector<std::vector<Part>>& parts) {
   std::vector<Piece> pieces;
   pieces.reserve(parts.front().size());
   for (size_t k = 0; k < parts.front().size(); ++k) {
@@ -53,7 +56,7 @@ DatasetPtr assemble(const std::vector<ColumnFiles>& columns, const Schema& field
     const uint64_t rows = parts.front()[k].rows;
     for (size_t c = 0; c < columns.size(); ++c) {
       check_paired(parts.front()[k], parts[c][k], columns[c].name);
-      files.push_back(std::move(parts[c][k].file));
+      files.push_back(parts[c][k].file);
     }
     pieces.push_back({.source = std::make_shared<FileSource>(rows, std::move(files)),
                       .first = 0,
@@ -107,7 +110,7 @@ DatasetPtr dataset_from_raw_files(const std::vector<ColumnFiles>& columns, const
       parts[c].push_back(raw_part(path, fields[c]));
     }
   }
-  return assemble(columns, fields, std::move(parts));
+  return assemble(columns, fields, parts);
 }
 
 DatasetPtr dataset_from_npy_files(const std::vector<ColumnFiles>& columns) {
@@ -121,7 +124,7 @@ DatasetPtr dataset_from_npy_files(const std::vector<ColumnFiles>& columns) {
     }
     fields.push_back(std::move(field));
   }
-  return assemble(columns, fields, std::move(parts));
+  return assemble(columns, fields, parts);
 }
 
 }  // namespace headrace

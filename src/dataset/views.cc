@@ -165,12 +165,14 @@ DatasetPtr zip(const std::vector<DatasetPtr>& parts) {
 }
 
 DatasetPtr slice(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step) {
-  const auto last = static_cast<int64_t>(start) + (static_cast<int64_t>(count) - 1) * step;
-  if (count > 0 &&
-      (start >= dataset->rows() || last < 0 || static_cast<uint64_t>(last) >= dataset->rows())) {
-    throw Error(ErrorCode::kIndex, "the slice from " + std::to_string(start) + " to " +
-                                       std::to_string(last) + " leaves the " +
-                                       std::to_string(dataset->rows()) + " rows");
+  const uint64_t rows = dataset->rows();
+  // How many steps lead to a row: the product with the step, which may overflow, is never formed.
+  const uint64_t stride = step < 0 ? 0 - static_cast<uint64_t>(step) : static_cast<uint64_t>(step);
+  const uint64_t room = start >= rows ? 0 : step < 0 ? start : rows - 1 - start;
+  if (count > 0 && (start >= rows || (stride > 0 && count - 1 > room / stride))) {
+    throw Error(ErrorCode::kIndex, "a slice of " + std::to_string(count) + " rows from " +
+                                       std::to_string(start) + " by " + std::to_string(step) +
+                                       " leaves the " + std::to_string(rows) + " rows");
   }
   if (step == 1 || count == 0) {
     return with_spaces(*dataset, [&](const RowSpacePtr& space) {
@@ -259,7 +261,12 @@ DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns)
   std::vector<DatasetColumn> chosen;
   chosen.reserve(columns.size());
   for (const size_t column : columns) {
-    chosen.push_back(dataset->columns().at(column));
+    if (column >= dataset->columns().size()) {
+      throw Error(ErrorCode::kInvalid, "column " + std::to_string(column) +
+                                           " is out of range for " +
+                                           std::to_string(dataset->columns().size()) + " columns");
+    }
+    chosen.push_back(dataset->columns()[column]);
   }
   // Groups that no column uses any more are dropped, so that their files are never opened.
   std::map<uint32_t, uint32_t> kept;
@@ -274,18 +281,32 @@ DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns)
   return std::make_shared<Dataset>(std::move(chosen), std::move(groups));
 }
 
+namespace {
+
+void check_one_per_column(const char* what, size_t found, const Dataset& dataset) {
+  if (found != dataset.columns().size()) {
+    throw Error(ErrorCode::kInvalid, std::string("one of the ") + what + " is needed for each of " +
+                                         std::to_string(dataset.columns().size()) +
+                                         " columns; found " + std::to_string(found));
+  }
+}
+
+}  // namespace
+
 DatasetPtr rename(const DatasetPtr& dataset, const std::vector<std::string>& names) {
+  check_one_per_column("names", names.size(), *dataset);
   std::vector<DatasetColumn> columns = dataset->columns();
   for (size_t c = 0; c < columns.size(); ++c) {
-    columns[c].field.name = names.at(c);
+    columns[c].field.name = names[c];
   }
   return std::make_shared<Dataset>(std::move(columns), dataset->groups());
 }
 
 DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
+  check_one_per_column("dtypes", dtypes.size(), *dataset);
   std::vector<DatasetColumn> columns = dataset->columns();
   for (size_t c = 0; c < columns.size(); ++c) {
-    if (dtypes.at(c) != columns[c].field.dtype) {
+    if (dtypes[c] != columns[c].field.dtype) {
       columns[c].field = make_field(columns[c].field.name, dtypes[c], columns[c].field.row_shape);
       columns[c].casts.push_back(dtypes[c]);
     }

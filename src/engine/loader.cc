@@ -33,6 +33,13 @@ void check_at_least_one(uint64_t value, const char* name) {
   }
 }
 
+void check_position(uint64_t position, uint64_t rows) {
+  if (position > rows) {
+    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) + " is beyond the " +
+                                         std::to_string(rows) + " rows of an epoch");
+  }
+}
+
 }  // namespace
 
 Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
@@ -75,10 +82,7 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
 }
 
 std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position) {
-  if (position > dataset_->rows()) {
-    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) + " is beyond the " +
-                                         std::to_string(dataset_->rows()) + " rows of an epoch");
-  }
+  check_position(position, dataset_->rows());
   auto fresh = std::make_shared<Pass>(dataset_, options_, epoch, position, pools_);
   if (pass_ != nullptr) {
     add(finished_, pass_->stats());
@@ -94,6 +98,7 @@ void Loader::close(const std::string& why) {
 }
 
 std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
+  check_position(position, dataset_->rows());
   const BatchMaker maker(dataset_, options_, epoch, position, pools_);
   if (maker.plan().batches() == 0) {
     return std::nullopt;
@@ -106,6 +111,7 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
 }
 
 uint64_t Loader::batches(uint64_t position) const {
+  check_position(position, dataset_->rows());
   return Plan(dataset_->rows(), position, options_.split).batches();
 }
 

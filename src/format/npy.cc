@@ -168,8 +168,9 @@ class LiteralReader {
                                                       {"f8", DType::kFloat64}}};
     const char byte_order = descr.empty() ? '\0' : descr.front();
     const std::string_view kind = std::string_view(descr).substr(descr.empty() ? 0 : 1);
+    const bool known_order = std::string_view("<>|=").find(byte_order) != std::string_view::npos;
     for (const Known& known : kKnown) {
-      if (kind != known.descr) {
+      if (kind != known.descr || !known_order) {
         continue;
       }
       if (byte_order == '>' && dtype_size(known.dtype) > 1) {

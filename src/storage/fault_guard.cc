@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
+#include <ucontext.h>
 
 namespace headrace {
 namespace {
@@ -22,10 +23,14 @@ struct sigaction previous_action;
 std::atomic_flag installing = ATOMIC_FLAG_INIT;  // not a mutex: a fork could find it locked
 
 void chain(int signal_number, siginfo_t* info, void* context) {
-  // A handler that was installed over ours and remembers it would call back for ever.
-  __attribute__((tls_model("initial-exec"))) static thread_local bool chaining = false;
-  const bool again = chaining;
-  chaining = true;
+  // A handler that was installed over ours and remembers it would call back for ever: the same
+  // fault in another frame. A flag would stay set when a handler leaves by a jump.
+  __attribute__((tls_model("initial-exec"))) static thread_local const void* last_fault = nullptr;
+  __attribute__((tls_model("initial-exec"))) static thread_local const void* last_frame = nullptr;
+  const void* frame = __builtin_frame_address(0);
+  const bool again = context == last_fault && frame != last_frame;
+  last_fault = context;
+  last_frame = frame;
   if (!again && (previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal_number, info, context);
   } else if (!again && previous_action.sa_handler != SIG_DFL &&
@@ -34,7 +39,7 @@ void chain(int signal_number, siginfo_t* info, void* context) {
   } else {
     std::signal(signal_number, SIG_DFL);  // returning runs the faulting instruction again
   }
-  chaining = false;
+  last_fault = nullptr;
 }
 
 void on_sigbus(int signal_number, siginfo_t* info, void* context) {
@@ -45,6 +50,8 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
   }
   current_frame = nullptr;
   frame->address = info->si_addr;
+  // The jump skips the kernel's restoring of the mask, and ThreadSanitizer blocks all signals here.
+  pthread_sigmask(SIG_SETMASK, &static_cast<ucontext_t*>(context)->uc_sigmask, nullptr);
   siglongjmp(frame->jump, 1);
 }
 
@@ -60,8 +67,7 @@ void install_fault_guard() {
   }
   struct sigaction ours = {};
   ours.sa_sigaction = on_sigbus;
-  // NODEFER: the jump out of the handler skips the restoring of the signal mask.
-  ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&ours.sa_mask);
   previous_action = in_force;
   sigaction(SIGBUS, &ours, nullptr);
