@@ -113,7 +113,7 @@ class Column(NDArrayOperatorsMixin):
 
     def _range(self, start: int, count: int, step: int) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)
-        return self._core.read_range(self._position, start, count, step)
+        return self._core.select([self._position]).read_slice(start, count, step)[0]
 
     def _rows(self, rows: indexing.IndexArray) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)

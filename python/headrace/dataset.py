@@ -238,8 +238,7 @@ class Dataset:
 
     def _ranges(self, start: int, count: int, step: int) -> list[Any]:
         self._check_numpy()
-        columns = range(len(self._schema))
-        return [self._core.read_range(column, start, count, step) for column in columns]
+        return list(self._core.read_slice(start, count, step))
 
     def _check_numpy(self) -> None:
         for field in self._schema.values():

@@ -169,6 +169,10 @@ class Loader:
         It counts the batches that were handed out, not those prepared ahead: after a batch has
         been received it is the position behind that batch, and after the last one (epoch + 1, 0).
 
+        Raises:
+            TruncatedError: If, in the middle of a pass, one of its files has become shorter: the
+                batches since then may hold zeros. The state of the last good point is still good.
+
         Example:
             >>> import numpy as np, headrace as hr
             >>> ds = hr.from_arrays(np.arange(9))
@@ -183,6 +187,9 @@ class Loader:
             >>> all(map(np.array_equal, next(iter(other)), next(batches)))
             True
         """
+        if self._pass is not None and self._pass.live:
+            # What is saved now is not to be read again: its files must still be whole.
+            self._dataset._core.check_files()
         epoch, position = self._handed_out()
         return {
             "version": states.VERSION,

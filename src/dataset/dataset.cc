@@ -99,6 +99,17 @@ Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
   return {piece.source->file(piece.source_column(shown.column)), run.first};
 }
 
+void Dataset::check_range(uint64_t start, uint64_t count, int64_t step) const {
+  // How many steps lead to a row: the product with the step, which may overflow, is never formed.
+  const uint64_t stride = step < 0 ? 0 - static_cast<uint64_t>(step) : static_cast<uint64_t>(step);
+  const uint64_t room = start >= rows_ ? 0 : step < 0 ? start : rows_ - 1 - start;
+  if (count > 0 && (start >= rows_ || (stride > 0 && count - 1 > room / stride))) {
+    throw Error(ErrorCode::kIndex, "a slice of " + std::to_string(count) + " rows from " +
+                                       std::to_string(start) + " by " + std::to_string(step) +
+                                       " leaves the " + std::to_string(rows_) + " rows");
+  }
+}
+
 void Dataset::check_files() const {
   for (const RowSpacePtr& space : groups_) {
     for (uint64_t i = 0; i < space->piece_count(); ++i) {

@@ -54,6 +54,9 @@ class Dataset {
   };
   Location locate(uint64_t row, size_t column = 0) const;
 
+  // Throws kIndex when rows start, start + step, ...: `count` of them, do not all exist.
+  void check_range(uint64_t start, uint64_t count, int64_t step) const;
+
   // Throws kTruncated when a file that is mapped has become shorter.
   void check_files() const;
 

@@ -72,7 +72,8 @@ DatasetPtr assemble(const std::vector<ColumnFiles>& columns, const Schema& field
 }
 
 Part raw_part(const std::string& path, const Field& field) {
-  const uint64_t size = inspect_file(path).size;
+  const FileInfo info = inspect_file(path);
+  const uint64_t size = info.size;
   const uint64_t row_bytes = field.row_bytes();
   if (size % row_bytes != 0) {
     throw Error(ErrorCode::kInvalid,
@@ -81,11 +82,12 @@ Part raw_part(const std::string& path, const Field& field) {
                     "); check dtype and row_shape of column " + field.name,
                 {.file = path, .column = field.name});
   }
-  return {{path, 0, row_bytes, field.dtype}, size / row_bytes};
+  return {{path, 0, row_bytes, field.dtype, info}, size / row_bytes};
 }
 
 // The part of one .npy file; the first file of a column defines `field`.
 Part npy_part(const std::string& path, bool first, Field& field) {
+  const FileInfo info = inspect_file(path);
   const NpyHeader header = read_npy_header(path);
   Field found =
       make_field(field.name, header.dtype, {header.shape.begin() + 1, header.shape.end()});
@@ -97,7 +99,7 @@ Part npy_part(const std::string& path, bool first, Field& field) {
                     " began with " + describe(field) + ", and " + path + " has " + describe(found),
                 {.file = path, .column = field.name});
   }
-  return {{path, header.data_offset, field.row_bytes(), field.dtype}, header.shape.front()};
+  return {{path, header.data_offset, field.row_bytes(), field.dtype, info}, header.shape.front()};
 }
 
 }  // namespace

@@ -202,8 +202,8 @@ void Reader::fail_at(uint32_t group, const void* address) const {
     }
   }
   throw Error(ErrorCode::kIo,
-              "an array given to from_arrays could not be read: the file that it maps was "
-              "truncated or its device failed; open files with hr.memmap or hr.open");
+              "memory could not be read: if it is an array given to from_arrays, the file that it "
+              "maps was truncated or its device failed; open files with hr.memmap or hr.open");
 }
 
 void Reader::check_files() const {
@@ -232,21 +232,32 @@ void Reader::check_some_files() {
   }
 }
 
-void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
-                int64_t step, std::byte* out) {
+void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+                std::span<std::byte* const> outs) {
+  dataset->check_range(start, count, step);
   Reader reader(dataset);
-  std::vector<std::byte*> outs(dataset->columns().size(), nullptr);
+  std::vector<std::byte*> parts(outs.begin(), outs.end());
   std::vector<uint64_t> rows;
-  const uint64_t row_bytes = dataset->columns().at(column).field.row_bytes();
   for (uint64_t done = 0; done < count; done += rows.size()) {
     rows.resize(std::min(kRangeRows, count - done));
     for (size_t i = 0; i < rows.size(); ++i) {
       rows[i] = start + (done + i) * static_cast<uint64_t>(step);
     }
-    outs[column] = out + done * row_bytes;
-    reader.read(rows, outs);
+    for (size_t c = 0; c < outs.size(); ++c) {
+      if (outs[c] != nullptr) {
+        parts[c] = outs[c] + done * dataset->columns()[c].field.row_bytes();
+      }
+    }
+    reader.read(rows, parts);
   }
   reader.check_files();
+}
+
+void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
+                int64_t step, std::byte* out) {
+  std::vector<std::byte*> outs(dataset->columns().size(), nullptr);
+  outs.at(column) = out;
+  read_range(dataset, start, count, step, outs);
 }
 
 uint64_t fingerprint(const DatasetPtr& dataset) {

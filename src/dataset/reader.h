@@ -71,8 +71,12 @@ class Reader {
   std::chrono::steady_clock::time_point next_check_{};
 };
 
-// Reads rows start, start + step, ...: `count` of them, of one column, to `out`. Throws as
-// Reader::read.
+// Reads rows start, start + step, ...: `count` of them, column c to outs[c]; columns whose pointer
+// is null are skipped. Throws as Reader::read, and kIndex when a row does not exist.
+void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+                std::span<std::byte* const> outs);
+
+// The same for one column.
 void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
                 int64_t step, std::byte* out);
 

@@ -55,14 +55,16 @@ const std::string& FileSource::file(size_t column) const noexcept { return files
 
 void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
   const File& file = files_[column];
-  read_file(file.path, file.offset + first * file.row_bytes, {out, rows * file.row_bytes});
+  read_file(file.path, file.offset + first * file.row_bytes, {out, rows * file.row_bytes},
+            file.info);
 }
 
 std::unique_ptr<const OpenSource> FileSource::do_open() const {
   auto open = std::make_unique<OpenSource>();
   for (const File& file : files_) {
     PieceRows rows;
-    if (auto map = MappedFile::open(file.path, file.offset + this->rows() * file.row_bytes)) {
+    if (auto map =
+            MappedFile::open(file.path, file.offset + this->rows() * file.row_bytes, file.info)) {
       rows.rows = map->data() + file.offset;
       rows.stride = static_cast<int64_t>(file.row_bytes);
       open->maps.push_back(std::move(map));

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,7 +81,8 @@ class ArraySource : public Source {
   std::vector<Array> arrays_;
 };
 
-// Rows in files, one file a column: row i of a column starts at offset + i * row_bytes.
+// Rows in files, one file a column: row i of a column starts at offset + i * row_bytes. A file that
+// was replaced by another since it was looked at is refused, whatever its size.
 class FileSource : public Source {
  public:
   struct File {
@@ -88,6 +90,7 @@ class FileSource : public Source {
     uint64_t offset;
     uint64_t row_bytes;
     DType dtype;
+    std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
   };
 
   FileSource(uint64_t rows, std::vector<File> files);

@@ -165,15 +165,7 @@ DatasetPtr zip(const std::vector<DatasetPtr>& parts) {
 }
 
 DatasetPtr slice(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step) {
-  const uint64_t rows = dataset->rows();
-  // How many steps lead to a row: the product with the step, which may overflow, is never formed.
-  const uint64_t stride = step < 0 ? 0 - static_cast<uint64_t>(step) : static_cast<uint64_t>(step);
-  const uint64_t room = start >= rows ? 0 : step < 0 ? start : rows - 1 - start;
-  if (count > 0 && (start >= rows || (stride > 0 && count - 1 > room / stride))) {
-    throw Error(ErrorCode::kIndex, "a slice of " + std::to_string(count) + " rows from " +
-                                       std::to_string(start) + " by " + std::to_string(step) +
-                                       " leaves the " + std::to_string(rows) + " rows");
-  }
+  dataset->check_range(start, count, step);
   if (step == 1 || count == 0) {
     return with_spaces(*dataset, [&](const RowSpacePtr& space) {
       return RowSpace::slice(space, count == 0 ? 0 : start, count);

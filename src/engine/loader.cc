@@ -119,7 +119,6 @@ LoaderStats Loader::stats() const {
   LoaderStats stats = finished_;
   if (pass_ != nullptr) {
     add(stats, pass_->stats());
-    stats.queue_depth = pass_->stats().queue_depth;
   }
   return stats;
 }
@@ -132,6 +131,7 @@ void Loader::add(LoaderStats& sum, const LoaderStats& more) {
   sum.padding += more.padding;
   sum.consumer_wait_s += more.consumer_wait_s;
   sum.worker_wait_s += more.worker_wait_s;
+  sum.queue_depth = more.queue_depth;  // of the last pass: those before it are closed
 }
 
 }  // namespace headrace

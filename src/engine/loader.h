@@ -25,9 +25,12 @@ class Loader {
     return options_;
   }  // with the chosen num_threads and prefetch
 
-  // A pass over `epoch` from `position`. The caller closes the one before it first. Throws kInvalid
+  // A pass over `epoch` from `position`. The caller closes the one before it. Throws kInvalid
   // for a position beyond the rows.
   std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position);
+
+  // The pass that was started last, or null.
+  std::shared_ptr<Pass> last_pass() const { return pass_; }
 
   // Closes the last pass, if it still lives; `why` is what its next() throws from then on.
   void close(const std::string& why);

@@ -89,23 +89,28 @@ Pass::Engine& Pass::running() {
     throw Error(ErrorCode::kCancelled, why_);
   }
   if (engine_ == nullptr) {
-    const uint64_t batches = maker_.plan().batches();
-    engine_ = std::make_unique<Engine>(prefetch_, batches);
-    const SignalsBlocked blocked;
-    for (uint64_t i = 0; i < std::min(num_threads_, batches); ++i) {
-      try {
-        engine_->threads.emplace_back([this, &ring = engine_->ring] { work(ring); });
-      } catch (const std::system_error& error) {
-        if (i == 0) {
-          engine_.reset();
-          throw Error(ErrorCode::kIo, std::string("no thread could be started: ") + error.what());
-        }
-        break;  // fewer threads than asked for give the same batches
-      }
-      pthread_setname_np(engine_->threads.back().native_handle(), "headrace");
-    }
+    engine_ = start_engine();
   }
   return *engine_;
+}
+
+// An engine with at least one thread, or an error and nothing left behind.
+std::unique_ptr<Pass::Engine> Pass::start_engine() {
+  const uint64_t batches = maker_.plan().batches();
+  auto engine = std::make_unique<Engine>(prefetch_, batches);
+  const SignalsBlocked blocked;
+  for (uint64_t i = 0; i < std::min(num_threads_, batches); ++i) {
+    try {
+      engine->threads.emplace_back([this, &ring = engine->ring] { work(ring); });
+    } catch (const std::system_error& error) {
+      if (i == 0) {
+        throw Error(ErrorCode::kIo, std::string("no thread could be started: ") + error.what());
+      }
+      break;  // fewer threads than asked for give the same batches
+    }
+    pthread_setname_np(engine->threads.back().native_handle(), "headrace");
+  }
+  return engine;
 }
 
 void Pass::work(BatchRing& ring) noexcept {
@@ -146,10 +151,6 @@ bool Pass::help(BatchRing& ring) noexcept {
   if (expected == 0 || expected > kHelpBelow.count()) {
     return false;
   }
-  const std::unique_lock lock(help_mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
-    return false;
-  }
   // Not far ahead: the worker that holds the awaited batch may be waiting for this very processor.
   const std::optional<uint64_t> number = ring.try_claim(num_threads_ + kHelpAhead);
   if (!number) {
@@ -166,6 +167,7 @@ Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
     throw Error(ErrorCode::kCancelled,
                 "this iterator was started before the process forked; iterate the loader again");
   }
+  const std::lock_guard one_consumer(next_mutex_);
   if (done_.load()) {
     return Next::kEnd;
   }

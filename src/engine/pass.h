@@ -70,6 +70,7 @@ class Pass {
   struct Engine;  // ring and threads; abandoned, not destroyed, in a forked child
 
   Engine& running();
+  std::unique_ptr<Engine> start_engine();
   void work(BatchRing& ring) noexcept;
   void make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
             BatchRing& ring) noexcept;
@@ -94,7 +95,7 @@ class Pass {
   std::string why_;
   std::unique_ptr<Engine> engine_;
   std::mutex join_mutex_;  // held while the threads are joined
-  std::mutex help_mutex_;  // over helper_space_
+  std::mutex next_mutex_;  // one consumer at a time; over helper_space_
   std::unique_ptr<BatchMaker::Workspace> helper_space_;
 };
 

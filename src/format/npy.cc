@@ -226,7 +226,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> head, const std::string& p
 }
 
 NpyHeader read_npy_header(const std::string& path) {
-  std::vector<std::byte> head(std::min(kMaxNpyHeader, inspect_file(path).size));
+  const uint64_t size = inspect_file(path).size;
+  std::vector<std::byte> head(std::min(kMaxNpyHeader, size));
   head.resize(read_file_head(path, head));
   NpyHeader header = parse_npy_header(head, path);
   uint64_t bytes = dtype_size(header.dtype);
@@ -234,7 +235,6 @@ NpyHeader read_npy_header(const std::string& path) {
     bytes = checked_mul(bytes, extent, "bytes of an array");
   }
   const uint64_t expected = checked_add(header.data_offset, bytes, "size of a file");
-  const uint64_t size = inspect_file(path).size;
   if (size < expected) {
     throw Error(ErrorCode::kTruncated,
                 path + " is truncated: its header promises " + std::to_string(expected) +

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +22,7 @@
 #include "dataset/views.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/gil.h"
 #include "python/owners.h"
 
 namespace nb = nanobind;
@@ -93,12 +94,12 @@ Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
   for (size_t c = 0; c < names.size(); ++c) {
     fields.push_back(make_field(names[c], dtype_from_name(dtypes.at(c)), row_shapes.at(c)));
   }
-  const nb::gil_scoped_release unlocked;
+  const GilRelease unlocked;
   return handle(dataset_from_raw_files(column_files(names, paths), fields));
 }
 
 Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths) {
-  const nb::gil_scoped_release unlocked;
+  const GilRelease unlocked;
   return handle(dataset_from_npy_files(column_files(names, paths)));
 }
 
@@ -119,7 +120,7 @@ Handle subset_of(const Handle& dataset, const Indices& indices) {
   release_dropped_owners();
   const auto* data = reinterpret_cast<const std::byte*>(indices.data());
   Buffer buffer(share_owner(nb::cast(indices)), data, indices.size() * sizeof(int64_t));
-  const nb::gil_scoped_release unlocked;
+  const GilRelease unlocked;
   return handle(subset(dataset, std::move(buffer)));
 }
 
@@ -136,41 +137,45 @@ std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) 
   return checked;
 }
 
-nb::list read_rows(const Handle& dataset, const Indices& wanted) {
-  const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
+// One numpy array of `rows` rows per column, filled by fill(outs) without the GIL.
+template <typename Fill>
+nb::list make_arrays(const Dataset& dataset, uint64_t rows, const Fill& fill) {
   std::vector<AlignedBytes> memory;
   {
-    const nb::gil_scoped_release unlocked;
+    const GilRelease unlocked;
     std::vector<std::byte*> outs;
-    for (const DatasetColumn& column : dataset->columns()) {
-      memory.emplace_back(allocate_aligned(
-          checked_mul(rows.size(), column.field.row_bytes(), "bytes of the rows")));
+    for (const DatasetColumn& column : dataset.columns()) {
+      memory.emplace_back(
+          allocate_aligned(checked_mul(rows, column.field.row_bytes(), "bytes of the rows")));
       outs.push_back(memory.back().get());
     }
-    Reader reader(dataset);
-    reader.read(rows, outs);
-    reader.check_files();
+    fill(outs);
   }
   nb::list arrays;
   for (size_t c = 0; c < memory.size(); ++c) {
-    arrays.append(to_numpy(std::move(memory[c]), rows.size(), dataset->columns()[c].field));
+    arrays.append(to_numpy(std::move(memory[c]), rows, dataset.columns()[c].field));
   }
   return arrays;
 }
 
-nb::object read_column(const Handle& dataset, size_t column, uint64_t start, uint64_t count,
-                       int64_t step) {
-  // A slice of the dataset checks the range.
-  if (count > 0) {
-    static_cast<void>(slice(dataset, start, count, step));
+nb::list read_rows(const Handle& dataset, const Indices& wanted) {
+  if (wanted.size() > INT32_MAX) {
+    throw Error(ErrorCode::kInvalid, "at most 2^31 - 1 rows can be read by number at once; found " +
+                                         std::to_string(wanted.size()) + "; read them in parts");
   }
-  const Field& field = dataset->columns().at(column).field;
-  AlignedBytes memory(allocate_aligned(checked_mul(count, field.row_bytes(), "bytes of the rows")));
-  {
-    const nb::gil_scoped_release unlocked;
-    read_range(dataset, column, start, count, step, memory.get());
-  }
-  return to_numpy(std::move(memory), count, field);
+  const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
+  return make_arrays(*dataset, rows.size(), [&](const std::vector<std::byte*>& outs) {
+    Reader reader(dataset);
+    reader.read(rows, outs);
+    reader.check_files();
+  });
+}
+
+nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64_t step) {
+  dataset->check_range(start, count, step);
+  return make_arrays(*dataset, count, [&](const std::vector<std::byte*>& outs) {
+    read_range(dataset, start, count, step, outs);
+  });
 }
 
 using DatasetClass = nb::class_<Dataset>;
@@ -242,9 +247,9 @@ void bind_rows(DatasetClass& dataset) {
       .def("read", &read_rows, "rows"_a,
            nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> "
                    "list[numpy.typing.NDArray[typing.Any]]"))
-      .def("read_range", &read_column, "column"_a, "start"_a, "count"_a, "step"_a,
-           nb::sig("def read_range(self, column: int, start: int, count: int, step: int) -> "
-                   "numpy.typing.NDArray[typing.Any]"))
+      .def("read_slice", &read_slice, "start"_a, "count"_a, "step"_a,
+           nb::sig("def read_slice(self, start: int, count: int, step: int) -> "
+                   "list[numpy.typing.NDArray[typing.Any]]"))
       .def(
           "locate",
           [](const Dataset& self, uint64_t row) {
@@ -252,8 +257,13 @@ void bind_rows(DatasetClass& dataset) {
             return std::pair(location.file, location.row);
           },
           "row"_a)
+      .def("check_files",
+           [](const Handle& self) {
+             const GilRelease unlocked;
+             self->check_files();
+           })
       .def("fingerprint", [](const Handle& self) {
-        const nb::gil_scoped_release unlocked;
+        const GilRelease unlocked;
         return fingerprint(self);
       });
 }

@@ -13,6 +13,7 @@
 #include "engine/loader.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/gil.h"
 #include "python/owners.h"
 
 namespace nb = nanobind;
@@ -87,7 +88,7 @@ class PyPass {
     while (true) {
       Pass::Next next{};
       {
-        const nb::gil_scoped_release unlocked;
+        const GilRelease unlocked;
         next = pass_->next(batch, kSignalCheck);
       }
       if (next == Pass::Next::kBatch) {
@@ -103,7 +104,7 @@ class PyPass {
   }
 
   void close() const {
-    const nb::gil_scoped_release unlocked;
+    const GilRelease unlocked;
     pass_->close("this iterator was closed; iterate the loader again");
   }
 
@@ -124,27 +125,35 @@ class PyLoader {
 
   std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position) {
     release_dropped_owners();
-    close("superseded: a later iter() of the same loader took its place");
-    return std::make_shared<PyPass>(loader_.start(epoch, position), maker_);
+    // With the GIL, so that another thread finds either the old pass or the new one.
+    const std::shared_ptr<Pass> superseded = loader_.last_pass();
+    auto pass = std::make_shared<PyPass>(loader_.start(epoch, position), maker_);
+    close_pass(superseded, "superseded: a later iter() of the same loader took its place");
+    return pass;
   }
 
   nb::object peek(uint64_t epoch, uint64_t position) const {
     std::optional<Batch> batch;
     {
-      const nb::gil_scoped_release unlocked;
+      const GilRelease unlocked;
       batch = loader_.peek(epoch, position);
     }
     return batch ? maker_->make(std::move(*batch)) : nb::none();
   }
 
-  void close(const std::string& why) {
-    const nb::gil_scoped_release unlocked;
-    loader_.close(why);
-  }
+  void close(const std::string& why) { close_pass(loader_.last_pass(), why); }
 
   const Loader& loader() const { return loader_; }
 
  private:
+  // Takes a share of its own: another thread may start the next pass meanwhile.
+  static void close_pass(const std::shared_ptr<Pass>& pass, const std::string& why) {
+    if (pass != nullptr) {
+      const GilRelease unlocked;
+      pass->close(why);
+    }
+  }
+
   std::shared_ptr<const BatchBuilder> maker_;
   Loader loader_;
 };

@@ -10,6 +10,7 @@
 #include "order/order.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/gil.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -33,7 +34,7 @@ nb::object take(const PyOrder& self, uint64_t first, uint64_t count, uint64_t st
   }
   AlignedBytes memory(allocate_aligned(checked_mul(count, sizeof(uint64_t), "positions")));
   {
-    const nb::gil_scoped_release unlocked;
+    const GilRelease unlocked;
     Order::Workspace space;
     self.order.take(first, stride, {reinterpret_cast<uint64_t*>(memory.get()), count}, space);
   }
@@ -44,7 +45,7 @@ double unit_entropy(const PyOrder& self, uint64_t batch_size) {
   if (self.shuffle.kind != Shuffle::Kind::kBlocks) {
     throw Error(ErrorCode::kInvalid, "unit_entropy needs a block shuffle");
   }
-  const nb::gil_scoped_release unlocked;
+  const GilRelease unlocked;
   return expected_block_entropy(
       WindowShuffle(self.order.rows(), self.shuffle.block_rows, self.shuffle.window, self.key),
       batch_size);
@@ -54,7 +55,7 @@ double label_entropy(const PyOrder& self,
                      const nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig>& labels,
                      uint32_t classes, uint64_t batch_size) {
   const std::span<const uint32_t> values(labels.data(), labels.size());
-  const nb::gil_scoped_release unlocked;
+  const GilRelease unlocked;
   return measured_label_entropy(self.order, values, classes, batch_size);
 }
 

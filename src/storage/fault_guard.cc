@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
+#include <thread>
 #include <ucontext.h>
 
 namespace headrace {
@@ -44,7 +45,7 @@ void chain(int signal_number, siginfo_t* info, void* context) {
 
 void on_sigbus(int signal_number, siginfo_t* info, void* context) {
   Frame* frame = current_frame;
-  if (frame == nullptr) {
+  if (frame == nullptr || info->si_code <= 0) {  // not ours, or sent by a process
     chain(signal_number, info, context);
     return;
   }
@@ -58,12 +59,17 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
 }  // namespace
 
 void install_fault_guard() {
+  constexpr int kPatience = 1000;  // another thread is done by then, or was lost in a fork
   struct sigaction in_force = {};
-  sigaction(SIGBUS, nullptr, &in_force);
-  const bool ours_already =
-      (in_force.sa_flags & SA_SIGINFO) != 0 && in_force.sa_sigaction == on_sigbus;
-  if (ours_already || installing.test_and_set()) {
-    return;  // in force, or being put there by another thread
+  for (int tries = 0; tries < kPatience; ++tries) {
+    sigaction(SIGBUS, nullptr, &in_force);
+    if ((in_force.sa_flags & SA_SIGINFO) != 0 && in_force.sa_sigaction == on_sigbus) {
+      return;
+    }
+    if (!installing.test_and_set()) {
+      break;
+    }
+    std::this_thread::yield();
   }
   struct sigaction ours = {};
   ours.sa_sigaction = on_sigbus;

@@ -58,6 +58,24 @@ Error truncated(const std::string& path, uint64_t expected, uint64_t found) {
                {.file = path, .column = "", .row = std::nullopt, .offset = found});
 }
 
+// What `file` is, which must be `expected` if that is given.
+FileInfo inspect(const Descriptor& file, const std::string& path,
+                 const std::optional<FileInfo>& expected) {
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) {
+    throw system_error("cannot be inspected", path, errno);
+  }
+  const FileInfo info = regular_file(path, status);
+  if (expected && (info.device != expected->device || info.inode != expected->inode)) {
+    throw Error(ErrorCode::kCorrupt,
+                path +
+                    " was replaced by another file after the dataset was made; make the dataset "
+                    "again",
+                {.file = path, .column = ""});
+  }
+  return info;
+}
+
 // Reads until `out` is full or the file ends; returns the bytes read.
 uint64_t read_at(const Descriptor& file, const std::string& path, uint64_t offset,
                  std::span<std::byte> out) {
@@ -89,20 +107,17 @@ FileInfo inspect_file(const std::string& path) {
   return regular_file(path, status);
 }
 
-std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path,
-                                                   uint64_t expected_size) {
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, uint64_t expected_size,
+                                                   const std::optional<FileInfo>& expected) {
   const Descriptor file(path);
-  struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) {
-    throw system_error("cannot be inspected", path, errno);
-  }
-  const FileInfo info = regular_file(path, status);
+  const FileInfo info = inspect(file, path, expected);
   if (info.size < expected_size) {
     throw truncated(path, expected_size, info.size);
   }
   if (info.size == 0) {
     return nullptr;
   }
+  std::shared_ptr<MappedFile> mapped(new MappedFile(path, info));
   if (open_maps.fetch_add(1) >= max_maps()) {
     --open_maps;
     return nullptr;
@@ -116,20 +131,18 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path,
     }
     throw system_error("cannot be mapped", path, error_number);
   }
-  return std::shared_ptr<const MappedFile>(
-      new MappedFile(path, static_cast<const std::byte*>(data), info));
+  mapped->data_ = static_cast<const std::byte*>(data);
+  return mapped;
 }
 
-MappedFile::MappedFile(std::string path, const std::byte* data, const FileInfo& info)
-    : path_(std::move(path)),
-      data_(data),
-      size_(info.size),
-      device_(info.device),
-      inode_(info.inode) {}
+MappedFile::MappedFile(std::string path, const FileInfo& info)
+    : path_(std::move(path)), size_(info.size), device_(info.device), inode_(info.inode) {}
 
 MappedFile::~MappedFile() {
-  ::munmap(const_cast<std::byte*>(data_), size_);
-  --open_maps;
+  if (data_ != nullptr) {
+    ::munmap(const_cast<std::byte*>(data_), size_);
+    --open_maps;
+  }
 }
 
 bool MappedFile::contains(const void* address) const noexcept {
@@ -159,8 +172,12 @@ uint64_t MappedFile::max_maps() {
   return kLimit;
 }
 
-void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out) {
+void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out,
+               const std::optional<FileInfo>& expected) {
   const Descriptor file(path);
+  if (expected) {
+    static_cast<void>(inspect(file, path, expected));
+  }
   const uint64_t done = read_at(file, path, offset, out);
   if (done < out.size()) {
     throw truncated(path, offset + out.size(), offset + done);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -26,9 +27,12 @@ FileInfo inspect_file(const std::string& path);
 class MappedFile {
  public:
   // Maps `path`, or returns nullptr where maps are not to be had: the process holds max_maps() of
-  // ours already, or the file system has no mmap. The caller then uses read_file. Throws as
-  // inspect_file, and kTruncated when the file has fewer than `expected_size` bytes.
-  static std::shared_ptr<const MappedFile> open(const std::string& path, uint64_t expected_size);
+  // ours already, or the file system has no mmap. The caller then uses read_file.
+  // Throws as inspect_file; kTruncated when the file has fewer than `expected_size` bytes; kCorrupt
+  // when it is another file than `expected`, if that is given.
+  static std::shared_ptr<const MappedFile> open(
+      const std::string& path, uint64_t expected_size,
+      const std::optional<FileInfo>& expected = std::nullopt);
 
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -50,17 +54,19 @@ class MappedFile {
   static uint64_t max_maps();
 
  private:
-  MappedFile(std::string path, const std::byte* data, const FileInfo& info);
+  MappedFile(std::string path, const FileInfo& info);
 
   std::string path_;
-  const std::byte* data_;
+  const std::byte* data_ = nullptr;
   uint64_t size_;
   uint64_t device_;
   uint64_t inode_;
 };
 
-// Reads exactly out.size() bytes at `offset` with pread. Throws kNotFound, kIo, kTruncated.
-void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out);
+// Reads exactly out.size() bytes at `offset` with pread. Throws kNotFound, kIo, kTruncated, and
+// kCorrupt when the file is another than `expected`, if that is given.
+void read_file(const std::string& path, uint64_t offset, std::span<std::byte> out,
+               const std::optional<FileInfo>& expected = std::nullopt);
 
 // Reads up to out.size() bytes from the start of the file; returns how many there were. Throws
 // kNotFound, kIo.
