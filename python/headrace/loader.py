@@ -230,7 +230,7 @@ class Loader:
         """Returns the next batch without using it up.
 
         It is what ``next()`` of the live iterator will give, or else of a new iterator. None if
-        that is no batch, which only ``exact=True`` makes possible.
+        there is none, as at the end of a pass or where a resume leaves less than one batch.
 
         Example:
             >>> import numpy as np, headrace as hr

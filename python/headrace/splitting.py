@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+
+import numpy as np
 
 from headrace.errors import InvalidError
 
 
 def split_fractions(fractions: float | Sequence[float]) -> list[float]:
     """Returns the parts of a split; one number f means the parts f and 1 - f."""
-    if isinstance(fractions, (int, float)):
-        parts = [float(fractions), 1.0 - float(fractions)]
-    else:
+    if isinstance(fractions, Iterable) and np.ndim(fractions) > 0:  # type: ignore[arg-type]
         parts = [_number(part) for part in fractions]
+    else:
+        first = _number(fractions)
+        parts = [first, 1.0 - first]
     if len(parts) < 2:
         raise InvalidError(f"a split needs two parts or more; {fractions!r} gives {len(parts)}")
     if not all(0.0 < part < 1.0 for part in parts):
@@ -48,6 +52,6 @@ def check_totals(rows: int, parts: Sequence[float], totals: Sequence[int]) -> No
 
 
 def _number(part: object) -> float:
-    if isinstance(part, (int, float)):
+    if isinstance(part, (numbers.Real, np.ndarray)) and np.ndim(part) == 0:
         return float(part)
     raise InvalidError(f"the parts of a split are numbers between 0 and 1; found {part!r}")

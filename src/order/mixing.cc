@@ -38,30 +38,44 @@ double log_choose(uint64_t n, uint64_t k) {
   return gamma(n) - gamma(k) - gamma(n - k);
 }
 
-// Distribution of how many of `draws` rows out of `total` fall among `marked`; element i is the
-// probability of i.
-std::vector<double> hypergeometric(uint64_t total, uint64_t marked, uint64_t draws) {
-  std::vector<double> result(std::min(marked, draws) + 1, 0);
-  const uint64_t low = draws + marked > total ? draws + marked - total : 0;
+// The distribution of a count: probability[i] is that of first + i.
+struct Distribution {
+  uint64_t first = 0;
+  std::vector<double> probability;
+};
+
+// How many of `draws` rows out of `total` fall among `marked`. Kept to eight standard deviations
+// about the mean: what is beyond has less weight than rounding.
+Distribution hypergeometric(uint64_t total, uint64_t marked, uint64_t draws) {
+  const double share = static_cast<double>(marked) / static_cast<double>(total);
+  const double mean = static_cast<double>(draws) * share;
+  const double reach = 8 * std::sqrt(mean * (1 - share)) + 8;
+  const uint64_t least = draws + marked > total ? draws + marked - total : 0;
+  const uint64_t low = std::max(least, static_cast<uint64_t>(std::max(0.0, mean - reach)));
+  const uint64_t high = std::min({marked, draws, static_cast<uint64_t>(mean + reach) + 1});
   const double all = log_choose(total, draws);
-  for (uint64_t i = low; i < result.size(); ++i) {
-    result[i] = std::exp(log_choose(marked, i) + log_choose(total - marked, draws - i) - all);
+  Distribution result{low, {}};
+  for (uint64_t i = low; i <= high; ++i) {
+    result.probability.push_back(
+        std::exp(log_choose(marked, i) + log_choose(total - marked, draws - i) - all));
   }
   return result;
 }
 
-std::vector<double> convolve(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> sum(a.size() + b.size() - 1, 0);
-  for (size_t i = 0; i < a.size(); ++i) {
-    for (size_t j = 0; j < b.size(); ++j) {
-      sum[i + j] += a[i] * b[j];
+// The distribution of a sum of two independent counts.
+Distribution convolve(const Distribution& a, const Distribution& b) {
+  Distribution sum{a.first + b.first,
+                   std::vector<double>(a.probability.size() + b.probability.size() - 1, 0)};
+  for (size_t i = 0; i < a.probability.size(); ++i) {
+    for (size_t j = 0; j < b.probability.size(); ++j) {
+      sum.probability[i + j] += a.probability[i] * b.probability[j];
     }
   }
   return sum;
 }
 
 double entropy_of_batch(const WindowShuffle& shuffle, uint64_t first, uint64_t rows) {
-  std::map<uint64_t, std::vector<double>> counts;  // place of a block -> distribution of its rows
+  std::map<uint64_t, Distribution> counts;  // of the rows of each block, by its place
   std::vector<WindowShuffle::Part> parts;
   const uint64_t end = first + rows;
   for (uint64_t stage = shuffle.stage_of(first); shuffle.stage_begin(stage) < end; ++stage) {
@@ -79,8 +93,8 @@ double entropy_of_batch(const WindowShuffle& shuffle, uint64_t first, uint64_t r
   }
   double bits = 0;
   for (const auto& [place, distribution] : counts) {
-    for (size_t i = 1; i < distribution.size(); ++i) {
-      bits += distribution[i] * surprise(i, rows);
+    for (size_t i = 0; i < distribution.probability.size(); ++i) {
+      bits += distribution.probability[i] * surprise(distribution.first + i, rows);
     }
   }
   return bits;

@@ -145,3 +145,34 @@ def test_a_dataset_that_cannot_be_read_has_no_state(path: Path) -> None:
     with pytest.raises(hr.NotFoundError) as caught:  # no content, so no content id
         loader.state_dict()
     check_names(caught.value, path)
+
+
+def test_no_state_is_saved_over_a_file_that_was_cut(path: Path) -> None:
+    loader = hr.Loader(open_file(path), batch_size=16, num_threads=1, prefetch=2, output="numpy")
+    batches = iter(loader)
+    next(batches)
+    good = loader.state_dict()
+    os.truncate(path, 4 * ROW * ROWS - 4)  # inside a page of the last row: no signal
+    with pytest.raises(hr.TruncatedError) as caught:
+        loader.state_dict()
+    check_names(caught.value, path)
+    assert good["position"] == 16
+
+
+def test_a_file_that_was_replaced_before_its_first_read_is_refused(path: Path) -> None:
+    ds = open_file(path)
+    other = path.with_suffix(".new")
+    np.zeros(ROW * ROWS, dtype=np.float32).tofile(other)
+    os.replace(other, path)
+    with pytest.raises(hr.CorruptError, match="replaced") as caught:
+        ds[0]
+    check_names(caught.value, path)
+
+
+def test_a_file_that_was_replaced_after_its_first_read_stays_as_it_was(path: Path) -> None:
+    ds = open_file(path)
+    assert ds[5]["x"][0] == 5
+    other = path.with_suffix(".new")
+    np.zeros(ROW * ROWS, dtype=np.float32).tofile(other)
+    os.replace(other, path)
+    assert ds[6]["x"][0] == 6

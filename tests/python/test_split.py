@@ -84,3 +84,15 @@ def test_arguments_of_split_are_checked(numbered: Numbered) -> None:
         ds.split(0.5, by="class")  # type: ignore[arg-type]
     with pytest.raises(hr.InvalidError, match="seed must lie between 0"):
         ds.split(0.5, seed=-1)
+
+
+@pytest.mark.parametrize("fraction", [np.float32(0.75), np.float64(0.75), np.array(0.75)])
+def test_a_fraction_may_be_a_number_of_numpy(fraction: Any, numbered: Numbered) -> None:
+    train, test = numbered(100).split(fraction)
+    assert (len(train), len(test)) == (75, 25)
+
+
+@pytest.mark.parametrize("fraction", [None, "half", ["a", "b"], {}, object()])
+def test_what_is_no_fraction_is_refused(fraction: Any, numbered: Numbered) -> None:
+    with pytest.raises(hr.InvalidError):
+        numbered(10).split(fraction)
