@@ -8,6 +8,11 @@ clang_tidy=$(command -v clang-tidy-16 || command -v clang-tidy) || {
 files=$(find src -name '*.cc' | sort)
 echo "clang-tidy over $(echo "$files" | wc -l) files"
 # g++'s warning flags that clang does not know are no finding; the count of suppressed warnings
-# that clang-tidy writes to stderr is no news.
+# that clang-tidy writes to stderr is no news, but whatever else it writes there is.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+status=0
 echo "$files" | xargs -n 1 -P "$2" "$clang_tidy" --quiet -p "$1" \
-  --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+  --extra-arg=-Wno-unknown-warning-option 2>"$said" || status=$?
+grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated\.$' "$said" >&2 || true
+exit "$status"

@@ -30,9 +30,8 @@ struct LoaderStats {
 
 // One pass over the positions of an epoch: plan, workers and ring. A consumer that finds no batch
 // ready makes one itself where batches are so small that waking threads costs as much; else it
-// sleeps. Threads start at the first
-// next() and end with close(), at the end, at an error, or with the object. A process that was
-// forked from the one that started it may only drop it.
+// sleeps. Threads start at the first next() and end with close(), at the end, at an error, or with
+// the object. A process that was forked from the one that started it may only drop it.
 class Pass {
  public:
   // A column's slots come from pools[c].
