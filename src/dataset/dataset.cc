@@ -113,12 +113,7 @@ void Dataset::check_range(uint64_t start, uint64_t count, int64_t step) const {
 void Dataset::check_files() const {
   for (const RowSpacePtr& space : groups_) {
     for (uint64_t i = 0; i < space->piece_count(); ++i) {
-      const OpenSource* open = space->piece(i).source->opened();
-      if (open != nullptr) {
-        for (const auto& map : open->maps) {
-          map->check_size();
-        }
-      }
+      space->piece(i).source->check_files();
     }
   }
 }

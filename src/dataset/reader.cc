@@ -26,14 +26,6 @@ constexpr uint64_t kCheckedPieces = 32;
 constexpr uint64_t kRangeRows = 8192;
 constexpr uint64_t kFingerprintRows = 64;
 
-void check_piece(const Piece& piece) {
-  if (const OpenSource* open = piece.source->opened()) {
-    for (const auto& map : open->maps) {
-      map->check_size();
-    }
-  }
-}
-
 }  // namespace
 
 Reader::Reader(DatasetPtr dataset)
@@ -210,7 +202,7 @@ void Reader::check_files() const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (uint64_t i = 0; i < groups_[g].states.size(); ++i) {
       if (groups_[g].states[i] == PieceState::kMapped) {
-        check_piece(dataset_->groups()[g]->piece(i));
+        dataset_->groups()[g]->piece(i).source->check_files();
       }
     }
   }
@@ -227,7 +219,7 @@ void Reader::check_some_files() {
     const uint64_t count = std::min(kCheckedPieces, space.piece_count());
     for (uint64_t i = 0; i < count; ++i) {
       groups_[g].next_check = (groups_[g].next_check + 1) % space.piece_count();
-      check_piece(space.piece(groups_[g].next_check));
+      space.piece(groups_[g].next_check).source->check_files();
     }
   }
 }

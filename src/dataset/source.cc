@@ -19,6 +19,14 @@ const OpenSource& Source::open() const {
   return *published;  // another thread was first; ours is closed again
 }
 
+void Source::check_files() const {
+  if (const OpenSource* open = opened()) {
+    for (const auto& map : open->maps) {
+      map->check_size();
+    }
+  }
+}
+
 ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
     : Source(rows), arrays_(std::move(arrays)) {}
 

@@ -40,6 +40,9 @@ class Source {
   // The open source, or nullptr before the first successful open().
   const OpenSource* opened() const noexcept { return opened_.load(std::memory_order_acquire); }
 
+  // Throws kTruncated when a file that is mapped has become shorter.
+  void check_files() const;
+
   // What `column` holds.
   virtual DType dtype(size_t column) const noexcept = 0;
 

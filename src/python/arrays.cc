@@ -143,7 +143,14 @@ nb::object numpy_over(void* data, uint64_t rows, const Field& field, nb::handle 
   shape.insert(shape.end(), field.row_shape.begin(), field.row_shape.end());
   const DLDataType dl = dl_type(field.dtype);
   const nb::dlpack::dtype dtype{dl.code, dl.bits, dl.lanes};
-  return nb::cast(nb::ndarray<nb::numpy>(data, shape.size(), shape.data(), owner, nullptr, dtype));
+  nb::object array =
+      nb::cast(nb::ndarray<nb::numpy>(data, shape.size(), shape.data(), owner, nullptr, dtype));
+  if (field.dtype == DType::kInt64 || field.dtype == DType::kUint64) {
+    // The buffer protocol makes "long long" of them, which numpy prints as another type than its
+    // own.
+    array = array.attr("view")(dtype_name(field.dtype));
+  }
+  return array;
 }
 
 }  // namespace
