@@ -226,6 +226,13 @@ class Loader:
             self._pass.close()
         self._epoch, self._position, self._pass, self._ignored = epoch, position, None, -1
 
+    def __getitem__(self, index: object) -> NoReturn:
+        """Refuses: torch's DataLoader, given a Loader, asks it for single items."""
+        raise UnsupportedError(
+            "a Loader gives whole batches, one after another: iterate it itself, without a "
+            "DataLoader around it; loader.peek() shows the next batch, and a Dataset has rows by number"
+        )
+
     def peek(self) -> Any:
         """Returns the next batch without using it up.
 
