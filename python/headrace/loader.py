@@ -230,7 +230,7 @@ class Loader:
         """Refuses: torch's DataLoader, given a Loader, asks it for single items."""
         raise UnsupportedError(
             "a Loader gives whole batches, one after another: iterate it itself, without a "
-            "DataLoader around it; loader.peek() shows the next batch, and a Dataset has single rows"
+            "DataLoader around it; loader.peek() shows the next batch, a Dataset has single rows"
         )
 
     def peek(self) -> Any:

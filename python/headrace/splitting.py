@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -14,11 +13,13 @@ from headrace.errors import InvalidError
 
 def split_fractions(fractions: float | Sequence[float]) -> list[float]:
     """Returns the parts of a split; one number f means the parts f and 1 - f."""
-    if isinstance(fractions, Iterable) and np.ndim(fractions) > 0:  # type: ignore[arg-type]
-        parts = [_number(part) for part in fractions]
-    else:
+    if _is_number(fractions):
         first = _number(fractions)
         parts = [first, 1.0 - first]
+    elif isinstance(fractions, Iterable):
+        parts = [_number(part) for part in fractions]
+    else:
+        raise InvalidError(f"a split is a number or several, between 0 and 1; found {fractions!r}")
     if len(parts) < 2:
         raise InvalidError(f"a split needs two parts or more; {fractions!r} gives {len(parts)}")
     if not all(0.0 < part < 1.0 for part in parts):
@@ -51,7 +52,15 @@ def check_totals(rows: int, parts: Sequence[float], totals: Sequence[int]) -> No
             )
 
 
+def _is_number(part: object) -> bool:
+    single = isinstance(part, np.ndarray) and part.ndim == 0
+    return single or isinstance(part, (int, float, np.number))
+
+
 def _number(part: object) -> float:
-    if isinstance(part, (numbers.Real, np.ndarray)) and np.ndim(part) == 0:
-        return float(part)
-    raise InvalidError(f"the parts of a split are numbers between 0 and 1; found {part!r}")
+    if not _is_number(part):
+        raise InvalidError(f"the parts of a split are numbers between 0 and 1; found {part!r}")
+    try:
+        return float(part)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InvalidError(f"{part!r} is no number between 0 and 1") from None
