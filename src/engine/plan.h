@@ -44,9 +44,6 @@ class Plan {
   // one more.
   bool complete() const noexcept;
 
-  // The most rows that a batch can have.
-  uint64_t batch_size() const noexcept { return split_.batch_size; }
-
   // One batch: positions first, first + stride, ...: `count` of them, `repeated` of these to fill
   // up an empty tail.
   struct Batch {

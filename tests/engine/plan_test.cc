@@ -189,7 +189,6 @@ TEST(Plan, HoldsNumbersOfAnySize) {
   EXPECT_EQ(plan.batch(4).first, rows - 1);
   EXPECT_EQ(plan.batch(4).count, 1U);
   EXPECT_EQ(plan.position_after(5), rows);
-  EXPECT_EQ(plan.batch_size(), size);
 }
 
 }  // namespace

@@ -223,22 +223,30 @@ def test_threads_are_joined_at_exit_while_the_interpreter_still_stands(
     check(done)
 
 
-def test_a_loader_used_in_an_exit_handler_is_no_crash(run_loader_script: RunScript) -> None:
-    done = run_loader_script(
-        """
-        import atexit
-        loader = loader_of(dataset())
-        batches = iter(loader)
-        next(batches)
-        def late():  # runs after headrace's own exit handler if registered before it
-            try:
-                next(batches)
-            except hr.CancelledError:
-                print("cancelled")
-        atexit.register(late)
-        """
+def test_a_loader_used_after_the_exit_hook_is_cancelled_and_no_crash(run_script: RunScript) -> None:
+    done = run_script(
+        textwrap.dedent(
+            """
+            import atexit
+
+            def late():
+                try:
+                    next(batches)
+                except hr.CancelledError:
+                    print("cancelled")
+
+            atexit.register(late)  # handlers run in reverse: this one after that of headrace
+            import numpy as np
+            import headrace as hr
+
+            loader = hr.Loader(hr.from_arrays(np.arange(1000)), batch_size=4, output="numpy")
+            batches = iter(loader)
+            next(batches)
+            """
+        )
     )
     check(done)
+    assert done.stdout == "cancelled\n"
 
 
 def start(code: str, folder: Path) -> subprocess.Popen[str]:
