@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from headrace import _core, dtypes
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.pairing import Columns, FileTable, pair_files
+
+Io = Literal["auto", "mmap", "pread"]
 
 _NOT_MEMMAP = {
     "shape": "shape={}: the rows are counted from each file's size; give the shape of one row as "
@@ -26,6 +28,7 @@ def memmap(
     *,
     dtype: object,
     row_shape: object = (),
+    io: Io = "auto",
     **unsupported: object,
 ) -> Dataset:
     """Returns a dataset over raw files, as numpy.memmap writes them.
@@ -44,6 +47,9 @@ def memmap(
             Also a dict by column (columns left out have one number per row), or for tuple
             columns a tuple of shapes, such as ``((128,), ())``. A tuple of ints is always one
             shape for all columns.
+        io: How rows are read: "mmap" through memory maps, "pread" by a call for each run of rows,
+            "auto" through maps except on network file systems (where a map cannot report a
+            failure), on file systems that have none, and beyond half of ``vm.max_map_count`` maps.
         **unsupported: Nothing; arguments of numpy.memmap get an error that explains.
 
     Raises:
@@ -68,17 +74,18 @@ def memmap(
         if name not in per_column:
             raise InvalidError(f"dtype= says nothing about column {name!r}", column=name)
     kinds = [dtypes.dtype_name(per_column[name], column=name) for name in names]
-    core = _core.Dataset.from_raw_files(names, table.paths, kinds, shapes)
+    core = _core.Dataset.from_raw_files(names, table.paths, kinds, shapes, _check_io(io))
     return Dataset(core, as_tuple=table.as_tuple)
 
 
-def open(columns: Columns) -> Dataset:
+def open(columns: Columns, *, io: Io = "auto") -> Dataset:
     """Returns a dataset over .npy files.
 
     Args:
         columns: The files: a path, glob or list of paths (one column, tuple rows), a tuple of
             these (tuple rows), or a dict of them (dict rows). Pairing is as in `memmap`. The
             first dimension of each file is its rows.
+        io: "auto", "mmap" or "pread", as in `memmap`.
 
     Raises:
         InvalidError: If files cannot be paired, or their dtypes or row shapes differ.
@@ -103,14 +110,20 @@ def open(columns: Columns) -> Dataset:
                     "files use hr.memmap with dtype= and row_shape=",
                     file=path,
                 )
-    core = _core.Dataset.from_npy_files(table.names, table.paths)
+    core = _core.Dataset.from_npy_files(table.names, table.paths, _check_io(io))
     return Dataset(core, as_tuple=table.as_tuple)
+
+
+def _check_io(io: object) -> str:
+    if not isinstance(io, str) or io not in get_args(Io):
+        raise InvalidError(f'io={io!r}: rows are read by "auto", "mmap" or "pread"')
+    return io
 
 
 def _unknown_argument(name: str, value: object) -> InvalidError:
     if name in _NOT_MEMMAP:
         return InvalidError(_NOT_MEMMAP[name].format(repr(value)))
-    close = difflib.get_close_matches(name, ["dtype", "row_shape"], n=1)
+    close = difflib.get_close_matches(name, ["dtype", "row_shape", "io"], n=1)
     hint = f"; did you mean {close[0]}=?" if close else ""
     return InvalidError(f"memmap has no argument {name}={hint}")
 

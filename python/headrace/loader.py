@@ -251,13 +251,19 @@ class Loader:
             return self._core.peek(self._pass.epoch, self._pass.position)
         return self._core.peek(self._epoch, self._position)
 
-    def stats(self) -> dict[str, float | int]:
+    def stats(self) -> dict[str, float | int | str]:
         """Returns counts since the loader was made (or its seed loaded), and times in seconds.
 
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
         batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that
         the threads waited for training; queue_depth: batches ready now; passes; num_threads and
         prefetch in use.
+
+        regime: how rows got from files into memory when the last pass looked: "arrays" if nothing
+        is in files, "resident" if all is in memory already, "read_ahead" if the files fit and are
+        read from end to end besides the rows that are due, "hints" if only rows that are due are
+        asked for. regime_changes counts changes within passes; hinted_bytes and read_ahead_bytes
+        say how much was asked for, in bytes of files.
         """
         return self._core.stats()
 

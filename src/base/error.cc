@@ -33,4 +33,12 @@ Error system_error(const std::string& what, const std::string& file, int error_n
                {.file = file, .column = ""});
 }
 
+Error truncated_error(const std::string& file, uint64_t expected, uint64_t found) {
+  return Error(ErrorCode::kTruncated,
+               file + " is truncated: expected at least " + std::to_string(expected) +
+                   " bytes, found " + std::to_string(found) +
+                   "; restore the file or open the dataset again without it",
+               {.file = file, .column = "", .row = std::nullopt, .offset = found});
+}
+
 }  // namespace headrace

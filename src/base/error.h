@@ -48,4 +48,7 @@ class Error : public std::runtime_error {
 // ENOENT is kNotFound, everything else kIo.
 Error system_error(const std::string& what, const std::string& file, int error_number);
 
+// The Error for a file with fewer bytes than its rows need; both in bytes.
+Error truncated_error(const std::string& file, uint64_t expected, uint64_t found);
+
 }  // namespace headrace

@@ -6,14 +6,14 @@
 
 #include "base/error.h"
 #include "format/npy.h"
-#include "storage/mapped_file.h"
+#include "storage/file.h"
 
 namespace headrace {
 namespace {
 
 // One file as a piece of a column, before it is paired with those of other columns.
 struct Part {
-  FileSource::File file;
+  StoredRows file;
   uint64_t rows;
 };
 
@@ -48,17 +48,17 @@ void check_paired(const Part& first, const Part& other, const std::string& colum
 
 // parts[c][k] is file k of column c.
 DatasetPtr assemble(const std::vector<ColumnFiles>& columns, const Schema& fields,
-                    const std::vector<std::vector<Part>>& parts) {
+                    const std::vector<std::vector<Part>>& parts, Io io) {
   std::vector<Piece> pieces;
   pieces.reserve(parts.front().size());
   for (size_t k = 0; k < parts.front().size(); ++k) {
-    std::vector<FileSource::File> files;
+    std::vector<StoredRows> files;
     const uint64_t rows = parts.front()[k].rows;
     for (size_t c = 0; c < columns.size(); ++c) {
       check_paired(parts.front()[k], parts[c][k], columns[c].name);
       files.push_back(parts[c][k].file);
     }
-    pieces.push_back({.source = std::make_shared<FileSource>(rows, std::move(files)),
+    pieces.push_back({.source = std::make_shared<FileSource>(rows, std::move(files), io),
                       .first = 0,
                       .rows = rows,
                       .columns = nullptr});
@@ -104,7 +104,8 @@ Part npy_part(const std::string& path, bool first, Field& field) {
 
 }  // namespace
 
-DatasetPtr dataset_from_raw_files(const std::vector<ColumnFiles>& columns, const Schema& fields) {
+DatasetPtr dataset_from_raw_files(const std::vector<ColumnFiles>& columns, const Schema& fields,
+                                  Io io) {
   check_counts(columns);
   std::vector<std::vector<Part>> parts(columns.size());
   for (size_t c = 0; c < columns.size(); ++c) {
@@ -112,10 +113,10 @@ DatasetPtr dataset_from_raw_files(const std::vector<ColumnFiles>& columns, const
       parts[c].push_back(raw_part(path, fields[c]));
     }
   }
-  return assemble(columns, fields, parts);
+  return assemble(columns, fields, parts, io);
 }
 
-DatasetPtr dataset_from_npy_files(const std::vector<ColumnFiles>& columns) {
+DatasetPtr dataset_from_npy_files(const std::vector<ColumnFiles>& columns, Io io) {
   check_counts(columns);
   Schema fields;
   std::vector<std::vector<Part>> parts(columns.size());
@@ -126,7 +127,7 @@ DatasetPtr dataset_from_npy_files(const std::vector<ColumnFiles>& columns) {
     }
     fields.push_back(std::move(field));
   }
-  return assemble(columns, fields, parts);
+  return assemble(columns, fields, parts, io);
 }
 
 }  // namespace headrace

@@ -24,12 +24,26 @@ constexpr std::chrono::milliseconds kCheckEvery{50};
 constexpr uint64_t kCheckedPieces = 32;
 
 constexpr uint64_t kRangeRows = 8192;
+
+// One step of reading cold rows: enough requests to keep a device busy, few enough that a
+// cancelled read ends soon.
+constexpr uint64_t kStepRows = 1024;
+constexpr uint64_t kStepBytes = uint64_t{4} << 20;
+
+// Reading so much more than is needed costs a device no more than a second request.
+constexpr uint64_t kGapBytes = uint64_t{16} << 10;
+
+uint64_t rows_per_step(const Dataset& dataset) {
+  const uint64_t row_bytes = dataset.bytes() / dataset.rows();
+  return std::clamp<uint64_t>(kStepBytes / std::max<uint64_t>(1, row_bytes), 1, kStepRows);
+}
 constexpr uint64_t kFingerprintRows = 64;
 
 }  // namespace
 
 Reader::Reader(DatasetPtr dataset)
     : dataset_(std::move(dataset)),
+      step_rows_(rows_per_step(*dataset_)),
       groups_(dataset_->groups().size()),
       next_check_(Clock::now() + kCheckEvery) {
   const auto& columns = dataset_->columns();
@@ -58,6 +72,90 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
     read_unmapped(group, outs);
   }
   check_some_files();
+}
+
+void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
+                       uint64_t asked, const std::atomic<bool>* cancelled) {
+  if (dataset_->file_count() == 0) {
+    read(rows, outs);
+    return;
+  }
+  std::vector<bool> wanted(outs.size());
+  std::transform(outs.begin(), outs.end(), wanted.begin(),
+                 [](const std::byte* out) { return out != nullptr; });
+  const auto step_at = [&](uint64_t start) {
+    const uint64_t first = std::min<uint64_t>(start, rows.size());
+    return rows.subspan(first, std::min<uint64_t>(step_rows_, rows.size() - first));
+  };
+  if (asked == 0) {
+    will_need(step_at(0), wanted);
+  }
+  for (uint64_t done = 0; done < rows.size(); done += step_rows_) {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      throw Error(ErrorCode::kCancelled, "reading was cancelled");
+    }
+    if (done + step_rows_ >= asked) {
+      will_need(step_at(done + step_rows_), wanted);
+    }
+    step_outs_.assign(outs.begin(), outs.end());
+    for (size_t c = 0; c < outs.size(); ++c) {
+      if (outs[c] != nullptr) {
+        step_outs_[c] += done * dataset_->columns()[c].field.row_bytes();
+      }
+    }
+    read(step_at(done), step_outs_);
+  }
+}
+
+uint64_t Reader::will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
+  mapped_by_ = nullptr;
+  uint64_t bytes = 0;
+  for (uint32_t group = 0; group < groups_.size(); ++group) {
+    const auto& columns = groups_[group].columns;
+    if (wanted.empty() ||
+        std::any_of(columns.begin(), columns.end(), [&](size_t c) { return wanted[c]; })) {
+      locate(group, rows);
+      bytes += ask_for(group, wanted);
+    }
+  }
+  return bytes;
+}
+
+// Asks for the rows of runs_, and leaves them sorted and joined.
+uint64_t Reader::ask_for(uint32_t group, const std::vector<bool>& wanted) {
+  const Group& state = groups_[group];
+  std::sort(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) {
+    return std::pair(a.piece, a.first) < std::pair(b.piece, b.first);
+  });
+  uint64_t bytes = 0;
+  for (size_t begin = 0; begin < runs_.size();) {
+    const Run& start = runs_[begin];
+    const Piece& piece = dataset_->groups()[group]->piece(start.piece);
+    uint64_t row_bytes = 0;  // of the widest column: gaps cost most there
+    for (const size_t c : state.columns) {
+      const StoredRows* stored =
+          piece.source->stored(piece.source_column(dataset_->columns()[c].column));
+      row_bytes = std::max(row_bytes, stored == nullptr ? 0 : stored->row_bytes);
+    }
+    const uint64_t gap = row_bytes == 0 ? UINT64_MAX / 2 : kGapBytes / row_bytes;
+    uint64_t end = start.first + start.count;
+    size_t next = begin + 1;
+    while (next < runs_.size() && runs_[next].piece == start.piece &&
+           runs_[next].first <= end + gap) {
+      end = std::max(end, runs_[next].first + runs_[next].count);
+      ++next;
+    }
+    for (const size_t c : state.columns) {
+      const uint32_t column = piece.source_column(dataset_->columns()[c].column);
+      const StoredRows* stored = piece.source->stored(column);
+      if (stored != nullptr && (wanted.empty() || wanted[c])) {
+        piece.source->will_need(column, start.first, end - start.first, files_);
+        bytes += (end - start.first) * stored->row_bytes;
+      }
+    }
+    begin = next;
+  }
+  return bytes;
 }
 
 // Sets runs_. Views over several groups have one map on top of all of them: it is applied once.
@@ -164,12 +262,12 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       std::byte* out = outs[c] + run.out * column.field.row_bytes();
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
-        piece.source->read(number, run.first, run.count, out);
+        piece.source->read(number, run.first, run.count, out, files_);
         continue;
       }
       const uint64_t elements = run.count * column.field.row_elements();
       row_bytes_.resize(elements * conversion->from_size());
-      piece.source->read(number, run.first, run.count, row_bytes_.data());
+      piece.source->read(number, run.first, run.count, row_bytes_.data(), files_);
       conversion->apply(row_bytes_.data(), out, elements);
     }
   }
@@ -183,7 +281,7 @@ void Reader::fail_at(uint32_t group, const void* address) const {
       continue;
     }
     for (const auto& map : open->maps) {
-      if (map->contains(address)) {
+      if (map != nullptr && map->contains(address)) {
         map->check_size();
         throw Error(ErrorCode::kIo,
                     map->path() +
@@ -240,7 +338,7 @@ void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64
         parts[c] = outs[c] + done * dataset->columns()[c].field.row_bytes();
       }
     }
-    reader.read(rows, parts);
+    reader.read_cold(rows, parts);
   }
   reader.check_files();
 }
@@ -264,8 +362,12 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
     memory.emplace_back(allocate_aligned(column.field.row_bytes()));
     outs.push_back(memory.back().get());
   }
+  std::vector<uint64_t> rows(kFingerprintRows);
   for (uint64_t i = 0; i < kFingerprintRows; ++i) {
-    const uint64_t row = mul_div(last, i, kFingerprintRows - 1);
+    rows[i] = mul_div(last, i, kFingerprintRows - 1);
+  }
+  reader.will_need(rows);
+  for (const uint64_t row : rows) {
     reader.read({&row, 1}, outs);
     for (size_t c = 0; c < outs.size(); ++c) {
       hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "column/elementwise.h"
 #include "column/gather.h"
 #include "dataset/dataset.h"
+#include "storage/open_files.h"
 
 namespace headrace {
 
@@ -24,6 +26,20 @@ class Reader {
   // kNotFound, kIo, kTruncated, naming the file. Requires: each row < dataset.rows(); fewer than
   // 2^31 rows.
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
+
+  // The same for rows that may not be in memory yet: asks the kernel for coming rows while it
+  // copies those before them. The first `asked` rows were asked for already. Throws kCancelled soon
+  // after `cancelled` has become true, if it is given.
+  void read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
+                 uint64_t asked = 0, const std::atomic<bool>* cancelled = nullptr);
+
+  // Asks the kernel for the rows of the columns that `wanted` holds (empty = all), and returns
+  // before they are there. Neighbours in a file, in whatever order and with small gaps, are one
+  // request. Returns the bytes asked for. Throws what opening throws. Requires: as read().
+  uint64_t will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted = {});
+
+  // Rows that read_cold() handles in one step.
+  uint64_t step_rows() const noexcept { return step_rows_; }
 
   // Looks at every file that this reader has opened: throws kTruncated when one has become shorter,
   // so that rows read before may have zeros for missing bytes. For reads whose rows are used at
@@ -43,6 +59,7 @@ class Reader {
     uint64_t next_check = 0;                   // piece whose file is looked at next
   };
 
+  uint64_t ask_for(uint32_t group, const std::vector<bool>& wanted);
   void locate(uint32_t group, std::span<const uint64_t> rows);
   void open_pieces(uint32_t group);
   void open_piece(uint32_t group, uint32_t number);
@@ -53,6 +70,8 @@ class Reader {
   void check_some_files();
 
   DatasetPtr dataset_;
+  uint64_t step_rows_;
+  OpenFiles files_;  // of what is not mapped
   std::vector<Group> groups_;
   struct KnownConversion {
     std::vector<DType> path;
@@ -66,6 +85,7 @@ class Reader {
   RowSpace::Workspace space_;
   std::span<Run> runs_;  // in space_
   std::vector<Run> unmapped_runs_;
+  std::vector<std::byte*> step_outs_;
   std::vector<GatherColumn> columns_;
   std::vector<std::byte> row_bytes_;
   std::chrono::steady_clock::time_point next_check_{};

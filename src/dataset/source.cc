@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/error.h"
+
 namespace headrace {
 
 Source::~Source() { delete opened_.load(std::memory_order_acquire); }
@@ -22,8 +24,27 @@ const OpenSource& Source::open() const {
 void Source::check_files() const {
   if (const OpenSource* open = opened()) {
     for (const auto& map : open->maps) {
-      map->check_size();
+      if (map != nullptr) {
+        map->check_size();
+      }
     }
+  }
+}
+
+const StoredRows* Source::stored(size_t /*column*/) const noexcept { return nullptr; }
+
+void Source::will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const {
+  const StoredRows* stored = this->stored(column);
+  if (stored == nullptr) {
+    return;
+  }
+  const OpenSource& open = this->open();
+  const uint64_t bytes = rows * stored->row_bytes;
+  if (const auto& map = open.maps[column]) {
+    map->will_need(open.columns[column].rows + first * stored->row_bytes, bytes);
+  } else {
+    files.get(stored->path, stored->info)
+        .will_need(stored->offset + first * stored->row_bytes, bytes);
   }
 }
 
@@ -37,7 +58,8 @@ const std::string& ArraySource::file(size_t /*column*/) const noexcept {
   return kNone;
 }
 
-void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
+void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+                       OpenFiles& /*files*/) const {
   const Array& array = arrays_[column];
   for (uint64_t i = 0; i < rows; ++i) {
     std::memcpy(out + i * array.row_bytes,
@@ -54,32 +76,56 @@ std::unique_ptr<const OpenSource> ArraySource::do_open() const {
   return open;
 }
 
-FileSource::FileSource(uint64_t rows, std::vector<File> files)
-    : Source(rows), files_(std::move(files)) {}
+FileSource::FileSource(uint64_t rows, std::vector<StoredRows> files, Io io)
+    : Source(rows), files_(std::move(files)), io_(io) {}
 
 DType FileSource::dtype(size_t column) const noexcept { return files_[column].dtype; }
 
 const std::string& FileSource::file(size_t column) const noexcept { return files_[column].path; }
 
-void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
-  const File& file = files_[column];
-  read_file(file.path, file.offset + first * file.row_bytes, {out, rows * file.row_bytes},
-            file.info);
+const StoredRows* FileSource::stored(size_t column) const noexcept { return &files_[column]; }
+
+void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+                      OpenFiles& files) const {
+  const StoredRows& stored = files_[column];
+  files.get(stored.path, stored.info)
+      .read(stored.offset + first * stored.row_bytes, {out, rows * stored.row_bytes});
 }
 
 std::unique_ptr<const OpenSource> FileSource::do_open() const {
   auto open = std::make_unique<OpenSource>();
-  for (const File& file : files_) {
-    PieceRows rows;
-    if (auto map =
-            MappedFile::open(file.path, file.offset + this->rows() * file.row_bytes, file.info)) {
-      rows.rows = map->data() + file.offset;
-      rows.stride = static_cast<int64_t>(file.row_bytes);
-      open->maps.push_back(std::move(map));
-    }
-    open->columns.push_back(rows);
+  for (const StoredRows& stored : files_) {
+    auto map = this->map(stored);
+    open->columns.push_back(map == nullptr
+                                ? PieceRows{}
+                                : PieceRows{.rows = map->data() + stored.offset,
+                                            .stride = static_cast<int64_t>(stored.row_bytes)});
+    open->maps.push_back(std::move(map));
   }
   return open;
+}
+
+// The map of a file that is still long enough; nullptr where rows are to be read by pread.
+std::shared_ptr<const MappedFile> FileSource::map(const StoredRows& stored) const {
+  const File file(stored.path, stored.info);
+  const uint64_t expected = stored.offset + rows() * stored.row_bytes;
+  if (file.info().size < expected) {
+    throw truncated_error(stored.path, expected, file.info().size);
+  }
+  // A fault on a file that another machine serves cannot fail in an orderly way; a read can.
+  const bool sound = file.file_system() != FileSystemKind::kRemote;
+  if (io_ == Io::kPread || (io_ == Io::kAuto && !sound)) {
+    return nullptr;
+  }
+  auto map = MappedFile::open(file);
+  if (map == nullptr && io_ == Io::kMmap) {
+    throw Error(ErrorCode::kUnsupported,
+                stored.path + " cannot be mapped: its file system has no maps, or " +
+                    std::to_string(MappedFile::max_maps()) +
+                    " files are mapped already (half of vm.max_map_count); use io=\"auto\"",
+                {.file = stored.path, .column = ""});
+  }
+  return map;
 }
 
 }  // namespace headrace

@@ -10,7 +10,9 @@
 #include "base/buffer.h"
 #include "column/gather.h"
 #include "column/schema.h"
+#include "storage/file.h"
 #include "storage/mapped_file.h"
+#include "storage/open_files.h"
 
 namespace headrace {
 
@@ -18,8 +20,24 @@ namespace headrace {
 // means that the column could not be mapped and goes through Source::read.
 struct OpenSource {
   std::vector<PieceRows> columns;
-  std::vector<std::shared_ptr<const MappedFile>>
-      maps;  // what keeps `columns` alive; empty for arrays
+  // What keeps `columns` alive, one for each; null where it is not mapped. Empty for arrays.
+  std::vector<std::shared_ptr<const MappedFile>> maps;
+};
+
+// How the rows of files are read.
+enum class Io : uint8_t {
+  kAuto,   // through a map where that is sound and allowed, otherwise by pread
+  kMmap,   // through a map, or not at all
+  kPread,  // by pread
+};
+
+// Where a column lies in a file: row i starts at offset + i * row_bytes.
+struct StoredRows {
+  std::string path;
+  uint64_t offset = 0;
+  uint64_t row_bytes = 0;
+  DType dtype = DType::kUint8;
+  std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
 };
 
 // Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever
@@ -49,8 +67,17 @@ class Source {
   // The file that holds `column`; empty for memory.
   virtual const std::string& file(size_t column) const noexcept = 0;
 
+  // Where `column` is stored; nullptr for memory.
+  virtual const StoredRows* stored(size_t column) const noexcept;
+
   // Copies rows [first, first + rows) of `column` to `out`. For columns that open() left unmapped.
-  virtual void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const = 0;
+  // Throws kIo, kTruncated, and what opening throws.
+  virtual void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+                    OpenFiles& files) const = 0;
+
+  // Starts reading rows [first, first + rows) of `column` into memory, and returns before they are
+  // there. Does nothing for memory. Throws what opening throws.
+  void will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const;
 
  protected:
   virtual std::unique_ptr<const OpenSource> do_open() const = 0;
@@ -75,7 +102,8 @@ class ArraySource : public Source {
 
   DType dtype(size_t column) const noexcept override;
   const std::string& file(size_t column) const noexcept override;
-  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override;
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+            OpenFiles& files) const override;
 
  protected:
   std::unique_ptr<const OpenSource> do_open() const override;
@@ -84,29 +112,27 @@ class ArraySource : public Source {
   std::vector<Array> arrays_;
 };
 
-// Rows in files, one file a column: row i of a column starts at offset + i * row_bytes. A file that
-// was replaced by another since it was looked at is refused, whatever its size.
+// Rows in files, one file a column. A file that was replaced by another since it was looked at is
+// refused, whatever its size.
 class FileSource : public Source {
  public:
-  struct File {
-    std::string path;
-    uint64_t offset;
-    uint64_t row_bytes;
-    DType dtype;
-    std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
-  };
-
-  FileSource(uint64_t rows, std::vector<File> files);
+  // Requires: every file has `rows` rows.
+  FileSource(uint64_t rows, std::vector<StoredRows> files, Io io = Io::kAuto);
 
   DType dtype(size_t column) const noexcept override;
   const std::string& file(size_t column) const noexcept override;
-  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override;
+  const StoredRows* stored(size_t column) const noexcept override;
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+            OpenFiles& files) const override;
 
  protected:
   std::unique_ptr<const OpenSource> do_open() const override;
 
  private:
-  std::vector<File> files_;
+  std::shared_ptr<const MappedFile> map(const StoredRows& stored) const;
+
+  std::vector<StoredRows> files_;
+  Io io_;
 };
 
 }  // namespace headrace

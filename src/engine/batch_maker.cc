@@ -18,7 +18,8 @@ void BatchMaker::rows_of(uint64_t number, Order::Workspace& space,
   order_.take(plan.first, plan.stride, rows, space);
 }
 
-void BatchMaker::make(uint64_t number, Workspace& space, Batch& batch) const {
+void BatchMaker::make(uint64_t number, Workspace& space, Batch& batch,
+                      const std::optional<Cold>& cold) const {
   batch.number = number;
   batch.repeated = plan_.batch(number).repeated;
   rows_of(number, space.order, space.rows);
@@ -29,7 +30,11 @@ void BatchMaker::make(uint64_t number, Workspace& space, Batch& batch) const {
     batch.columns.push_back(pool->acquire());
     space.outs.push_back(batch.columns.back().data());
   }
-  space.reader.read(space.rows, space.outs);
+  if (cold) {
+    space.reader.read_cold(space.rows, space.outs, cold->asked, cold->cancelled);
+  } else {
+    space.reader.read(space.rows, space.outs);
+  }
 }
 
 }  // namespace headrace

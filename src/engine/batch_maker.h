@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataset/dataset.h"
@@ -43,12 +45,20 @@ class BatchMaker {
              SlotPools pools);
 
   const Plan& plan() const noexcept { return plan_; }
+  const Order& order() const noexcept { return order_; }
 
   // The rows of batch `number`, in its order. Requires: number < plan().batches().
   void rows_of(uint64_t number, Order::Workspace& space, std::vector<uint64_t>& rows) const;
 
+  // How rows are read that may have to be waited for.
+  struct Cold {
+    uint64_t asked = 0;  // rows at the front of the batch that were asked for already
+    const std::atomic<bool>* cancelled = nullptr;
+  };
+
   // Fills `batch` with batch `number`. Throws what reading throws.
-  void make(uint64_t number, Workspace& space, Batch& batch) const;
+  void make(uint64_t number, Workspace& space, Batch& batch,
+            const std::optional<Cold>& cold = std::nullopt) const;
 
  private:
   DatasetPtr dataset_;

@@ -123,6 +123,11 @@ void BatchRing::close() {
   ready_.notify_all();
 }
 
+uint64_t BatchRing::claimed() const {
+  const std::lock_guard lock(mutex_);
+  return claimed_;
+}
+
 uint64_t BatchRing::depth() const {
   const std::lock_guard lock(mutex_);
   return depth_;

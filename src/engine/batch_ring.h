@@ -55,6 +55,9 @@ class BatchRing {
   // Wakes everybody; claim() and take() return at once from now on.
   void close();
 
+  // Batches that were claimed so far.
+  uint64_t claimed() const;
+
   // Batches that wait to be taken.
   uint64_t depth() const;
 

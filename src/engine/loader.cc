@@ -105,7 +105,7 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
   }
   BatchMaker::Workspace space(dataset_);
   Batch batch;
-  maker.make(0, space, batch);
+  maker.make(0, space, batch, BatchMaker::Cold{});
   space.reader.check_files();
   return batch;
 }
@@ -131,7 +131,12 @@ void Loader::add(LoaderStats& sum, const LoaderStats& more) {
   sum.padding += more.padding;
   sum.consumer_wait_s += more.consumer_wait_s;
   sum.worker_wait_s += more.worker_wait_s;
-  sum.queue_depth = more.queue_depth;  // of the last pass: those before it are closed
+  sum.hinted_bytes += more.hinted_bytes;
+  sum.read_ahead_bytes += more.read_ahead_bytes;
+  sum.regime_changes += more.regime_changes;
+  // Of the last pass: those before it are closed.
+  sum.queue_depth = more.queue_depth;
+  sum.regime = more.regime;
 }
 
 }  // namespace headrace

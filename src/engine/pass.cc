@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/prefetch.h"
 
 namespace headrace {
 namespace {
@@ -49,13 +50,16 @@ double seconds(std::chrono::nanoseconds time) {
 }  // namespace
 
 struct Pass::Engine {
-  explicit Engine(uint64_t capacity, uint64_t batches) : ring(capacity, batches) {}
+  Engine(uint64_t capacity, uint64_t batches) : ring(capacity, batches) {}
   ~Engine() { stop(); }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   void stop() {
     ring.close();
+    if (prefetch != nullptr) {
+      prefetch->stop();
+    }
     for (std::thread& thread : threads) {
       thread.join();
     }
@@ -63,6 +67,7 @@ struct Pass::Engine {
   }
 
   BatchRing ring;
+  std::unique_ptr<Prefetch> prefetch;  // null where nothing is in files
   std::vector<std::thread> threads;
 };
 
@@ -72,6 +77,8 @@ Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uin
       epoch_(epoch),
       num_threads_(options.num_threads),
       prefetch_(options.prefetch),
+      share_before_(static_cast<double>(options.split.rank) /
+                    static_cast<double>(options.split.world_size)),
       maker_(std::move(dataset), options, epoch, position, std::move(pools)),
       pid_(getpid()) {}
 
@@ -98,47 +105,68 @@ Pass::Engine& Pass::running() {
 std::unique_ptr<Pass::Engine> Pass::start_engine() {
   const uint64_t batches = maker_.plan().batches();
   auto engine = std::make_unique<Engine>(prefetch_, batches);
+  if (dataset_->file_count() > 0 && batches > 0) {
+    engine->prefetch =
+        std::make_unique<Prefetch>(dataset_, maker_, engine->ring, num_threads_ + 1, share_before_);
+  }
   const SignalsBlocked blocked;
+  const auto start_thread = [&engine](const char* name, auto body) {
+    engine->threads.emplace_back(std::move(body));
+    pthread_setname_np(engine->threads.back().native_handle(), name);
+  };
   for (uint64_t i = 0; i < std::min(num_threads_, batches); ++i) {
     try {
-      engine->threads.emplace_back([this, &ring = engine->ring] { work(ring); });
+      start_thread("headrace", [this, &engine = *engine] { work(engine); });
     } catch (const std::system_error& error) {
       if (i == 0) {
         throw Error(ErrorCode::kIo, std::string("no thread could be started: ") + error.what());
       }
       break;  // fewer threads than asked for give the same batches
     }
-    pthread_setname_np(engine->threads.back().native_handle(), "headrace");
+  }
+  if (engine->prefetch != nullptr) {
+    try {
+      start_thread("headrace-hints", [&prefetch = *engine->prefetch] { prefetch.run_hints(); });
+      start_thread("headrace-ahead",
+                   [&prefetch = *engine->prefetch] { prefetch.run_read_ahead(); });
+    } catch (const std::system_error&) {
+      // Without them reading is slower, and right.
+    }
   }
   return engine;
 }
 
-void Pass::work(BatchRing& ring) noexcept {
+void Pass::work(Engine& engine) noexcept {
   std::unique_ptr<BatchMaker::Workspace> space;
   while (true) {
-    const std::optional<uint64_t> number = ring.claim();
+    const std::optional<uint64_t> number = engine.ring.claim();
     if (!number) {
       return;
     }
-    make(*number, space, ring);
+    make(*number, space, engine);
   }
 }
 
 // Makes a claimed batch, or what stands in its place, and hands it to the ring.
 void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
-                BatchRing& ring) noexcept {
+                Engine& engine) noexcept {
   const Clock::time_point start = Clock::now();
   Batch batch;
   try {
     if (space == nullptr) {
       space = std::make_unique<BatchMaker::Workspace>(dataset_);
     }
-    maker_.make(number, *space, batch);
+    const Prefetch* prefetch = engine.prefetch.get();
+    std::optional<BatchMaker::Cold> cold;
+    if (prefetch != nullptr && prefetch->cold()) {
+      cold = {prefetch->asked_rows(space->reader), &prefetch->cancelled()};
+    }
+    maker_.make(number, *space, batch, cold);
   } catch (...) {
     batch.number = number;
     batch.error = std::current_exception();
   }
-  ring.publish(std::move(batch));
+  engine.ring.publish(std::move(batch));
   const int64_t took = std::chrono::nanoseconds(Clock::now() - start).count();
   const int64_t before = make_ns_.load(std::memory_order_relaxed);
   make_ns_.store(before == 0 ? took : before + (took - before) / 8, std::memory_order_relaxed);
@@ -146,19 +174,19 @@ void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
 
 // Makes the next unclaimed batch in the consumer's own thread, if batches are small. False if it
 // should rather wait.
-bool Pass::help(BatchRing& ring) noexcept {
+bool Pass::help(Engine& engine) noexcept {
   const int64_t expected = make_ns_.load(std::memory_order_relaxed);
   if (expected == 0 || expected > kHelpBelow.count()) {
     return false;
   }
   // Not far ahead: the worker that holds the awaited batch may be waiting for this very processor.
-  const std::optional<uint64_t> number = ring.try_claim(num_threads_ + kHelpAhead);
+  const std::optional<uint64_t> number = engine.ring.try_claim(num_threads_ + kHelpAhead);
   if (!number) {
     return false;
   }
   const Clock::time_point start = Clock::now();
-  make(*number, helper_space_, ring);
-  ring.add_consumer_wait(Clock::now() - start);
+  make(*number, helper_space_, engine);
+  engine.ring.add_consumer_wait(Clock::now() - start);
   return true;
 }
 
@@ -171,9 +199,10 @@ Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
   if (done_.load()) {
     return Next::kEnd;
   }
-  BatchRing& ring = running().ring;
+  Engine& engine = running();
+  BatchRing& ring = engine.ring;
   BatchRing::Taken taken = ring.take(batch, std::chrono::milliseconds(0));
-  while (taken == BatchRing::Taken::kTimeout && help(ring)) {
+  while (taken == BatchRing::Taken::kTimeout && help(engine)) {
     taken = ring.take(batch, std::chrono::milliseconds(0));
   }
   if (taken == BatchRing::Taken::kTimeout) {
@@ -269,6 +298,12 @@ LoaderStats Pass::stats() const {
       stats.queue_depth = closed_.load() ? 0 : engine_->ring.depth();
       stats.consumer_wait_s = seconds(engine_->ring.consumer_wait());
       stats.worker_wait_s = seconds(engine_->ring.worker_wait());
+      if (const Prefetch* prefetch = engine_->prefetch.get()) {
+        stats.regime = prefetch->regime();
+        stats.regime_changes = prefetch->regime_changes();
+        stats.hinted_bytes = prefetch->hinted_bytes();
+        stats.read_ahead_bytes = prefetch->read_ahead_bytes();
+      }
     }
   }
   return stats;

@@ -12,6 +12,7 @@
 #include "dataset/dataset.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
+#include "engine/regime.h"
 #include "engine/slot_pool.h"
 
 namespace headrace {
@@ -26,6 +27,10 @@ struct LoaderStats {
   double consumer_wait_s = 0;  // next() waiting for a batch
   double worker_wait_s = 0;    // workers waiting for room, summed over the threads
   uint64_t queue_depth = 0;    // batches ready now
+  Regime regime = Regime::kArrays;
+  uint64_t regime_changes = 0;
+  uint64_t hinted_bytes = 0;      // asked for before they were due
+  uint64_t read_ahead_bytes = 0;  // read from end to end of the files
 };
 
 // One pass over the positions of an epoch: plan, workers and ring. A consumer that finds no batch
@@ -70,10 +75,10 @@ class Pass {
 
   Engine& running();
   std::unique_ptr<Engine> start_engine();
-  void work(BatchRing& ring) noexcept;
+  void work(Engine& engine) noexcept;
   void make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
-            BatchRing& ring) noexcept;
-  bool help(BatchRing& ring) noexcept;
+            Engine& engine) noexcept;
+  bool help(Engine& engine) noexcept;
   void stop(const std::string& why);
   void hand_out(const Batch& batch);
 
@@ -81,6 +86,7 @@ class Pass {
   uint64_t epoch_;
   uint64_t num_threads_;
   uint64_t prefetch_;
+  double share_before_;  // of the rows: what ranks before this one read
   BatchMaker maker_;
   pid_t pid_;
 

@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "storage/mapped_file.h"
+#include "storage/file.h"
 
 namespace headrace {
 namespace {

@@ -40,6 +40,12 @@ class Order {
   // Requires: stride > 0 and every position < rows().
   void take(uint64_t first, uint64_t stride, std::span<uint64_t> out, Workspace& space) const;
 
+  // Whether rows come in their own order.
+  bool sequential() const noexcept { return std::holds_alternative<std::monostate>(shuffle_); }
+
+  // The block shuffle that this is, or nullptr.
+  const WindowShuffle* blocks() const noexcept { return std::get_if<WindowShuffle>(&shuffle_); }
+
  private:
   uint64_t rows_;
   std::variant<std::monostate, Permutation, WindowShuffle> shuffle_;

@@ -34,6 +34,15 @@ const std::vector<uint64_t>& WindowShuffle::cuts(uint64_t place) const noexcept 
   return place == tail_place_ ? tail_cuts_ : cuts_;
 }
 
+WindowShuffle::Block WindowShuffle::block(uint64_t place) const noexcept {
+  return {line_(place) * block_rows_, unit_rows(place)};
+}
+
+WindowShuffle::Places WindowShuffle::open_blocks(uint64_t stage) const noexcept {
+  const uint64_t first = stage < window_ ? 0 : stage - window_ + 1;
+  return {std::min(first, units_), std::min(stage + 1, units_)};
+}
+
 uint64_t WindowShuffle::stage_begin(uint64_t stage) const noexcept {
   if (stage == 0) {
     return 0;

@@ -65,6 +65,22 @@ class WindowShuffle {
   // Requires: stride > 0 and every position < rows().
   void take(uint64_t first, uint64_t stride, std::span<uint64_t> out, Workspace& space) const;
 
+  uint64_t blocks() const noexcept { return units_; }
+
+  // The rows of the block at `place` of the line. Requires: place < blocks().
+  struct Block {
+    uint64_t first_row;
+    uint64_t rows;
+  };
+  Block block(uint64_t place) const noexcept;
+
+  // The places in the line of the blocks that are open in `stage`: from `first` to before `end`.
+  struct Places {
+    uint64_t first;
+    uint64_t end;
+  };
+  Places open_blocks(uint64_t stage) const noexcept;
+
   // The position where `stage` begins; stage_begin(stages()) == rows().
   uint64_t stage_begin(uint64_t stage) const noexcept;
 

@@ -88,19 +88,35 @@ std::vector<ColumnFiles> column_files(const Strings& names, const std::vector<St
   return columns;
 }
 
+Io io_from_name(const std::string& name) {
+  if (name == "auto") {
+    return Io::kAuto;
+  }
+  if (name == "mmap") {
+    return Io::kMmap;
+  }
+  if (name == "pread") {
+    return Io::kPread;
+  }
+  throw Error(ErrorCode::kInvalid,
+              "io must be \"auto\", \"mmap\" or \"pread\"; found \"" + name + "\"");
+}
+
 Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
-                      const Strings& dtypes, const std::vector<std::vector<uint64_t>>& row_shapes) {
+                      const Strings& dtypes, const std::vector<std::vector<uint64_t>>& row_shapes,
+                      const std::string& io) {
   Schema fields;
   for (size_t c = 0; c < names.size(); ++c) {
     fields.push_back(make_field(names[c], dtype_from_name(dtypes.at(c)), row_shapes.at(c)));
   }
   const GilRelease unlocked;
-  return handle(dataset_from_raw_files(column_files(names, paths), fields));
+  return handle(dataset_from_raw_files(column_files(names, paths), fields, io_from_name(io)));
 }
 
-Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths) {
+Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths,
+                      const std::string& io) {
   const GilRelease unlocked;
-  return handle(dataset_from_npy_files(column_files(names, paths)));
+  return handle(dataset_from_npy_files(column_files(names, paths), io_from_name(io)));
 }
 
 nb::list columns_of(const Dataset& dataset) {
@@ -166,7 +182,7 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
   const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
   return make_arrays(*dataset, rows.size(), [&](const std::vector<std::byte*>& outs) {
     Reader reader(dataset);
-    reader.read(rows, outs);
+    reader.read_cold(rows, outs);
     reader.check_files();
   });
 }
@@ -183,8 +199,8 @@ using DatasetClass = nb::class_<Dataset>;
 void bind_sources(DatasetClass& dataset) {
   dataset.def_static("from_arrays", &from_arrays, "names"_a, "arrays"_a)
       .def_static("from_raw_files", &from_raw_files, "names"_a, "paths"_a, "dtypes"_a,
-                  "row_shapes"_a)
-      .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a)
+                  "row_shapes"_a, "io"_a)
+      .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a, "io"_a)
       .def_static(
           "concat",
           [](const std::vector<Handle>& parts) { return handle(concat(pointers(parts))); },

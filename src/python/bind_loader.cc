@@ -169,6 +169,10 @@ nb::dict stats_of(const PyLoader& self) {
   result["consumer_wait_s"] = stats.consumer_wait_s;
   result["worker_wait_s"] = stats.worker_wait_s;
   result["queue_depth"] = stats.queue_depth;
+  result["regime"] = regime_name(stats.regime);
+  result["regime_changes"] = stats.regime_changes;
+  result["hinted_bytes"] = stats.hinted_bytes;
+  result["read_ahead_bytes"] = stats.read_ahead_bytes;
   result["num_threads"] = self.loader().options().num_threads;
   result["prefetch"] = self.loader().options().prefetch;
   return result;
@@ -221,7 +225,7 @@ void bind_loader(nb::module_& module) {
           "batches",
           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
           "position"_a)
-      .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, float | int]"))
+      .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, float | int | str]"))
       .def("close", [](PyLoader& self) { self.close("the loader was closed; iterate it again"); });
 }
 

@@ -28,14 +28,15 @@ uint64_t page_rows() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) / s
 // Files that cannot be mapped: everything goes through read(). Some columns may still be mapped.
 class UnmappedSource : public FileSource {
  public:
-  UnmappedSource(uint64_t rows, std::vector<File> files, std::set<size_t> mapped)
+  UnmappedSource(uint64_t rows, std::vector<StoredRows> files, std::set<size_t> mapped)
       : FileSource(rows, std::move(files)), mapped_(std::move(mapped)) {}
 
   uint64_t reads() const { return reads_.load(); }
 
-  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const override {
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+            OpenFiles& files) const override {
     ++reads_;
-    FileSource::read(column, first, rows, out);
+    FileSource::read(column, first, rows, out, files);
   }
 
  protected:
@@ -44,6 +45,7 @@ class UnmappedSource : public FileSource {
     for (size_t c = 0; c < open->columns.size(); ++c) {
       if (!mapped_.contains(c)) {
         open->columns[c] = PieceRows();
+        open->maps[c] = nullptr;
       }
     }
     return open;
@@ -57,7 +59,7 @@ class UnmappedSource : public FileSource {
 std::shared_ptr<UnmappedSource> unmapped(const TempDir& dir, const std::string& stem,
                                          const std::vector<Values>& columns,
                                          std::set<size_t> mapped = {}) {
-  std::vector<FileSource::File> files;
+  std::vector<StoredRows> files;
   for (const Values& values : columns) {
     files.push_back({dir.write(stem + values.field.name, values.bytes), 0, values.field.row_bytes(),
                      values.field.dtype});
@@ -308,7 +310,7 @@ TEST(ReadRange, FindsACutInsideAPageAtOnce) {
 TEST(Reader, OfAnArrayOverACutMapSaysWhatHappened) {
   const TempDir dir;
   const uint64_t bytes = 8 * page_rows() * sizeof(int64_t);
-  const auto map = MappedFile::open(dir.fill("a", bytes), bytes);
+  const auto map = MappedFile::open(File(dir.fill("a", bytes)));
   const PieceRows rows{map->data(), 8, nullptr};
   const auto source = std::make_shared<ArraySource>(
       bytes / 8, std::vector<ArraySource::Array>{{Buffer(), rows, 8, DType::kInt64}});
@@ -317,6 +319,51 @@ TEST(Reader, OfAnArrayOverACutMapSaysWhatHappened) {
   const Error error = expect_error(ErrorCode::kIo, {"from_arrays", "hr.memmap"},
                                    [&] { read_rows(dataset, {page_rows() * 3}); });
   EXPECT_EQ(error.context().file, "");
+}
+
+TEST(Reader, ReadsColdRowsAsOthersInStepsOfAnySize) {
+  const TempDir dir;
+  // Rows of 100 kB: a step is 41 of them.
+  const std::vector<Values> columns = {counting("id", 300), random_floats("x", 300, {25'000}, 8)};
+  const DatasetPtr dataset = in_files(dir, "f", columns, {100, 1, 199});
+  Reader reader(dataset);
+  EXPECT_LT(reader.step_rows(), 50U);
+  std::vector<uint64_t> order = range(0, 300);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(5));
+  for (const uint64_t count : {1, 41, 42, 300}) {
+    const std::vector<uint64_t> rows(order.begin(), order.begin() + static_cast<int64_t>(count));
+    for (const uint64_t asked : {0, 1, 41, 1000}) {
+      Outs outs(*dataset, count);
+      reader.read_cold(rows, outs.pointers(), asked);
+      EXPECT_EQ(outs.bytes(1), chosen(columns[1], rows).bytes) << count << " " << asked;
+    }
+  }
+}
+
+TEST(Reader, StopsReadingColdRowsWhenCancelled) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("id", 5000)}, {5000});
+  Reader reader(dataset);
+  const std::atomic<bool> cancelled{true};
+  Outs outs(*dataset, 5000);
+  const std::vector<uint64_t> rows = range(0, 5000);
+  expect_error(ErrorCode::kCancelled, {"cancelled"},
+               [&] { reader.read_cold(rows, outs.pointers(), 0, &cancelled); });
+}
+
+TEST(Reader, AsksOnceForNeighboursWhateverTheirOrder) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(
+      dir, "f", {counting("id", 100'000), random_floats("x", 100'000, {2}, 3)}, {60'000, 40'000});
+  Reader reader(dataset);
+  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5, 6}), 3 * (8 + 8U));
+  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5}), 3 * (8 + 8U)) << "with a small gap";
+  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 50'000}), 2 * (8 + 8U)) << "not a large one";
+  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{60'000, 59'999}), 2 * (8 + 8U)) << "two files";
+  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5}, {true, false}), 3 * 8U);
+  EXPECT_EQ(reader.will_need({}), 0U);
+  const DatasetPtr arrays = in_memory({counting("id", 10)});
+  EXPECT_EQ(Reader(arrays).will_need(std::vector<uint64_t>{3, 4}), 0U);
 }
 
 TEST(Reader, ReadsOneDatasetOnManyThreads) {

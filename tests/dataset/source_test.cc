@@ -24,7 +24,7 @@ class CountingSource : public Source {
 
   DType dtype(size_t /*column*/) const noexcept override { return DType::kUint8; }
   const std::string& file(size_t /*column*/) const noexcept override { return file_; }
-  void read(size_t, uint64_t, uint64_t, std::byte*) const override {}
+  void read(size_t, uint64_t, uint64_t, std::byte*, OpenFiles&) const override {}
 
   int opens() const { return opens_.load(); }
 
@@ -96,8 +96,9 @@ TEST(ArraySource, ShowsTheArraysAsTheyAre) {
   EXPECT_EQ(open.columns.at(0).rows, rows.rows);
   EXPECT_EQ(open.columns.at(0).stride, -4);
   EXPECT_TRUE(open.maps.empty());
+  OpenFiles files;
   std::array<uint16_t, 2> out = {};
-  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()));
+  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()), files);
   EXPECT_EQ(out, (std::array<uint16_t, 2>{3, 1}));
 }
 
@@ -129,12 +130,35 @@ TEST(FileSource, MapsItsFilesWhenOpened) {
 TEST(FileSource, ReadsWithoutAMap) {
   const TempDir dir;
   const std::string path = dir.write("a", std::vector<uint32_t>{9, 10, 11, 12});
-  const FileSource source(3, {{path, 4, 4, DType::kUint32}});
+  const FileSource source(3, {{path, 4, 4, DType::kUint32}}, Io::kPread);
+  EXPECT_EQ(source.open().maps.at(0), nullptr);
+  EXPECT_EQ(source.open().columns.at(0).rows, nullptr);
+  OpenFiles files;
   std::array<uint32_t, 2> out = {};
-  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()));
+  source.read(0, 1, 2, reinterpret_cast<std::byte*>(out.data()), files);
   EXPECT_EQ(out, (std::array<uint32_t, 2>{11, 12}));
   expect_error(ErrorCode::kTruncated, {path},
-               [&] { source.read(0, 2, 2, reinterpret_cast<std::byte*>(out.data())); });
+               [&] { source.read(0, 2, 2, reinterpret_cast<std::byte*>(out.data()), files); });
+}
+
+TEST(FileSource, ThatMustBeMappedSaysWhatPreventsIt) {
+  const TempDir dir;
+  const std::string path = dir.fill("a", 0);
+  expect_error(ErrorCode::kUnsupported, {path, "cannot be mapped", "io=\"auto\""}, [&] {
+    FileSource(0, {{path, 0, 4, DType::kUint32}}, Io::kMmap).open();
+  });
+}
+
+TEST(FileSource, AsksForRowsWithAMapAndWithout) {
+  const TempDir dir;
+  const std::string path = dir.write("a", std::vector<uint32_t>(5000, 9));
+  for (const Io io : {Io::kMmap, Io::kPread}) {
+    const FileSource source(5000, {{path, 0, 4, DType::kUint32}}, io);
+    OpenFiles files;
+    source.will_need(0, 0, 5000, files);
+    source.will_need(0, 4999, 1, files);
+    EXPECT_NE(source.opened(), nullptr);
+  }
 }
 
 TEST(FileSource, OfAFileThatIsNotThereYetCanBeTriedAgain) {

@@ -59,7 +59,8 @@ class TrickySource : public Source {
   const std::string& file(size_t /*column*/) const noexcept override { return file_; }
   void open_gate() { shut_ = false; }
 
-  void read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out) const override {
+  void read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out,
+            OpenFiles& /*files*/) const override {
     while (shut_.load()) {
       std::this_thread::sleep_for(milliseconds(1));
     }

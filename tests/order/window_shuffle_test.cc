@@ -1,7 +1,9 @@
 #include "order/window_shuffle.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <numeric>
 #include <set>
 #include <vector>
 
@@ -89,6 +91,39 @@ TEST(WindowShuffle, OpensEachBlockOnceAndAtMostAWindowOfThem) {
     std::set_difference(open.begin(), open.end(), now.begin(), now.end(),
                         std::inserter(finished, finished.end()));
     open = now;
+  }
+}
+
+TEST(WindowShuffle, SaysWhichBlocksAreOpenAndWhichRowsTheyHold) {
+  for (const auto& [rows, block_rows, window] :
+       {std::array<uint64_t, 3>{1000, 7, 5}, {64, 8, 8}, {10, 100, 3}, {50, 1, 4}}) {
+    const WindowShuffle shuffle(rows, block_rows, window, OrderKey{3, 1});
+    std::vector<uint64_t> seen;
+    for (uint64_t place = 0; place < shuffle.blocks(); ++place) {
+      const WindowShuffle::Block block = shuffle.block(place);
+      for (uint64_t row = block.first_row; row < block.first_row + block.rows; ++row) {
+        seen.push_back(row);
+      }
+    }
+    std::sort(seen.begin(), seen.end());
+    std::vector<uint64_t> all(rows);
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(seen, all);
+    WindowShuffle::Workspace space;
+    for (uint64_t stage = 0; stage < shuffle.stages(); ++stage) {
+      const auto [first, end] = shuffle.open_blocks(stage);
+      ASSERT_LE(end - first, shuffle.window());
+      std::vector<uint64_t> taken(shuffle.stage_begin(stage + 1) - shuffle.stage_begin(stage));
+      shuffle.take(shuffle.stage_begin(stage), 1, taken, space);
+      for (const uint64_t row : taken) {
+        bool open = false;
+        for (uint64_t place = first; place < end; ++place) {
+          const WindowShuffle::Block block = shuffle.block(place);
+          open = open || (row >= block.first_row && row < block.first_row + block.rows);
+        }
+        ASSERT_TRUE(open) << "row " << row << " of stage " << stage;
+      }
+    }
   }
 }
 

@@ -23,7 +23,7 @@ size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 // A map of eight pages whose file was cut after the first.
 class CutMap {
  public:
-  CutMap() : map_(MappedFile::open(dir_.fill("a", 8 * page_bytes()), 8 * page_bytes())) {
+  CutMap() : map_(MappedFile::open(File(dir_.fill("a", 8 * page_bytes())))) {
     std::filesystem::resize_file(dir_.path("a"), page_bytes());
   }
 

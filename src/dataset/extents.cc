@@ -1,0 +1,28 @@
+#include "dataset/extents.h"
+
+#include <set>
+#include <tuple>
+
+namespace headrace {
+
+std::vector<Extent> file_extents(const Dataset& dataset) {
+  std::vector<Extent> extents;
+  std::set<std::tuple<const StoredRows*, uint64_t, uint64_t>> seen;
+  for (size_t c = 0; c < dataset.columns().size(); ++c) {
+    const DatasetColumn& column = dataset.columns()[c];
+    const RowSpace& space = *dataset.groups()[column.group];
+    for (uint64_t i = 0; i < space.piece_count(); ++i) {
+      const Piece& piece = space.piece(i);
+      const StoredRows* rows = piece.source->stored(piece.source_column(column.column));
+      if (rows != nullptr && seen.emplace(rows, piece.first, piece.rows).second) {
+        extents.push_back({.rows = rows,
+                           .column = c,
+                           .offset = rows->offset + piece.first * rows->row_bytes,
+                           .bytes = piece.rows * rows->row_bytes});
+      }
+    }
+  }
+  return extents;
+}
+
+}  // namespace headrace

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataset/dataset.h"
+
+namespace headrace {
+
+// Rows of a column that lie one after another in a file.
+struct Extent {
+  const StoredRows* rows = nullptr;  // of a source that the dataset keeps alive
+  size_t column = 0;                 // of the dataset
+  uint64_t offset = 0;               // of the first byte in the file
+  uint64_t bytes = 0;
+};
+
+// What `dataset` may read of files, each piece of a file once, in row order; nothing for arrays.
+// Rows that a view leaves out of a piece are counted with it.
+std::vector<Extent> file_extents(const Dataset& dataset);
+
+}  // namespace headrace

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "dataset/dataset.h"
+#include "dataset/extents.h"
+#include "dataset/reader.h"
+#include "engine/batch_maker.h"
+#include "engine/batch_ring.h"
+#include "engine/regime.h"
+#include "storage/open_files.h"
+
+namespace headrace {
+
+// Gets the rows of files into memory before the workers of one pass want them. It knows which rows
+// come when, so it never guesses as the kernel's read-ahead does.
+//
+// 1. Once a second it looks: which share of the files is in memory (a byte at each of 64 places),
+//    how much memory there is, and which regime follows from that (engine/regime.h).
+// 2. In kHints and kReadAhead it walks the order ahead of the workers, at most kHintBytes and
+//    kHintSteps steps of a batch, and asks the kernel for each row, or for each block as it is
+//    opened where the order has blocks.
+// 3. Columns that are small altogether are asked for as a whole instead: their rows share pages.
+// 4. In kReadAhead a second thread reads the files from end to end.
+//
+// It only asks. What it cannot open is left to the worker that needs it.
+class Prefetch {
+ public:
+  // For at most `makers` batches that are made at a time. Reading ahead begins at share `start` of
+  // the files, 0 <= start < 1. Requires: dataset->file_count() > 0; `maker` and `ring` outlive the
+  // threads.
+  Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing& ring, uint64_t makers,
+           double start);
+
+  // The bodies of its two threads; both return soon after stop().
+  void run_hints() noexcept;
+  void run_read_ahead() noexcept;
+  void stop() noexcept;
+
+  // Whether rows may have to be waited for. A worker reads then in steps, and asks itself for the
+  // rows of a batch behind the first asked_rows().
+  bool cold() const noexcept { return cold_.load(std::memory_order_relaxed); }
+  uint64_t asked_rows(const Reader& reader) const noexcept;
+
+  // True after stop(): for Reader::read_cold.
+  const std::atomic<bool>& cancelled() const noexcept { return stopped_; }
+
+  Regime regime() const noexcept { return regime_.load(std::memory_order_relaxed); }
+  uint64_t regime_changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
+  uint64_t hinted_bytes() const noexcept { return hinted_bytes_.load(std::memory_order_relaxed); }
+  uint64_t read_ahead_bytes() const noexcept {
+    return read_ahead_bytes_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void look();
+  Situation situation();
+  double resident_share();
+  bool is_resident(uint64_t place);
+  void choose_hinted_columns(const Situation& situation);
+  void hint_whole_columns();
+  bool hint();
+  void hint_blocks(uint64_t batch);
+
+  DatasetPtr dataset_;
+  const BatchMaker& maker_;
+  const BatchRing& ring_;
+  uint64_t makers_;
+  double start_;
+  std::vector<Extent> extents_;
+  std::vector<uint64_t> ends_;            // running sums of the extents' bytes
+  std::vector<uint64_t> column_bytes_;    // in files, by column
+  std::vector<uint64_t> row_page_bytes_;  // by column: what one row alone brings in
+
+  // Used by run_hints only.
+  Reader reader_;
+  OpenFiles files_;
+  Order::Workspace order_;
+  std::vector<uint64_t> rows_;
+  std::vector<bool> hinted_columns_;  // columns whose rows are asked for one by one
+  uint64_t ahead_ = 1;                // batches
+  bool in_blocks_ = false;            // whole blocks are asked for
+  uint64_t looks_ = 0;
+  uint64_t next_batch_ = 0;  // to ask for
+  uint64_t next_block_ = 0;
+
+  std::atomic<bool> reading_ahead_{false};  // the other thread reads, or is to begin
+  std::atomic<bool> round_over_{false};     // it has read everything once
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> cold_{true};  // until a look tells otherwise
+  std::atomic<Regime> regime_{Regime::kHints};
+  std::atomic<uint64_t> changes_{0};
+  std::atomic<uint64_t> hinted_bytes_{0};
+  std::atomic<uint64_t> read_ahead_bytes_{0};
+  std::mutex mutex_;
+  std::condition_variable wake_;  // of both threads, when one of the flags changes
+};
+
+}  // namespace headrace

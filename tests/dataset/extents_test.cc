@@ -1,0 +1,55 @@
+#include "dataset/extents.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dataset/views.h"
+#include "testing/datasets.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+using Range = std::pair<uint64_t, uint64_t>;
+
+std::vector<Range> ranges(const std::vector<Extent>& extents) {
+  std::vector<Range> result;
+  for (const Extent& extent : extents) {
+    result.emplace_back(extent.offset, extent.bytes);
+  }
+  return result;
+}
+
+TEST(FileExtents, AreTheColumnsOfEachFile) {
+  const TempDir dir;
+  const DatasetPtr dataset =
+      in_files(dir, "f", {counting("id", 10), random_floats("x", 10, {3}, 1)}, {4, 6});
+  const std::vector<Extent> extents = file_extents(*dataset);
+  EXPECT_EQ(ranges(extents), (std::vector<Range>{{0, 32}, {0, 48}, {0, 48}, {0, 72}}));
+  EXPECT_EQ(extents[1].rows->path, dir.path("f-id-1.bin"));
+  EXPECT_EQ(extents[2].column, 1U);
+}
+
+TEST(FileExtents, OfASliceAreItsOwnRowsAndOfASubsetAllOfThePieces) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("id", 10)}, {4, 6});
+  EXPECT_EQ(ranges(file_extents(*slice(dataset, 3, 2, 1))), (std::vector<Range>{{24, 8}, {0, 8}}));
+  EXPECT_EQ(ranges(file_extents(*subset(dataset, index_buffer({9, 0})))),
+            (std::vector<Range>{{0, 32}, {0, 48}}));
+}
+
+TEST(FileExtents, CountAPieceThatAppearsTwiceOnce) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(dir, "f", {counting("id", 10)}, {10});
+  EXPECT_EQ(file_extents(*concat({dataset, dataset})).size(), 1U);
+}
+
+TEST(FileExtents, OfArraysAreNone) {
+  EXPECT_TRUE(file_extents(*in_memory({counting("id", 10)})).empty());
+}
+
+}  // namespace
+}  // namespace headrace
