@@ -22,6 +22,7 @@ from headrace.errors import (
     MissingDependencyError,
     NotFoundError,
     RowIndexError,
+    TransformError,
     TruncatedError,
     UnsupportedError,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "NotFoundError",
     "RowIndexError",
     "Schema",
+    "TransformError",
     "TruncatedError",
     "UnsupportedError",
     "concat",
