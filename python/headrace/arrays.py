@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace import _core, checks, dtypes, torch_bridge
+from headrace import checks, dtypes, recipe, torch_bridge
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 
@@ -53,8 +53,8 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
         checks.check_column_name(name)
     ready = {name: _as_rows(name, value) for name, value in given.items()}
     _check_lengths({name: len(value) for name, value in ready.items()})
-    core = _core.Dataset.from_arrays(list(ready), list(ready.values()))
-    return Dataset(core, as_tuple=bool(arrays))
+    made = recipe.from_arrays(list(ready), list(ready.values()))
+    return Dataset(made, as_tuple=bool(arrays))
 
 
 def _as_rows(name: str, value: object) -> Any:

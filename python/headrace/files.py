@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from headrace import _core, dtypes
+from headrace import _core, dtypes, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.pairing import Columns, FileTable, pair_files
@@ -68,8 +68,9 @@ def memmap(
         if name not in per_column:
             raise InvalidError(f"dtype= says nothing about column {name!r}", column=name)
     kinds = [dtypes.dtype_name(per_column[name], column=name) for name in names]
-    core = _core.Dataset.from_raw_files(names, table.paths, kinds, shapes)
-    return Dataset(core, as_tuple=table.as_tuple)
+    make = _core.Dataset.from_raw_files
+    made = recipe.from_files(make, names, table.paths, table.sizes, kinds, shapes)
+    return Dataset(made, as_tuple=table.as_tuple)
 
 
 def open(columns: Columns) -> Dataset:
@@ -103,8 +104,9 @@ def open(columns: Columns) -> Dataset:
                     "files use hr.memmap with dtype= and row_shape=",
                     file=path,
                 )
-    core = _core.Dataset.from_npy_files(table.names, table.paths)
-    return Dataset(core, as_tuple=table.as_tuple)
+    make = _core.Dataset.from_npy_files
+    made = recipe.from_files(make, table.names, table.paths, table.sizes)
+    return Dataset(made, as_tuple=table.as_tuple)
 
 
 def _unknown_argument(name: str, value: object) -> InvalidError:
