@@ -27,7 +27,9 @@ from headrace.errors import (
     UnsupportedError,
 )
 from headrace.files import memmap, open
+from headrace.items import from_items
 from headrace.loader import Loader
+from headrace.row_chunks import chunks
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
 
@@ -51,8 +53,10 @@ __all__ = [
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
+    "chunks",
     "concat",
     "from_arrays",
+    "from_items",
     "memmap",
     "open",
     "zip",
