@@ -14,6 +14,8 @@ from headrace.schema import Field
 
 Rows = Literal["one", "many"]
 
+_NUMBERS = frozenset({bool, int, float})
+
 
 class ItemResults:
     """Turns each result into one array per column; the first result says what the others must be.
@@ -47,15 +49,17 @@ class ItemResults:
             values = self._values(result)
             if not self.fields:
                 return self._set_up(index, item, values)
-            arrays = []
+            arrays: list[Any] = []
             for k, value in enumerate(values):
-                exact = type(value) is np.ndarray and value.dtype is self._plain[k]
-                array = value if exact else self._converted(k, value)
-                if (array.shape[1:] if self._many else array.shape) != self._shapes[k]:
+                array = np.asarray(value) if type(value) in _NUMBERS else value
+                # Most values are what they should be, and looking closer costs microseconds.
+                if type(array) is not np.ndarray or array.dtype is not self._plain[k]:
+                    array = self._converted(k, value)
+                if self._many:
+                    self._check_many(k, array, arrays)
+                elif array.shape != self._shapes[k]:
                     raise self._unlike(k, self._field(k, array))
                 arrays.append(array)
-            if self._many:
-                self._check_rows(arrays)
         except HeadraceError as error:
             raise type(error)(
                 f"fn's result for {name_item(index, item)}: {error}", column=error.column
@@ -69,12 +73,10 @@ class ItemResults:
             arrays.append(array)
             self._dtypes.append(array.dtype)
             self._plain.append(None if dtype == "bfloat16" else array.dtype)
-            if self._many and array.ndim == 0:
-                raise self._no_rows(k)
             self._shapes.append(array.shape[1:] if self._many else array.shape)
             self.fields.append(Field(self._name(k), dtype, self._shapes[k]))
-        if self._many:
-            self._check_rows(arrays)
+            if self._many:
+                self._check_many(k, array, arrays[:k])
         self._first = name_item(index, item)
         return arrays
 
@@ -111,8 +113,6 @@ class ItemResults:
         array, dtype = _as_array(self._name(k), value)
         if dtype != self.fields[k].dtype:
             raise self._unlike(k, self._field(k, array, dtype))
-        if self._many and array.ndim == 0:
-            raise self._no_rows(k)
         return array
 
     def _field(self, k: int, array: Any, dtype: str = "") -> Field:
@@ -136,21 +136,22 @@ class ItemResults:
             column=expected.name,
         )
 
-    def _no_rows(self, k: int) -> InvalidError:
-        return InvalidError(
-            f'column {self._name(k)!r} is a single number; with rows="many" the first dimension '
-            'counts the rows, and rows="one" takes a result as one row',
-            column=self._name(k),
-        )
-
-    def _check_rows(self, arrays: list[Any]) -> None:
-        for k, array in enumerate(arrays):
-            if len(array) != len(arrays[0]):
-                raise InvalidError(
-                    f"column {self._name(0)!r} has {len(arrays[0])} rows and column "
-                    f"{self._name(k)!r} has {len(array)}; the columns of an item need equally many",
-                    column=self._name(k),
-                )
+    def _check_many(self, k: int, array: Any, before: list[Any]) -> None:
+        """Checks the rows of column k against what they must be, and the columns before it."""
+        if array.ndim == 0:
+            raise InvalidError(
+                f'column {self._name(k)!r} is a single number; with rows="many" the first '
+                'dimension counts the rows, and rows="one" takes a result as one row',
+                column=self._name(k),
+            )
+        if array.shape[1:] != self._shapes[k]:
+            raise self._unlike(k, self._field(k, array))
+        if before and len(array) != len(before[0]):
+            raise InvalidError(
+                f"column {self._name(0)!r} has {len(before[0])} rows and column "
+                f"{self._name(k)!r} has {len(array)}; the columns of an item need equally many",
+                column=self._name(k),
+            )
 
     def _describe_first(self) -> str:
         if self.names is None:

@@ -233,16 +233,17 @@ def test_results_that_cannot_be_kept_say_why(result: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "message"),
+    ("results", "message"),
     [
-        (5, "single number"),
-        ((np.zeros(2), np.zeros(3)), "'0' has 2 rows and column '1' has 3"),
-        (np.zeros((2, 3)), r"float64\[3\].*rows of all items equal"),
-        (np.zeros(0), "zero rows"),
+        ([5], "single number"),
+        ([np.zeros(3), np.array(5.0)], "single number"),
+        ([(np.zeros(2), np.zeros(3))], "'0' has 2 rows and column '1' has 3"),
+        ([(np.zeros(2), np.zeros(2)), (np.zeros(1), np.zeros(3))], "'0' has 1 rows .* '1' has 3"),
+        ([np.zeros((2, 4)), np.zeros((2, 3))], r"float64\[3\].*rows of all items equal"),
+        ([np.zeros(0)], "zero rows"),
     ],
 )
-def test_many_rows_that_cannot_be_right(result: Any, message: str) -> None:
-    results = [np.zeros((2, 4)), result] if "equal" in message else [result]
+def test_many_rows_that_cannot_be_right(results: list[Any], message: str) -> None:
     with pytest.raises(hr.InvalidError, match=message):
         hr.from_items(results, lambda x: x, rows="many")
 
