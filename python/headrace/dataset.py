@@ -363,22 +363,32 @@ class Dataset:
         return self._core.locate(indexing.row_number(row, len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles how the dataset was made: files by path, arrays by value."""
-        calls = recipe.steps(self._made.recipe)
-        size = recipe.memory_bytes(calls)
+        """Pickles how the dataset was made: files by path, arrays by value.
+
+        A view pickles all rows of the arrays behind it, of the columns that it shows.
+        """
+        arguments = self._recipe()
+        size = sum(array.nbytes for array in recipe.held(arguments[0]))
         if size > _LARGE_PICKLE:
             warnings.warn(
                 f"pickling {self!r} copies {_format_bytes(size)} of arrays; rows in files "
                 "(hr.memmap, hr.open) are pickled as paths",
                 stacklevel=2,
             )
-        return _restore, (calls, self._as_tuple)
+        return _restore, arguments
 
     def __copy__(self) -> Dataset:
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Dataset:
-        return _restore(copy.deepcopy(recipe.steps(self._made.recipe), memo), self._as_tuple)
+        return _restore(*copy.deepcopy(self._recipe(), memo))
+
+    def _recipe(self) -> tuple[list[Any], bool, int | None]:
+        """Returns the arguments of `_restore` that make this dataset again."""
+        calls = recipe.steps(self._made.recipe)
+        # An array that is gone cannot be needed; should that ever be wrong, it must not be silent.
+        gone = any(array.gone for array in recipe.held(calls))
+        return calls, self._as_tuple, self._core.fingerprint() if gone else None
 
     def _view(
         self,
@@ -412,9 +422,12 @@ class Dataset:
             dtypes.numpy_dtype(field.dtype, column=field.name)
 
 
-def _restore(calls: list[Any], as_tuple: bool) -> Dataset:
-    """Unpickles a dataset."""
-    return Dataset(recipe.replay(calls), as_tuple=as_tuple)
+def _restore(calls: list[Any], as_tuple: bool, expected: int | None) -> Dataset:
+    """Unpickles a dataset; `expected` is its content id, if it is to be checked."""
+    dataset = Dataset(recipe.replay(calls), as_tuple=as_tuple)
+    if expected is not None and dataset._core.fingerprint() != expected:
+        raise InvalidError(f"{dataset!r} has other rows than the dataset that was pickled")
+    return dataset
 
 
 def _format_bytes(size: float) -> str:

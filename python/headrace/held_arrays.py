@@ -42,6 +42,11 @@ class HeldArray:
         return HeldShape(self._dtype, self._shape)
 
     @property
+    def gone(self) -> bool:
+        """Whether the core has let go of the array."""
+        return self._reference() is None
+
+    @property
     def nbytes(self) -> int:
         """Bytes that a pickle holds."""
         array = self._reference()
@@ -76,6 +81,7 @@ class HeldBfloat16:
     """A tensor that numpy has no dtype for, pickled as its bits."""
 
     __slots__ = ("_tensor",)
+    gone = False
 
     def __init__(self, tensor: Any) -> None:
         self._tensor = tensor

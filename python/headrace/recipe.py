@@ -66,6 +66,7 @@ class Made(NamedTuple):
         **none: _P.kwargs,
     ) -> Made:
         """Returns ``make(core, *arguments)``, where `make` is a method of the core's Dataset."""
+        assert not none, "a recipe keeps positional arguments"
         core = make(self.core, *arguments, **none)
         return Made(core, Recipe(make.__name__, (self.recipe,), held_arrays.hold_all(arguments)))
 
@@ -76,6 +77,7 @@ class Made(NamedTuple):
         **none: _P.kwargs,
     ) -> list[Made]:
         """Returns the views of a method that makes several at once."""
+        assert not none, "a recipe keeps positional arguments"
         cores = make(self.core, *arguments, **none)
         name, parts, held = make.__name__, (self.recipe,), held_arrays.hold_all(arguments)
         return [Made(core, Recipe(name, parts, held, item=k)) for k, core in enumerate(cores)]
@@ -111,6 +113,7 @@ def from_files(
     **none: _P.kwargs,
 ) -> Made:
     """Returns ``make(names, paths, *arguments)``, a source of the core; `sizes` are the files'."""
+    assert not none, "a recipe keeps positional arguments"
     core = make(names, paths, *arguments, **none)
     files = _Files(sizes, core.rows, core.columns)
     return Made(core, Recipe(make.__name__, (), (names, paths, *arguments), files=files))
@@ -136,16 +139,16 @@ def steps(recipe: Recipe) -> list[Any]:
     ]
 
 
-def memory_bytes(calls: Sequence[Any]) -> int:
-    """Returns how many bytes of arrays a pickle of `calls` holds."""
-    found: dict[int, int] = {}
+def held(calls: Sequence[Any]) -> set[HeldArray | HeldBfloat16]:
+    """Returns the arrays whose values a pickle of `calls` holds."""
+    found = set()
     for call in calls:
         arguments = call.arguments if isinstance(call, Recipe) else call[2]
         for value in arguments:
             for array in value if isinstance(value, list) else [value]:
                 if isinstance(array, HeldArray | HeldBfloat16):
-                    found[id(array)] = array.nbytes
-    return sum(found.values())
+                    found.add(array)
+    return found
 
 
 def replay(calls: Sequence[Any]) -> Made:

@@ -196,6 +196,15 @@ def test_arrays_that_only_the_core_holds_are_pickled() -> None:
     np.testing.assert_array_equal(again["0"], np.arange(50_000)[::-1])
 
 
+def test_an_array_that_is_missed_is_never_silent(numbered: Numbered) -> None:
+    ds = numbered(10)
+    ds._made.recipe.arguments[1][0]._reference = lambda: None  # as if the core had dropped it
+    data = pickle.dumps(ds)
+    with pytest.raises(hr.InvalidError, match="other rows than the dataset that was pickled"):
+        pickle.loads(data)
+    same(ds.select_columns(["y"]), pickle.loads(pickle.dumps(ds.select_columns(["y"]))))
+
+
 def test_large_arrays_are_pickled_with_a_warning(
     numbered: Numbered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
