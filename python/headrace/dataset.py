@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, overload
 
-from headrace import _core, checks, dtypes, filtering, indexing, recipe, splitting
+from headrace import _core, checks, dtypes, filtering, indexing, naming, recipe, splitting
 from headrace.column import Column
 from headrace.errors import InvalidError
 from headrace.schema import Field, Schema
@@ -221,8 +221,7 @@ class Dataset:
         chosen = self._view(_core.Dataset.select, positions)
         if not self._as_tuple:
             return chosen
-        numbers = [str(position) for position in range(len(positions))]
-        return chosen._view(_core.Dataset.rename, numbers)
+        return chosen._view(_core.Dataset.rename, naming.positional_names(len(positions)))
 
     def rename(self, names: Mapping[str, str] | None = None, /, **new_names: str) -> Dataset:
         """Returns the dataset with other names for some columns.
@@ -237,22 +236,13 @@ class Dataset:
             >>> ds.rename(y="target").schema, list(ds.rename({"x": "y", "y": "x"}).schema)
             (Schema(x: float64, target: int64), ['y', 'x'])
         """
-        if (names is None) == (not new_names) or not isinstance(names, Mapping | None):
-            raise InvalidError(
-                'rename takes a dict or keywords: ds.rename({"old": "new"}) or ds.rename(old="new")'
-            )
         if self._as_tuple:
             raise InvalidError(
                 f"tuple rows have no names; give one to each of the {len(self._schema)} columns "
                 'with ds.as_dict("x", ...)'
             )
-        wanted = dict(new_names if names is None else names)
-        for name in wanted:
-            self._schema.position(name)
-        return self._view(
-            _core.Dataset.rename,
-            self._checked_names([wanted.get(name, name) for name in self._schema]),
-        )
+        wanted = naming.renamed(self._schema, names, new_names)
+        return self._view(_core.Dataset.rename, wanted)
 
     def as_dict(self, *names: str) -> Dataset:
         """Returns the dataset with dict rows, its columns named `names` in their order.
@@ -275,7 +265,7 @@ class Dataset:
             raise InvalidError(
                 f"as_dict needs one name for each of {len(self._schema)} columns; found {names!r}"
             )
-        made = self._made.view(_core.Dataset.rename, self._checked_names(names))
+        made = self._made.view(_core.Dataset.rename, naming.checked_names(names))
         return Dataset(made, as_tuple=False)
 
     def as_tuple(self, *names: str) -> Dataset:
@@ -288,7 +278,7 @@ class Dataset:
             (np.int64(2), np.float64(0.0))
         """
         chosen = self.select_columns(names) if names else self
-        numbers = [str(position) for position in range(len(chosen._schema))]
+        numbers = naming.positional_names(len(chosen._schema))
         return Dataset(chosen._made.view(_core.Dataset.rename, numbers), as_tuple=True)
 
     def filter(self, fn: Callable[[Any], Any], *, batch_rows: int | None = None) -> Dataset:
@@ -401,13 +391,6 @@ class Dataset:
 
     def _with(self, made: recipe.Made) -> Dataset:
         return Dataset(made, as_tuple=self._as_tuple)
-
-    def _checked_names(self, names: Sequence[str]) -> list[str]:
-        for position, name in enumerate(names):
-            checks.check_column_name(name)
-            if name in names[:position]:
-                raise InvalidError(f"two columns would be named {name!r}", column=name)
-        return list(names)
 
     def _pack(self, values: list[Any]) -> Any:
         """Returns one value per column as the user's kind of row or batch."""

@@ -61,10 +61,12 @@ def map_in_threads(
     pool = ThreadPoolExecutor(threads, thread_name_prefix="headrace-items")
     try:
         yield from _map(pool, fn, items, workers=threads, stop=stop)
-    finally:
-        # Not awaited: after an error, the items under way may take as long as they like.
+    except BaseException:
+        # Not awaited: the items under way may take as long as they like.
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def map_in_executor(

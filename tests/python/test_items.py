@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import headrace as hr
+import headrace.progress
 from headrace import ordered_map, row_blocks
 
 RunScript = Callable[..., Any]
@@ -33,6 +34,11 @@ def fail_at_seven(k: int) -> int:
 
 def none_at_seven(k: int) -> Any:
     return None if k == 7 else k
+
+
+def sleepy(k: int) -> int:
+    time.sleep(0.01)
+    return k
 
 
 class SubmitOnly:
@@ -373,11 +379,7 @@ def test_a_length_that_is_wrong_is_only_a_guess() -> None:
 def test_progress_is_told_to_a_function() -> None:
     seen: list[Any] = []
 
-    def slow(k: int) -> int:
-        time.sleep(0.01)
-        return k
-
-    hr.from_items(range(30), slow, progress=lambda *x: seen.append(x))
+    hr.from_items(range(30), sleepy, progress=lambda *x: seen.append(x))
     assert seen[-1] == (30, 30)
     assert 2 <= len(seen) < 15
     assert sorted(seen) == seen
@@ -389,7 +391,20 @@ def test_progress_is_a_bar_of_tqdm(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("tqdm")
     hr.from_items(range(30), abs, progress=True)
     assert "30/30" in capsys.readouterr().err
+    hr.from_items(range(30), abs)  # stderr is no terminal
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_itself_on_a_terminal_after_a_while(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     hr.from_items(range(30), abs)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(headrace.progress, "_QUIET_S", 0.2)
+    hr.from_items(range(30), sleepy)
+    assert "30/30" in capsys.readouterr().err
     hr.from_items(range(30), abs, progress=False)
     assert capsys.readouterr().err == ""
 
@@ -411,7 +426,7 @@ def test_ctrl_c_ends_at_once(threads: int, run_script: RunScript) -> None:
         began = time.monotonic()
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
-            hr.from_items(range(10**9), lambda k: time.sleep(0.05) or k, threads={threads})
+            hr.from_items(iter(range(10**9)), lambda k: time.sleep(0.05) or k, threads={threads})
         except KeyboardInterrupt:
             assert time.monotonic() - began < 2
             print("interrupted")
@@ -423,6 +438,7 @@ def test_ctrl_c_ends_at_once(threads: int, run_script: RunScript) -> None:
 def test_no_thread_is_left_behind() -> None:
     before = threading.active_count()
     hr.from_items(range(100), abs, threads=4)
+    assert threading.active_count() == before
     with pytest.raises(hr.TransformError):
         hr.from_items(range(100), fail_at_seven, threads=4)
     deadline = time.monotonic() + 5
