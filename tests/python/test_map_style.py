@@ -83,8 +83,11 @@ def test_rows_read_together_are_rows_read_singly(
     assert ds.__getitems__([]) == []
 
 
-def test_rows_read_together_are_faster(numbered: Numbered) -> None:
-    ds = numbered(4_096)
+@pytest.mark.parametrize("make", [lambda ds: ds, lambda ds: ds.as_tuple()], ids=["dict", "tuple"])
+def test_rows_read_together_are_faster(
+    make: Callable[[hr.Dataset], hr.Dataset], numbered: Numbered
+) -> None:
+    ds = make(numbered(4_096))
     rows = np.random.default_rng(0).permutation(4_096).tolist()
 
     def best(read: Callable[[], Any]) -> float:
