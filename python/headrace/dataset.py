@@ -21,12 +21,16 @@ _CHUNK_BYTES = 4 * 10**6
 class Dataset:
     """Rows of equally long columns: an immutable view that holds no rows itself.
 
-    Made by `from_arrays`, `memmap` and `open`, and from other datasets by the methods below and
-    by `concat` and `zip`; none of them copies rows. A row is a tuple if the columns were given by
-    position (then named "0", "1", ...), and a dict if they were named.
+    Made by `from_arrays`, `from_items`, `memmap` and `open`, and from other datasets by the methods
+    below and by `concat` and `zip`, none of which copies rows. A row is a tuple if the columns were
+    given by position (then named "0", "1", ...), and a dict if they were named.
 
     ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays,
-    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`.
+    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`. For
+    torch's own DataLoader it is a map-style dataset.
+
+    A pickle, or a deep copy, is how the dataset was made: files as absolute paths, which must still
+    have their size, dtype and row shape; arrays by value, whole even if a view shows few rows.
 
     Example:
         >>> import numpy as np, headrace as hr

@@ -17,7 +17,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 from headrace import _core, held_arrays, torch_bridge
-from headrace.errors import InvalidError, IoError, NotFoundError, TruncatedError
+from headrace.errors import (
+    InvalidError,
+    IoError,
+    NotFoundError,
+    TruncatedError,
+    UnsupportedError,
+)
 from headrace.held_arrays import HeldArray, HeldBfloat16
 
 _P = ParamSpec("_P")
@@ -158,6 +164,7 @@ def replay(calls: Sequence[Any]) -> Made:
         NotFoundError: If a file is gone.
         TruncatedError: If a file is shorter than it was.
         InvalidError: If a file has another size, dtype or row shape.
+        UnsupportedError: If this version lacks a view.
     """
     made: list[Made] = []
     for call in calls:
@@ -169,7 +176,7 @@ def replay(calls: Sequence[Any]) -> Made:
         if name in _JOINS:
             made.append(_JOINS[name](parts))
             continue
-        make: Any = getattr(_core.Dataset, name)
+        make = _method(name)
         if item is None:
             made.append(parts[0].view(make, *arguments))
         else:
@@ -220,6 +227,16 @@ def _with_columns(source: Recipe, wanted: _Columns) -> Recipe:
     return source if kept == arrays else Recipe(source.make, (), (names, kept))
 
 
+def _method(name: str) -> Any:
+    method = getattr(_core.Dataset, name, None)
+    if method is None:
+        raise UnsupportedError(
+            f"the pickled dataset has a view {name!r}, which this version of headrace does not "
+            "know; unpickle it with the version that pickled it"
+        )
+    return method
+
+
 class _Files(NamedTuple):
     """What the files of a source were when it was made."""
 
@@ -234,7 +251,7 @@ def _make_source(make: str, arguments: tuple[Any, ...], files: _Files | None) ->
         return from_arrays(*arguments)
     names, paths, *rest = arguments
     _check_sizes(paths, files.sizes)
-    made = from_files(getattr(_core.Dataset, make), names, paths, files.sizes, *rest)
+    made = from_files(_method(make), names, paths, files.sizes, *rest)
     if (made.core.rows, made.core.columns) != (files.rows, files.columns):
         raise InvalidError(
             f"the files of the pickled dataset have changed; {paths[0][0]!r} and the others now "

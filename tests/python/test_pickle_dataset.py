@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import weakref
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_tensors_come_back_with_their_values(dtype: str) -> None:
     with hr.Loader(again, batch_size=3, output="dlpack") as loader:
         (batch,) = loader
     assert torch.equal(torch.utils.dlpack.from_dlpack(batch["x"]), tensor)
+
+
+def test_the_memory_of_a_tensor_stays_where_it_is() -> None:
+    tensor = torch.arange(1_000)
+    address = tensor.data_ptr()
+    ds = hr.from_arrays(tensor)
+    # torch pickles tensors for other processes by moving them to shared memory, under our feet.
+    same(ds.as_dict("y"), pickle.loads(ForkingPickler.dumps(ds)).as_dict("y"))
+    assert tensor.data_ptr() == address
 
 
 @pytest.mark.parametrize("strided", [lambda a: a[::-2], lambda a: a[:, :3], lambda a: a[1:]])
@@ -203,6 +213,13 @@ def test_an_array_that_is_missed_is_never_silent(numbered: Numbered) -> None:
     with pytest.raises(hr.InvalidError, match="other rows than the dataset that was pickled"):
         pickle.loads(data)
     same(ds.select_columns(["y"]), pickle.loads(pickle.dumps(ds.select_columns(["y"]))))
+
+
+def test_a_view_of_another_version_says_so(numbered: Numbered) -> None:
+    ds = numbered(10).subset([1])
+    ds._made.recipe.make = "teleport"
+    with pytest.raises(hr.UnsupportedError, match="'teleport', which this version"):
+        pickle.loads(pickle.dumps(ds))
 
 
 def test_large_arrays_are_pickled_with_a_warning(
