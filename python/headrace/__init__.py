@@ -22,11 +22,14 @@ from headrace.errors import (
     MissingDependencyError,
     NotFoundError,
     RowIndexError,
+    TransformError,
     TruncatedError,
     UnsupportedError,
 )
 from headrace.files import memmap, open
+from headrace.items import from_items
 from headrace.loader import Loader
+from headrace.row_chunks import chunks
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
 
@@ -47,10 +50,13 @@ __all__ = [
     "NotFoundError",
     "RowIndexError",
     "Schema",
+    "TransformError",
     "TruncatedError",
     "UnsupportedError",
+    "chunks",
     "concat",
     "from_arrays",
+    "from_items",
     "memmap",
     "open",
     "zip",

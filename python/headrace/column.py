@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from headrace import dtypes, indexing
+from headrace import _core, dtypes, indexing
 from headrace.errors import InvalidError
 
 if TYPE_CHECKING:
-    from headrace import _core
+    from headrace.dataset import Dataset
     from headrace.schema import Field
 
 
@@ -36,9 +37,10 @@ class Column(NDArrayOperatorsMixin):
         3
     """
 
-    def __init__(self, core: _core.Dataset, *, position: int, field: Field) -> None:
+    def __init__(self, dataset: Dataset, *, position: int, field: Field) -> None:
         """Made by ``ds["name"]``, not by users."""
-        self._core = core
+        self._dataset = dataset
+        self._core = dataset._core
         self._position = position
         self._field = field
 
@@ -110,6 +112,14 @@ class Column(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         arrays = (np.asarray(x) if isinstance(x, Column) else x for x in inputs)
         return getattr(ufunc, method)(*arrays, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the dataset that the column belongs to, without its other columns."""
+        alone = self._dataset._view(_core.Dataset.select, [self._position])
+        return operator.getitem, (alone, self.name)
+
+    def __copy__(self) -> Column:
+        return self
 
     def _range(self, start: int, count: int, step: int) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from headrace import _core
+from headrace import _core, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
 
@@ -33,7 +33,8 @@ def concat(datasets: Iterable[Dataset]) -> Dataset:
                 "concat cannot join tuple rows and dict rows; make all datasets with positional "
                 "columns or all with named ones"
             )
-    return Dataset(_core.Dataset.concat([part._core for part in parts]), as_tuple=first._as_tuple)
+    made = recipe.concat([part._made for part in parts])
+    return Dataset(made, as_tuple=first._as_tuple)
 
 
 def zip(datasets: Iterable[Dataset]) -> Dataset:
@@ -49,7 +50,7 @@ def zip(datasets: Iterable[Dataset]) -> Dataset:
     """
     parts = _checked("zip", datasets)
     as_tuple = parts[0]._as_tuple
-    cores, names = [], set[str]()
+    ready, names = [], set[str]()
     for position, part in enumerate(parts):
         if len(part) != len(parts[0]):
             raise InvalidError(
@@ -61,10 +62,10 @@ def zip(datasets: Iterable[Dataset]) -> Dataset:
                 "zip cannot join tuple rows and dict rows; make all datasets with positional "
                 "columns or all with named ones"
             )
-        core, own = part._core, list(part.schema)
+        made, own = part._made, list(part.schema)
         if as_tuple:
             own = [str(len(names) + index) for index in range(len(own))]
-            core = core.rename(own)
+            made = made.view(_core.Dataset.rename, own)
         repeated = sorted(names.intersection(own))
         if repeated:
             raise InvalidError(
@@ -73,8 +74,8 @@ def zip(datasets: Iterable[Dataset]) -> Dataset:
                 column=repeated[0],
             )
         names.update(own)
-        cores.append(core)
-    return Dataset(_core.Dataset.zip(cores), as_tuple=as_tuple)
+        ready.append(made)
+    return Dataset(recipe.zip_columns(ready), as_tuple=as_tuple)
 
 
 def _checked(name: str, datasets: Iterable[Dataset]) -> list[Dataset]:

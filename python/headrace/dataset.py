@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NoReturn, overload
+import copy
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, overload
 
-from headrace import _core, checks, dtypes, indexing, splitting
+from headrace import _core, checks, dtypes, filtering, indexing, naming, recipe, splitting
 from headrace.column import Column
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import InvalidError
 from headrace.schema import Field, Schema
+
+_P = ParamSpec("_P")
+_LARGE_PICKLE = 10**9  # bytes of arrays
+_CHUNK_BYTES = 4 * 10**6
 
 
 class Dataset:
     """Rows of equally long columns: an immutable view that holds no rows itself.
 
-    Made by `from_arrays`, `memmap` and `open`, and from other datasets by the methods below and
-    by `concat` and `zip`; none of them copies rows. A row is a tuple if the columns were given by
-    position (then named "0", "1", ...), and a dict if they were named.
+    Made by `from_arrays`, `from_items`, `memmap` and `open`, and from other datasets by the methods
+    below and by `concat` and `zip`, none of which copies rows. A row is a tuple if the columns were
+    given by position (then named "0", "1", ...), and a dict if they were named.
 
     ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays,
-    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`.
+    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`. For
+    torch's own DataLoader it is a map-style dataset.
+
+    A pickle, or a deep copy, is how the dataset was made: files as absolute paths, which must still
+    have their size, dtype and row shape; arrays by value, whole even if a view shows few rows.
 
     Example:
         >>> import numpy as np, headrace as hr
@@ -30,14 +41,15 @@ class Dataset:
         (array([10., 11.]), (2, 2), [0, 3])
     """
 
-    __slots__ = ("__weakref__", "_as_tuple", "_core", "_schema")
+    __slots__ = ("__weakref__", "_as_tuple", "_core", "_made", "_schema")
 
-    def __init__(self, core: _core.Dataset, *, as_tuple: bool) -> None:
+    def __init__(self, made: recipe.Made, *, as_tuple: bool) -> None:
         """Made by functions of headrace, not by users."""
-        self._core = core
+        self._made = made
+        self._core = made.core
         self._as_tuple = as_tuple
         self._schema = Schema(
-            Field(name, dtype, tuple(shape)) for name, dtype, shape in core.columns
+            Field(name, dtype, tuple(shape)) for name, dtype, shape in made.core.columns
         )
 
     @property
@@ -64,7 +76,7 @@ class Dataset:
     def __getitem__(self, key: object) -> Any:
         if isinstance(key, str):
             position = self._schema.position(key)
-            return Column(self._core, position=position, field=self._schema[key])
+            return Column(self, position=position, field=self._schema[key])
         rows = len(self)
         if indexing.is_row_number(key):
             row = indexing.row_number(key, rows)
@@ -88,6 +100,44 @@ class Dataset:
     def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
 
+    def __getitems__(self, rows: Sequence[int]) -> list[Any]:
+        """Returns single rows, all read at once: what torch's DataLoader asks for."""
+        batch = self[list(rows)]
+        if self._as_tuple:
+            return list(zip(*batch, strict=True))
+        return [
+            dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
+        ]
+
+    def head(self, n: int = 5) -> Any:
+        """Returns the first `n` rows as a batch, or all rows if there are fewer.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> hr.from_arrays(y=np.arange(1000)).head(3)
+            {'y': array([0, 1, 2])}
+        """
+        return self[: checks.check_int("n", n, low=0, high=sys.maxsize)]
+
+    def chunks(self, rows: int | None = None) -> Iterator[Any]:
+        """Iterates over all rows in their order as batches of numpy arrays.
+
+        For statistics and exports; for training use `Loader`.
+
+        Args:
+            rows: Rows per batch; None makes batches of about 4 MB. The last may be shorter.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> [batch["y"].sum() for batch in hr.from_arrays(y=np.arange(10)).chunks(4)]
+            [np.int64(6), np.int64(22), np.int64(17)]
+        """
+        if rows is None:
+            rows = max(1, _CHUNK_BYTES * len(self) // max(1, self._core.nbytes))
+        else:
+            rows = checks.check_int("rows", rows, low=1, high=sys.maxsize)
+        return (self[first : first + rows] for first in range(0, len(self), rows))
+
     def subset(self, rows: object) -> Dataset:
         """Returns the dataset of some rows, in the given order; rows may repeat.
 
@@ -106,7 +156,7 @@ class Dataset:
             start, count, step = indexing.row_range(rows, total)
             if count == 0:
                 raise InvalidError(f"the subset {rows} has zero rows of the dataset's {total}")
-            return self._view(self._core.slice(start, count, step))
+            return self._view(_core.Dataset.slice, start, count, step)
         if not indexing.is_row_list(rows) and not isinstance(rows, (tuple, Column)):
             raise InvalidError(
                 f"a subset is a slice, a list or array of row numbers, or a mask, not {rows!r}"
@@ -118,7 +168,7 @@ class Dataset:
         if indices.size == 0:
             raise InvalidError(f"the subset has zero rows of the dataset's {total}")
         indices.setflags(write=False)
-        return self._view(self._core.subset(indices))
+        return self._view(_core.Dataset.subset, indices)
 
     def split(
         self,
@@ -146,14 +196,15 @@ class Dataset:
         seed = checks.check_seed(seed)
         if by is None:
             totals = splitting.split_totals(len(self), parts)
-            return tuple(self._view(part) for part in self._core.split(totals, seed))
+            views = self._made.views(_core.Dataset.split, totals, seed)
+            return tuple(self._with(view) for view in views)
         if by != "file":
             raise InvalidError(f"by={by!r}: a split is by None (rows) or by 'file'")
         if self._core.file_count == 0:
             raise InvalidError("by='file': this dataset is in memory, without files; use by=None")
-        views = self._core.split_by_file(parts, seed)
-        splitting.check_totals(len(self), parts, [view.rows for view in views])
-        return tuple(self._view(view) for view in views)
+        views = self._made.views(_core.Dataset.split_by_file, parts, seed)
+        splitting.check_totals(len(self), parts, [view.core.rows for view in views])
+        return tuple(self._with(view) for view in views)
 
     def select_columns(self, names: Sequence[str]) -> Dataset:
         """Returns the dataset of some columns, in the given order.
@@ -171,10 +222,91 @@ class Dataset:
         positions = [self._schema.position(name) for name in names]
         if not positions or len(set(positions)) < len(positions):
             raise InvalidError(f"select each column once, and at least one; found {names!r}")
-        core = self._core.select(positions)
+        chosen = self._view(_core.Dataset.select, positions)
+        if not self._as_tuple:
+            return chosen
+        return chosen._view(_core.Dataset.rename, naming.positional_names(len(positions)))
+
+    def rename(self, names: Mapping[str, str] | None = None, /, **new_names: str) -> Dataset:
+        """Returns the dataset with other names for some columns.
+
+        Args:
+            names: New names by old name.
+            **new_names: The same as keywords.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3))
+            >>> ds.rename(y="target").schema, list(ds.rename({"x": "y", "y": "x"}).schema)
+            (Schema(x: float64, target: int64), ['y', 'x'])
+        """
         if self._as_tuple:
-            core = core.rename([str(position) for position in range(len(positions))])
-        return self._view(core)
+            raise InvalidError(
+                f"tuple rows have no names; give one to each of the {len(self._schema)} columns "
+                'with ds.as_dict("x", ...)'
+            )
+        wanted = naming.renamed(self._schema, names, new_names)
+        return self._view(_core.Dataset.rename, wanted)
+
+    def as_dict(self, *names: str) -> Dataset:
+        """Returns the dataset with dict rows, its columns named `names` in their order.
+
+        Named columns have names already: none are given then, and the dataset is the same.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> hr.from_arrays(np.zeros(3), np.arange(3)).as_dict("x", "y")[2]
+            {'x': np.float64(0.0), 'y': np.int64(2)}
+        """
+        if not self._as_tuple:
+            if names:
+                raise InvalidError(
+                    f"the rows are dicts already, with the columns {', '.join(self._schema)}; use "
+                    "rename for other names, or select_columns for fewer columns"
+                )
+            return self
+        if len(names) != len(self._schema):
+            raise InvalidError(
+                f"as_dict needs one name for each of {len(self._schema)} columns; found {names!r}"
+            )
+        made = self._made.view(_core.Dataset.rename, naming.checked_names(names))
+        return Dataset(made, as_tuple=False)
+
+    def as_tuple(self, *names: str) -> Dataset:
+        """Returns the dataset with tuple rows of the columns `names`, or of all columns.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3), z=np.ones(3))
+            >>> ds.as_tuple("y", "x")[2]
+            (np.int64(2), np.float64(0.0))
+        """
+        chosen = self.select_columns(names) if names else self
+        numbers = naming.positional_names(len(chosen._schema))
+        return Dataset(chosen._made.view(_core.Dataset.rename, numbers), as_tuple=True)
+
+    def filter(self, fn: Callable[[Any], Any], *, batch_rows: int | None = None) -> Dataset:
+        """Returns the rows for which `fn` says True: a subset, 8 bytes per kept row.
+
+        All rows are read once, now. A function of one column is simpler as a mask:
+        ``ds.subset(ds["y"] > 0)``.
+
+        Args:
+            fn: Called with batches of numpy arrays, dicts or tuples as the rows are; returns an
+                array with one bool per row.
+            batch_rows: Rows per batch; None chooses. The last batch may be shorter.
+
+        Raises:
+            InvalidError: If `fn` returns anything but a mask, or no row is kept.
+            TransformError: If `fn` raises; names the rows.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.array([0.5, -1, 2, 3]), y=np.arange(4))
+            >>> ds.filter(lambda batch: (batch["x"] > 0) & (batch["y"] < 3))["y"][:].tolist()
+            [0, 2]
+        """
+        return self._view(_core.Dataset.subset, filtering.kept_rows(self, fn, batch_rows))
 
     def cast(self, dtype: object = None, /, **columns: object) -> Dataset:
         """Returns the dataset with columns converted to other dtypes, as ``astype`` does.
@@ -207,7 +339,7 @@ class Dataset:
             dtypes.dtype_name(wanted.get(field.name, field.dtype), column=field.name)
             for field in self._schema.values()
         ]
-        return self._view(self._core.cast(names))
+        return self._view(_core.Dataset.cast, names)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Returns where a row comes from: a file ("" for an array in memory) and its row there.
@@ -224,13 +356,45 @@ class Dataset:
             raise InvalidError(f"a row is an int, not {row!r}")
         return self._core.locate(indexing.row_number(row, len(self)))
 
-    def __reduce__(self) -> NoReturn:
-        raise UnsupportedError(
-            "a headrace Dataset cannot be pickled yet; make it in the process that uses it"
-        )
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles how the dataset was made: files by path, arrays by value.
 
-    def _view(self, core: _core.Dataset) -> Dataset:
-        return Dataset(core, as_tuple=self._as_tuple)
+        A view pickles all rows of the arrays behind it, of the columns that it shows.
+        """
+        arguments = self._recipe()
+        size = sum(array.nbytes for array in recipe.held(arguments[0]))
+        if size > _LARGE_PICKLE:
+            warnings.warn(
+                f"pickling {self!r} copies {_format_bytes(size)} of arrays; rows in files "
+                "(hr.memmap, hr.open) are pickled as paths",
+                stacklevel=2,
+            )
+        return _restore, arguments
+
+    def __copy__(self) -> Dataset:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Dataset:
+        return _restore(*copy.deepcopy(self._recipe(), memo))
+
+    def _recipe(self) -> tuple[list[Any], bool, int | None]:
+        """Returns the arguments of `_restore` that make this dataset again."""
+        calls = recipe.steps(self._made.recipe)
+        # An array that is gone cannot be needed; should that ever be wrong, it must not be silent.
+        gone = any(array.gone for array in recipe.held(calls))
+        return calls, self._as_tuple, self._core.fingerprint() if gone else None
+
+    def _view(
+        self,
+        make: Callable[Concatenate[_core.Dataset, _P], _core.Dataset],
+        *arguments: _P.args,
+        **none: _P.kwargs,
+    ) -> Dataset:
+        """Returns ``make(core, *arguments)``, a method of the core's Dataset, with its recipe."""
+        return self._with(self._made.view(make, *arguments, **none))
+
+    def _with(self, made: recipe.Made) -> Dataset:
+        return Dataset(made, as_tuple=self._as_tuple)
 
     def _pack(self, values: list[Any]) -> Any:
         """Returns one value per column as the user's kind of row or batch."""
@@ -243,6 +407,14 @@ class Dataset:
     def _check_numpy(self) -> None:
         for field in self._schema.values():
             dtypes.numpy_dtype(field.dtype, column=field.name)
+
+
+def _restore(calls: list[Any], as_tuple: bool, expected: int | None) -> Dataset:
+    """Unpickles a dataset; `expected` is its content id, if it is to be checked."""
+    dataset = Dataset(recipe.replay(calls), as_tuple=as_tuple)
+    if expected is not None and dataset._core.fingerprint() != expected:
+        raise InvalidError(f"{dataset!r} has other rows than the dataset that was pickled")
+    return dataset
 
 
 def _format_bytes(size: float) -> str:

@@ -94,6 +94,12 @@ class CancelledError(HeadraceError, RuntimeError):
     code = "cancelled"
 
 
+class TransformError(HeadraceError, RuntimeError):
+    """A function of the user's raised an exception, which is the ``__cause__``."""
+
+    code = "transform"
+
+
 class MissingDependencyError(HeadraceError, ImportError):
     """An optional package that this call needs is not installed."""
 

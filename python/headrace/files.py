@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-from headrace import _core, dtypes
+from headrace import _core, dtypes, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.pairing import Columns, FileTable, pair_files
@@ -74,8 +74,9 @@ def memmap(
         if name not in per_column:
             raise InvalidError(f"dtype= says nothing about column {name!r}", column=name)
     kinds = [dtypes.dtype_name(per_column[name], column=name) for name in names]
-    core = _core.Dataset.from_raw_files(names, table.paths, kinds, shapes, _check_io(io))
-    return Dataset(core, as_tuple=table.as_tuple)
+    make = _core.Dataset.from_raw_files
+    made = recipe.from_files(make, names, table.paths, table.sizes, kinds, shapes, _check_io(io))
+    return Dataset(made, as_tuple=table.as_tuple)
 
 
 def open(columns: Columns, *, io: Io = "auto") -> Dataset:
@@ -110,8 +111,9 @@ def open(columns: Columns, *, io: Io = "auto") -> Dataset:
                     "files use hr.memmap with dtype= and row_shape=",
                     file=path,
                 )
-    core = _core.Dataset.from_npy_files(table.names, table.paths, _check_io(io))
-    return Dataset(core, as_tuple=table.as_tuple)
+    make = _core.Dataset.from_npy_files
+    made = recipe.from_files(make, table.names, table.paths, table.sizes, _check_io(io))
+    return Dataset(made, as_tuple=table.as_tuple)
 
 
 def _check_io(io: object) -> str:

@@ -25,10 +25,11 @@ Columns = ColumnFiles | tuple[ColumnFiles, ...] | Mapping[str, ColumnFiles]
 
 @dataclass(frozen=True)
 class FileTable:
-    """The files of all columns: ``paths[c][k]`` is file k of column c."""
+    """The files of all columns: ``paths[c][k]`` is file k of column c, of ``sizes[c][k]`` bytes."""
 
     names: list[str]
     paths: list[list[str]]
+    sizes: list[list[int]]
     as_tuple: bool
 
 
@@ -37,6 +38,7 @@ class _Listing:
     column: str
     pattern: str  # the glob; "" for a list
     paths: list[str]
+    sizes: list[int]
 
 
 def pair_files(columns: Columns) -> FileTable:
@@ -55,7 +57,10 @@ def pair_files(columns: Columns) -> FileTable:
     if not given:
         raise InvalidError("no columns were given; pass a glob, a list of paths, or a dict of them")
     listings = [_list_files(name, files) for name, files in given.items()]
-    return FileTable([x.column for x in listings], _pair(listings), as_tuple)
+    paths = _pair(listings)
+    size_of = {path: size for x in listings for path, size in zip(x.paths, x.sizes, strict=True)}
+    sizes = [[size_of[path] for path in column] for column in paths]
+    return FileTable([x.column for x in listings], paths, sizes, as_tuple)
 
 
 def _list_files(column: str, files: object) -> _Listing:
@@ -86,10 +91,9 @@ def _list_files(column: str, files: object) -> _Listing:
             f"column {column!r}: files are given as a glob or a list of paths, not as {files!r}",
             column=column,
         )
-    for path in paths:
-        _check_is_file(column, path)
+    sizes = [_size_of_file(column, path) for path in paths]
     # Absolute: files open lazily, and a split by file must not depend on how a path was written.
-    return _Listing(column, pattern, [os.path.abspath(path) for path in paths])
+    return _Listing(column, pattern, [os.path.abspath(path) for path in paths], sizes)
 
 
 def _path_in_list(column: str, item: object) -> str:
@@ -110,31 +114,32 @@ def _path_in_list(column: str, item: object) -> str:
     return path
 
 
-def _check_is_file(column: str, path: str) -> None:
+def _size_of_file(column: str, path: str) -> int:
     if not checks.is_utf8(path):
         raise UnsupportedError(
             f"column {column!r}: the file name {path!r} is not UTF-8; rename the file or folder",
             column=column,
         )
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError(
             f"column {column!r}: {path!r} does not exist", file=path, column=column
         ) from error
     except (OSError, ValueError) as error:
         raise IoError(f"column {column!r}: {path!r}: {error}", file=path, column=column) from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         raise InvalidError(
             f"column {column!r}: {path!r} is a directory; give its files, for example the glob "
             f"{os.path.join(path, '*.npy')!r}",
             file=path,
             column=column,
         )
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise InvalidError(
             f"column {column!r}: {path!r} is no regular file", file=path, column=column
         )
+    return status.st_size
 
 
 def _pair(listings: list[_Listing]) -> list[list[str]]:

@@ -60,6 +60,22 @@ def to_cpu_strided(tensor: Any, *, column: str) -> Any:
     return tensor.detach()
 
 
+def to_numpy(tensor: Any) -> Any:
+    """Returns a numpy array over the memory of `tensor`; the tensor itself if it is bfloat16."""
+    return tensor if tensor.dtype == sys.modules["torch"].bfloat16 else tensor.numpy()
+
+
+def bfloat16_to_bits(tensor: Any) -> Any:
+    """Returns the bits of a bfloat16 tensor as an int16 array over the same memory."""
+    return tensor.view(sys.modules["torch"].int16).numpy()
+
+
+def bfloat16_from_bits(bits: Any) -> Any:
+    """Returns the bfloat16 tensor over the bits in an int16 array."""
+    torch = importlib.import_module("torch")
+    return torch.from_numpy(bits).view(torch.bfloat16)
+
+
 def process_group_size() -> int:
     """Returns the size of torch's default process group, 1 if there is none."""
     distributed = sys.modules.get("torch.distributed")

@@ -85,13 +85,21 @@ def row_numbers() -> Callable[[Any], list[list[int]]]:
 
 @pytest.fixture
 def run_script(tmp_path: Path) -> RunScript:
-    """Runs Python code in a process of its own, within a time limit."""
+    """Runs Python code in a process of its own, within a time limit.
+
+    With as_file, as a script that processes which it spawns can import.
+    """
 
     def run(
-        code: str, *, timeout: float = 60, **environment: str
+        code: str, *, timeout: float = 60, as_file: bool = False, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        source = ["-c", textwrap.dedent(code)]
+        if as_file:
+            script = tmp_path / "script.py"
+            script.write_text(textwrap.dedent(code))
+            source = [str(script)]
         return subprocess.run(
-            [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
+            [sys.executable, "-X", "faulthandler", *source],
             capture_output=True,
             text=True,
             timeout=timeout,

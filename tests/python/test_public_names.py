@@ -43,6 +43,7 @@ def test_loader_has_fewer_than_15_parameters() -> None:
         (hr.IoError, OSError),
         (hr.UnsupportedError, ValueError),
         (hr.CancelledError, RuntimeError),
+        (hr.TransformError, RuntimeError),
         (hr.MissingDependencyError, ImportError),
     ],
 )
@@ -78,8 +79,5 @@ def test_import_does_not_import_torch(
 def test_objects_that_cannot_be_pickled_say_what_to_do(
     numbered: Callable[[int], hr.Dataset],
 ) -> None:
-    ds = numbered(4)
-    with pytest.raises(hr.UnsupportedError, match="in the process that uses it"):
-        pickle.dumps(ds)
     with pytest.raises(hr.UnsupportedError, match="state_dict"):
-        pickle.dumps(hr.Loader(ds, output="numpy"))
+        pickle.dumps(hr.Loader(numbered(4), output="numpy"))

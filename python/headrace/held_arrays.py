@@ -1,0 +1,105 @@
+"""Arrays of a dataset as its recipe holds them, and as a pickle does."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from headrace import torch_bridge
+
+
+def hold_all(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Returns arrays and tensors as a recipe holds them, and anything else as it is."""
+    return tuple(map(_hold, values))
+
+
+def _hold(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return HeldArray(value)
+    return HeldBfloat16(value) if torch_bridge.is_tensor(value) else value
+
+
+class HeldArray:
+    """An array that the core reads in place.
+
+    A weak reference: the core keeps its arrays alive as long as one of its rows may be read, and a
+    recipe that names an array of columns or rows since dropped must not keep it longer. Such an
+    array is pickled as its shape alone, since nothing reads it.
+    """
+
+    __slots__ = ("_dtype", "_reference", "_shape")
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self._reference: Callable[[], Any] = weakref.ref(array)
+        self._dtype = array.dtype.str
+        self._shape = array.shape
+
+    def without_values(self) -> HeldShape:
+        """Returns what is pickled where no row shows the array."""
+        return HeldShape(self._dtype, self._shape)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the core has let go of the array."""
+        return self._reference() is None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a pickle holds."""
+        array = self._reference()
+        return 0 if array is None else array.nbytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        array = self._reference()
+        if array is None:
+            return self.without_values().__reduce__()
+        # Not as a numpy.memmap or another subclass.
+        return np.ascontiguousarray, (np.asarray(array),)
+
+
+class HeldShape:
+    """An array that no row shows any more."""
+
+    __slots__ = ("_dtype", "_shape")
+
+    def __init__(self, dtype: str, shape: tuple[int, ...]) -> None:
+        self._dtype = dtype
+        self._shape = shape
+
+    def without_values(self) -> HeldShape:
+        """Returns itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _one_row, (self._dtype, self._shape)
+
+
+class HeldBfloat16:
+    """A tensor that numpy has no dtype for, pickled as its bits."""
+
+    __slots__ = ("_tensor",)
+    gone = False
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+
+    def without_values(self) -> HeldBfloat16:
+        """Returns itself: an array without memory would be numpy's, which lacks the dtype."""
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a pickle holds."""
+        return int(self._tensor.numel()) * 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bits = torch_bridge.bfloat16_to_bits(self._tensor)
+        return torch_bridge.bfloat16_from_bits, (np.ascontiguousarray(bits),)
+
+
+def _one_row(dtype: str, shape: tuple[int, ...]) -> Any:
+    """Returns an array whose rows are all the same memory."""
+    return np.broadcast_to(np.zeros(shape[1:], dtype), shape)

@@ -1,0 +1,123 @@
+"""Datasets in memory that a function makes out of items, once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Sized
+from typing import Any
+
+from headrace import checks, ordered_map, torch_bridge
+from headrace.arrays import from_arrays
+from headrace.dataset import Dataset
+from headrace.errors import InvalidError
+from headrace.item_results import ItemResults, Rows
+from headrace.progress import Progress, reporting
+from headrace.row_blocks import RowBlocks
+from headrace.row_chunks import chunks
+
+_MAX_THREADS = 1024
+
+
+def from_items(
+    items: Iterable[Any],
+    fn: Callable[[Any], Any],
+    *,
+    rows: Rows = "one",
+    threads: int | None = None,
+    executor: Any = None,
+    progress: Progress = None,
+) -> Dataset:
+    """Returns the dataset of ``fn(item)`` for every item, worked out now and kept in memory.
+
+    Rows are in the order of the items, however they are worked out. `fn` may be any callable,
+    written in Python or, for example, with pybind11 or PyO3. It returns an array, a tensor or a
+    number (tuple rows of one column), a tuple of them (tuple rows), or a dict (dict rows): alike
+    for every item in columns, dtypes and row shapes. Nothing is promoted: where one item gives an
+    int and the next a float, that is an error. Results are copied, so `fn` may reuse its memory.
+
+    Args:
+        items: Anything to iterate over: paths, keys, records, a generator.
+        fn: Called once per item.
+        rows: "one": each result is one row. "many": each result is any number of rows, also none,
+            counted by its first dimension.
+        threads: Threads that call `fn`; helps where it waits for files or releases the GIL.
+        executor: Calls `fn` instead: any object with ``submit`` as in concurrent.futures, such as a
+            ProcessPoolExecutor or Dask's ``client.get_executor()``. It is not shut down. Items are
+            sent in groups, two for each worker at a time.
+        progress: True shows a bar with the time left, which needs tqdm; False nothing; None a bar
+            if it takes some seconds, stderr is a terminal and tqdm is installed; a function is
+            called with (done, total) a few times a second, total None where it is not known.
+
+    Raises:
+        TransformError: If `fn` raises; names the first such item. What is pending is cancelled.
+        InvalidError: If a result differs from the first, or there are no items.
+        UnsupportedError: If a result has a type or dtype that headrace cannot keep.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> words = ["a", "head", "race"]
+        >>> ds = hr.from_items(words, lambda word: {"letters": len(word), "x": np.zeros(2)})
+        >>> ds
+        headrace.Dataset(rows=3, columns=(letters: int64, x: float64[2]), in memory, 72 B)
+        >>> many = hr.from_items([2, 0, 3], np.arange, rows="many", threads=2)
+        >>> many["0"][:].tolist()
+        [0, 1, 0, 1, 2]
+    """
+    if rows not in ("one", "many"):
+        raise InvalidError(f'rows is "one" or "many" (rows per result), not {rows!r}')
+    results, store = ItemResults(rows), None
+    total = len(items) if isinstance(items, Sized) else None
+    with contextlib.ExitStack() as stack:
+        outcomes = stack.enter_context(
+            contextlib.closing(_outcomes(fn, items, threads=threads, executor=executor))
+        )
+        report = stack.enter_context(reporting(progress, total))
+        for index, item, result in outcomes:
+            arrays = results.arrays(index, item, result)
+            if store is None:
+                store = RowBlocks(results.storage, rows=total if rows == "one" else None)
+            if rows == "one":
+                store.append_row(arrays)
+            else:
+                store.append_rows(arrays)
+            report(index + 1)
+    if store is None:
+        raise InvalidError("there are no items; a dataset needs at least one row")
+    if store.rows == 0:
+        raise InvalidError("all results have zero rows; a dataset needs at least one row")
+    return _dataset(results, store)
+
+
+def _outcomes(
+    fn: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None, executor: Any
+) -> Generator[ordered_map.Outcome, None, None]:
+    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+        raise InvalidError(
+            f"items is a list or another iterable, not {items!r}; for the files of a glob pass "
+            "sorted(glob.glob(...))"
+        )
+    if not callable(fn):
+        raise InvalidError(f"fn is called with every item, but {fn!r} is no function")
+    if executor is None:
+        number = (
+            1 if threads is None else checks.check_int("threads", threads, low=1, high=_MAX_THREADS)
+        )
+        if number == 1:
+            return ordered_map.map_here(fn, items)
+        return ordered_map.map_in_threads(fn, items, threads=number)
+    if threads is not None:
+        raise InvalidError(f"threads={threads!r} and executor= exclude each other; pass one")
+    if not hasattr(executor, "submit") or isinstance(executor, type):
+        raise InvalidError(
+            f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
+        )
+    return ordered_map.map_in_executor(fn, items, executor=executor)
+
+
+def _dataset(results: ItemResults, store: RowBlocks) -> Dataset:
+    columns = {}
+    for field, blocks in zip(results.fields, store.columns(), strict=True):
+        if field.dtype == "bfloat16":
+            blocks = [torch_bridge.bfloat16_from_bits(block) for block in blocks]
+        columns[field.name] = chunks(blocks) if len(blocks) > 1 else blocks[0]
+    return from_arrays(*columns.values()) if results.as_tuple else from_arrays(**columns)

@@ -1,0 +1,281 @@
+"""How datasets were made, kept so that another process can make them again.
+
+1. Sources and views are made by `from_arrays`, `from_files`, `concat`, `zip_columns`, `Made.view`
+   and `Made.views`, which call the core and keep the call: the method's name, its arguments, and
+   the recipes of the datasets that it was given. Nothing else is needed to give a view a pickle.
+2. `steps` lists these calls, sources first. It is a list because chains of views are deeper than
+   Python's recursion; and sources and arrays in it are objects, which a pickle holds once although
+   several datasets share them. Arrays of columns that later calls drop are left out.
+3. `replay` makes the calls again. Files must still have their size, dtype and row shape.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, NamedTuple, ParamSpec
+
+from headrace import _core, held_arrays, torch_bridge
+from headrace.errors import (
+    InvalidError,
+    IoError,
+    NotFoundError,
+    TruncatedError,
+    UnsupportedError,
+)
+from headrace.held_arrays import HeldArray, HeldBfloat16
+
+_P = ParamSpec("_P")
+# Views whose columns are those of each of their datasets, in the same places.
+_KEEP_COLUMNS = frozenset({"cast", "concat", "rename", "slice", "split", "split_by_file", "subset"})
+
+
+class Recipe:
+    """One call of the core: its method, its datasets' recipes, its other arguments.
+
+    Arrays among the arguments are held as the core holds them: see `HeldArray`.
+    """
+
+    __slots__ = ("arguments", "files", "item", "make", "parts")
+
+    def __init__(
+        self,
+        make: str,
+        parts: tuple[Recipe, ...],
+        arguments: tuple[Any, ...],
+        *,
+        item: int | None = None,
+        files: _Files | None = None,
+    ) -> None:
+        self.make = make
+        self.parts = parts
+        self.arguments = arguments
+        self.item = item  # which of several datasets that the call returned
+        self.files = files
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sources only; the pickled list of steps holds the others as plain tuples."""
+        return _make_source, (self.make, self.arguments, self.files)
+
+
+class Made(NamedTuple):
+    """A dataset of the core, and how it was made."""
+
+    core: _core.Dataset
+    recipe: Recipe
+
+    def view(
+        self,
+        make: Callable[Concatenate[_core.Dataset, _P], _core.Dataset],
+        *arguments: _P.args,
+        **none: _P.kwargs,
+    ) -> Made:
+        """Returns ``make(core, *arguments)``, where `make` is a method of the core's Dataset."""
+        assert not none, "a recipe keeps positional arguments"
+        core = make(self.core, *arguments, **none)
+        return Made(core, Recipe(make.__name__, (self.recipe,), held_arrays.hold_all(arguments)))
+
+    def views(
+        self,
+        make: Callable[Concatenate[_core.Dataset, _P], list[_core.Dataset]],
+        *arguments: _P.args,
+        **none: _P.kwargs,
+    ) -> list[Made]:
+        """Returns the views of a method that makes several at once."""
+        assert not none, "a recipe keeps positional arguments"
+        cores = make(self.core, *arguments, **none)
+        name, parts, held = make.__name__, (self.recipe,), held_arrays.hold_all(arguments)
+        return [Made(core, Recipe(name, parts, held, item=k)) for k, core in enumerate(cores)]
+
+
+def concat(parts: Sequence[Made]) -> Made:
+    """Returns the rows of datasets with equal columns, one after the other."""
+    core = _core.Dataset.concat([part.core for part in parts])
+    return Made(core, Recipe("concat", tuple(part.recipe for part in parts), ()))
+
+
+def zip_columns(parts: Sequence[Made]) -> Made:
+    """Returns the columns of datasets with equally many rows, side by side."""
+    core = _core.Dataset.zip([part.core for part in parts])
+    widths = [len(part.core.columns) for part in parts]
+    return Made(core, Recipe("zip", tuple(part.recipe for part in parts), (widths,)))
+
+
+def from_arrays(names: list[str], arrays: Sequence[Any]) -> Made:
+    """Returns the dataset of arrays and CPU tensors."""
+    # A numpy view of a tensor's memory: torch would pickle a tensor by moving its memory elsewhere.
+    plain = [torch_bridge.to_numpy(x) if torch_bridge.is_tensor(x) else x for x in arrays]
+    core = _core.Dataset.from_arrays(names, plain)
+    return Made(core, Recipe("from_arrays", (), (names, list(held_arrays.hold_all(plain)))))
+
+
+def from_files(
+    make: Callable[Concatenate[list[str], list[list[str]], _P], _core.Dataset],
+    names: list[str],
+    paths: list[list[str]],
+    sizes: list[list[int]],
+    *arguments: _P.args,
+    **none: _P.kwargs,
+) -> Made:
+    """Returns ``make(names, paths, *arguments)``, a source of the core; `sizes` are the files'."""
+    assert not none, "a recipe keeps positional arguments"
+    core = make(names, paths, *arguments, **none)
+    files = _Files(sizes, core.rows, core.columns)
+    return Made(core, Recipe(make.__name__, (), (names, paths, *arguments), files=files))
+
+
+def steps(recipe: Recipe) -> list[Any]:
+    """Returns the calls behind `recipe`, each after those that it needs, as `replay` takes them."""
+    number: dict[Recipe, int] = {}
+    waiting = [recipe]
+    while waiting:
+        node = waiting[-1]
+        missing = [part for part in node.parts if part not in number]
+        if not missing:
+            number.setdefault(node, len(number))
+            waiting.pop()
+        waiting.extend(reversed(missing))
+    wanted = _wanted_columns(list(number))
+    return [
+        (node.make, [number[part] for part in node.parts], node.arguments, node.item)
+        if node.parts
+        else _with_columns(node, wanted[node])
+        for node in number
+    ]
+
+
+def held(calls: Sequence[Any]) -> set[HeldArray | HeldBfloat16]:
+    """Returns the arrays whose values a pickle of `calls` holds."""
+    found = set()
+    for call in calls:
+        arguments = call.arguments if isinstance(call, Recipe) else call[2]
+        for value in arguments:
+            for array in value if isinstance(value, list) else [value]:
+                if isinstance(array, HeldArray | HeldBfloat16):
+                    found.add(array)
+    return found
+
+
+def replay(calls: Sequence[Any]) -> Made:
+    """Makes the calls of an unpickled list; returns the dataset of the last.
+
+    Raises:
+        NotFoundError: If a file is gone.
+        TruncatedError: If a file is shorter than it was.
+        InvalidError: If a file has another size, dtype or row shape.
+        UnsupportedError: If this version lacks a view.
+    """
+    made: list[Made] = []
+    for call in calls:
+        if isinstance(call, Made):
+            made.append(call)
+            continue
+        name, numbers, arguments, item = call
+        parts = [made[number] for number in numbers]
+        if name in _JOINS:
+            made.append(_JOINS[name](parts))
+            continue
+        make = _method(name)
+        if item is None:
+            made.append(parts[0].view(make, *arguments))
+        else:
+            made.append(parts[0].views(make, *arguments)[item])
+    return made[-1]
+
+
+_JOINS = {"concat": concat, "zip": zip_columns}
+
+
+# Which columns of a dataset are wanted; None for all.
+_Columns = set[int] | None
+
+
+def _wanted_columns(nodes: list[Recipe]) -> dict[Recipe, _Columns]:
+    """Returns which columns of each node the last one shows; parts stand before what uses them."""
+    wanted: dict[Recipe, _Columns] = {nodes[-1]: None}
+    for node in reversed(nodes):
+        for part, columns in zip(node.parts, _columns_of_parts(node, wanted[node]), strict=True):
+            known = wanted.get(part, set())
+            wanted[part] = None if columns is None or known is None else known | columns
+    return wanted
+
+
+def _columns_of_parts(node: Recipe, wanted: _Columns) -> list[_Columns]:
+    if node.make == "select":
+        (chosen,) = node.arguments
+        return [{chosen[k] for k in (range(len(chosen)) if wanted is None else wanted)}]
+    if wanted is None:
+        return [None] * len(node.parts)
+    if node.make in _KEEP_COLUMNS:
+        return [wanted] * len(node.parts)
+    if node.make == "zip":
+        (widths,) = node.arguments
+        ends = list(itertools.accumulate(widths))
+        return [
+            {column - end + width for column in wanted if end - width <= column < end}
+            for width, end in zip(widths, ends, strict=True)
+        ]
+    return [None] * len(node.parts)
+
+
+def _with_columns(source: Recipe, wanted: _Columns) -> Recipe:
+    if wanted is None or source.files is not None:
+        return source
+    names, arrays = source.arguments
+    kept = [x if k in wanted else x.without_values() for k, x in enumerate(arrays)]
+    return source if kept == arrays else Recipe(source.make, (), (names, kept))
+
+
+def _method(name: str) -> Any:
+    method = getattr(_core.Dataset, name, None)
+    if method is None:
+        raise UnsupportedError(
+            f"the pickled dataset has a view {name!r}, which this version of headrace does not "
+            "know; unpickle it with the version that pickled it"
+        )
+    return method
+
+
+class _Files(NamedTuple):
+    """What the files of a source were when it was made."""
+
+    sizes: list[list[int]]
+    rows: int
+    columns: list[tuple[str, str, tuple[int, ...]]]
+
+
+def _make_source(make: str, arguments: tuple[Any, ...], files: _Files | None) -> Made:
+    """Unpickles a source."""
+    if files is None:
+        return from_arrays(*arguments)
+    names, paths, *rest = arguments
+    _check_sizes(paths, files.sizes)
+    made = from_files(_method(make), names, paths, files.sizes, *rest)
+    if (made.core.rows, made.core.columns) != (files.rows, files.columns):
+        raise InvalidError(
+            f"the files of the pickled dataset have changed; {paths[0][0]!r} and the others now "
+            f"have {made.core.rows} rows of {made.core.columns}, and had {files.rows} of "
+            f"{files.columns}: make the dataset anew",
+            file=paths[0][0],
+        )
+    return made
+
+
+def _check_sizes(paths: list[list[str]], sizes: list[list[int]]) -> None:
+    chain = itertools.chain.from_iterable
+    for path, size in zip(chain(paths), chain(sizes), strict=True):
+        try:
+            found = os.stat(path).st_size
+        except FileNotFoundError as error:
+            message = f"{path!r} of the pickled dataset does not exist here"
+            raise NotFoundError(message, file=path) from error
+        except OSError as error:
+            raise IoError(f"{path!r}: {error}", file=path) from error
+        if found != size:
+            kind = TruncatedError if found < size else InvalidError
+            raise kind(
+                f"{path!r} has {found} bytes and had {size} when the pickled dataset was made; "
+                "its rows are others now: make the dataset anew",
+                file=path,
+            )
