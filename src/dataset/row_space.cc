@@ -1,10 +1,8 @@
 #include "dataset/row_space.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
-#include "base/checked.h"
 #include "base/error.h"
 
 namespace headrace {
@@ -20,18 +18,8 @@ struct RowSpace::Place {
   }
 };
 
-RowSpace::RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
-                   std::variant<Table, Mapped, Concat> kind)
-    : first_rows_(std::move(first_rows)), piece_count_(piece_count), kind_(std::move(kind)) {}
-
-std::vector<uint64_t> RowSpace::sums(const std::vector<uint64_t>& counts) {
-  std::vector<uint64_t> sums = {0};
-  sums.reserve(counts.size() + 1);
-  for (const uint64_t count : counts) {
-    sums.push_back(checked_add(sums.back(), count, "rows of a dataset"));
-  }
-  return sums;
-}
+RowSpace::RowSpace(RowIndex index, uint64_t piece_count, std::variant<Table, Mapped, Concat> kind)
+    : index_(std::move(index)), piece_count_(piece_count), kind_(std::move(kind)) {}
 
 RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.rows == 0; });
@@ -44,32 +32,13 @@ RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   for (const Piece& piece : pieces) {
     counts.push_back(piece.rows);
   }
-  std::vector<uint64_t> first_rows = sums(counts);
-  Table table;
-  const uint64_t rows = first_rows.back();
-  if (pieces.size() > 1) {
-    // About two buckets a piece.
-    table.shift = std::max(0, static_cast<int>(std::bit_width(rows - 1)) -
-                                  static_cast<int>(std::bit_width(pieces.size())) - 1);
-    const uint64_t buckets = ((rows - 1) >> table.shift) + 1;
-    table.first_piece.resize(buckets + 1);
-    uint32_t piece = 0;
-    for (uint64_t bucket = 0; bucket < buckets; ++bucket) {
-      while (first_rows[piece + 1] <= bucket << table.shift) {
-        ++piece;
-      }
-      table.first_piece[bucket] = piece;
-    }
-    table.first_piece[buckets] = static_cast<uint32_t>(pieces.size() - 1);
-  }
-  const uint64_t count = pieces.size();
-  table.pieces = std::move(pieces);
-  return RowSpacePtr(new RowSpace(std::move(first_rows), count, std::move(table)));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), counts.size(), Table{std::move(pieces)}));
 }
 
 RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
   const uint64_t pieces = inner->piece_count();
-  return RowSpacePtr(new RowSpace({0, rows}, pieces, Mapped{std::move(map), std::move(inner)}));
+  return RowSpacePtr(
+      new RowSpace(RowIndex({rows}), pieces, Mapped{std::move(map), std::move(inner)}));
 }
 
 RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
@@ -94,7 +63,7 @@ RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
       piece_count += part->piece_count();
     }
   }
-  return RowSpacePtr(new RowSpace(sums(counts), piece_count, std::move(concat)));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), piece_count, std::move(concat)));
 }
 
 const Piece& RowSpace::piece(uint64_t number) const noexcept {
@@ -122,9 +91,9 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
   std::vector<RowSpacePtr> parts;
   uint64_t row = start;
   while (row < start + count) {
-    const uint64_t part = space->part_of(row);
-    const uint64_t skipped = row - space->first_rows_[part];
-    const uint64_t taken = std::min(space->first_rows_[part + 1], start + count) - row;
+    const uint64_t part = space->index_.part_of(row);
+    const uint64_t skipped = row - space->index_.first(part);
+    const uint64_t taken = std::min(space->index_.first(part + 1), start + count) - row;
     if (const auto* table = std::get_if<Table>(&space->kind_)) {
       Piece piece = table->pieces[part];
       piece.first += skipped;
@@ -175,19 +144,6 @@ const RowMap* RowSpace::top_map() const noexcept {
 
 const RowSpace& RowSpace::below_map() const noexcept { return *std::get<Mapped>(kind_).inner; }
 
-// The piece or part that holds `row`.
-uint64_t RowSpace::part_of(uint64_t row) const noexcept {
-  auto begin = first_rows_.begin() + 1;
-  auto end = first_rows_.end();
-  const auto* table = std::get_if<Table>(&kind_);
-  if (table != nullptr && !table->first_piece.empty()) {
-    const uint64_t bucket = row >> table->shift;
-    begin += table->first_piece[bucket];
-    end = first_rows_.begin() + 1 + table->first_piece[bucket + 1] + 1;
-  }
-  return static_cast<uint64_t>(std::upper_bound(begin, end, row) - first_rows_.begin()) - 1;
-}
-
 std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space) const {
   if (space.runs.size() < rows.size()) {
     space.runs.resize(rows.size());
@@ -215,7 +171,6 @@ Run* RowSpace::locate_in(const Place& place, Run* next) const {
 }
 
 Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next) const {
-  const bool single = table.pieces.size() == 1;
   uint64_t last_row = UINT64_MAX - 1;  // no row follows it
   uint32_t last_out = 0;
   uint64_t piece_end = 0;
@@ -225,9 +180,9 @@ Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next
     if (row == last_row + 1 && row < piece_end && out == last_out + 1) {
       ++(next - 1)->count;
     } else {
-      const uint64_t number = single ? 0 : part_of(row);
-      piece_end = first_rows_[number + 1];
-      *next++ = {.first = table.pieces[number].first + row - first_rows_[number],
+      const uint64_t number = index_.part_of(row);
+      piece_end = index_.first(number + 1);
+      *next++ = {.first = table.pieces[number].first + row - index_.first(number),
                  .piece = place.first_piece + static_cast<uint32_t>(number),
                  .count = 1,
                  .out = out};
@@ -244,7 +199,7 @@ Run* RowSpace::locate_in_parts(const Concat& concat, const Place& place, Run* ne
   std::vector<uint32_t> part_of_row(place.rows.size());
   std::vector<size_t> begins(concat.parts.size() + 1, 0);
   for (size_t i = 0; i < place.rows.size(); ++i) {
-    const uint64_t part = part_of(place.rows[i]);
+    const uint64_t part = index_.part_of(place.rows[i]);
     part_of_row[i] = static_cast<uint32_t>(part);
     ++begins[part + 1];
   }
@@ -256,7 +211,7 @@ Run* RowSpace::locate_in_parts(const Concat& concat, const Place& place, Run* ne
   std::vector<size_t> next(begins.begin(), begins.end() - 1);
   for (size_t i = 0; i < place.rows.size(); ++i) {
     const uint32_t part = part_of_row[i];
-    rows[next[part]] = place.rows[i] - first_rows_[part];
+    rows[next[part]] = place.rows[i] - index_.first(part);
     outs[next[part]++] = place.out(i);
   }
   for (size_t part = 0; part < concat.parts.size(); ++part) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "column/gather.h"
+#include "dataset/row_index.h"
 #include "dataset/row_map.h"
 #include "dataset/source.h"
 
@@ -37,7 +38,7 @@ class RowSpace {
   static RowSpacePtr mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner);
   static RowSpacePtr concat(const std::vector<RowSpacePtr>& parts);
 
-  uint64_t rows() const noexcept { return first_rows_.back(); }
+  uint64_t rows() const noexcept { return index_.rows(); }
   uint64_t piece_count() const noexcept { return piece_count_; }
   const Piece& piece(uint64_t number) const noexcept;
 
@@ -68,10 +69,6 @@ class RowSpace {
  private:
   struct Table {
     std::vector<Piece> pieces;
-    // first_piece[row >> shift] is the piece of that row or one before it: a bounded search instead
-    // of a long one.
-    std::vector<uint32_t> first_piece;
-    int shift = 0;
   };
   struct Mapped {
     RowMapPtr map;
@@ -83,16 +80,13 @@ class RowSpace {
   };
   struct Place;  // the rows of one locate() call on their way down
 
-  RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
-           std::variant<Table, Mapped, Concat> kind);
+  RowSpace(RowIndex index, uint64_t piece_count, std::variant<Table, Mapped, Concat> kind);
 
-  static std::vector<uint64_t> sums(const std::vector<uint64_t>& counts);
-  uint64_t part_of(uint64_t row) const noexcept;
   Run* locate_in(const Place& place, Run* next) const;
   Run* locate_in_table(const Table& table, const Place& place, Run* next) const;
   Run* locate_in_parts(const Concat& concat, const Place& place, Run* next) const;
 
-  std::vector<uint64_t> first_rows_;  // of each piece or part, and the number of rows at the end
+  RowIndex index_;  // of the pieces or parts
   uint64_t piece_count_;
   std::variant<Table, Mapped, Concat> kind_;
 };
