@@ -29,6 +29,7 @@ from headrace.files import memmap, open
 from headrace.loader import Loader
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.windows import windows
 
 __version__ = "0.1.0"
 
@@ -53,5 +54,6 @@ __all__ = [
     "from_arrays",
     "memmap",
     "open",
+    "windows",
     "zip",
 ]

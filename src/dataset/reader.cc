@@ -25,6 +25,16 @@ constexpr uint64_t kCheckedPieces = 32;
 
 constexpr uint64_t kRangeRows = 8192;
 constexpr uint64_t kFingerprintRows = 64;
+constexpr uint64_t kMostRuns = uint64_t{1} << 16;  // 1.5 MiB; of rows that may take many runs
+
+// How many rows of `space` are located at once: all, but for windows, whose runs may be many more
+// than the rows.
+uint64_t most_rows_at_once(const RowSpace& space) {
+  if (space.stored_rows() == 1) {
+    return UINT64_MAX;
+  }
+  return std::clamp<uint64_t>(kMostRuns / space.most_runs(), 1, UINT32_MAX / space.stored_rows());
+}
 
 }  // namespace
 
@@ -38,6 +48,7 @@ Reader::Reader(DatasetPtr dataset)
   }
   for (size_t g = 0; g < groups_.size(); ++g) {
     const uint64_t pieces = dataset_->groups()[g]->piece_count();
+    groups_[g].stored_rows = dataset_->groups()[g]->stored_rows();
     groups_[g].states.resize(pieces, PieceState::kUnknown);
     groups_[g].footprints.resize(groups_[g].columns.size());
     groups_[g].rows.assign(groups_[g].columns.size(), std::vector<PieceRows>(pieces));
@@ -52,28 +63,55 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
     if (std::all_of(columns.begin(), columns.end(), [&](size_t c) { return outs[c] == nullptr; })) {
       continue;
     }
-    locate(group, rows);
-    open_pieces(group);
-    gather_mapped(group, outs);
-    read_unmapped(group, outs);
+    read_group(group, rows, outs);
   }
   check_some_files();
 }
 
-// Sets runs_. Views over several groups have one map on top of all of them: it is applied once.
-void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
-  const RowSpace& space = *dataset_->groups()[group];
+void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
+                        std::span<std::byte* const> outs) {
+  const RowSpace& top = *dataset_->groups()[group];
+  const RowSpace& space = top.top_map() == nullptr ? top : top.below_map();
+  const std::span<const uint64_t> located = below_map(top, rows);
+  const uint64_t most = most_rows_at_once(space);
+  for (uint64_t done = 0; done < rows.size();) {
+    const auto part = located.subspan(done, std::min(most, rows.size() - done));
+    runs_ = space.locate(part, space_);
+    open_pieces(group);
+    const auto part_outs = outs_from(done, outs);
+    gather_mapped(group, part_outs);
+    read_unmapped(group, part_outs);
+    done += part.size();
+  }
+}
+
+// The rows below the map on top of `space`, if there is one. Views over several groups have one map
+// on top of all of them: it is applied once.
+std::span<const uint64_t> Reader::below_map(const RowSpace& space, std::span<const uint64_t> rows) {
   const RowMap* map = space.top_map();
   if (map == nullptr) {
-    runs_ = space.locate(rows, space_);
-    return;
+    return rows;
   }
   if (map != mapped_by_) {
     mapped_rows_.assign(rows.begin(), rows.end());
     apply_map(*map, mapped_rows_);
     mapped_by_ = map;
   }
-  runs_ = space.below_map().locate(mapped_rows_, space_);
+  return mapped_rows_;
+}
+
+// Where row `row` of the batch begins.
+std::span<std::byte* const> Reader::outs_from(uint64_t row, std::span<std::byte* const> outs) {
+  if (row == 0) {
+    return outs;
+  }
+  part_outs_.assign(outs.begin(), outs.end());
+  for (size_t c = 0; c < outs.size(); ++c) {
+    if (outs[c] != nullptr) {
+      part_outs_[c] += row * dataset_->columns()[c].field.row_bytes();
+    }
+  }
+  return part_outs_;
 }
 
 // Opens what runs_ needs, and moves the runs of pieces that cannot be mapped to unmapped_runs_.
@@ -109,11 +147,14 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
       rows.conversion = conversion_for(column.conversion_path(piece));
     }
     const DType stored = piece.source->dtype(piece.source_column(column.column));
-    state.footprints[k].include(from, column.field.row_elements() * dtype_size(stored));
+    state.footprints[k].include(
+        from, column.field.row_elements() / state.stored_rows * dtype_size(stored));
     mapped = mapped && from.rows != nullptr;
   }
   // Runs count rows of the source, so piece.first is already in them.
-  state.states[number] = mapped ? PieceState::kMapped : PieceState::kUnmapped;
+  state.states[number] = piece.source->is_numbers() ? PieceState::kNumbers
+                         : mapped                   ? PieceState::kMapped
+                                                    : PieceState::kUnmapped;
   state.unmapped += mapped ? 0 : 1;
 }
 
@@ -138,11 +179,12 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
       continue;
     }
     const Footprint& stored = state.footprints[k];
+    const uint64_t elements = field.row_elements() / state.stored_rows;
+    const uint64_t element_size = dtype_size(field.dtype);
     columns_.push_back(
         dataset_->converts(c)
-            ? GatherColumn::converted(pieces, field.row_elements(), dtype_size(field.dtype),
-                                      outs[c], stored)
-            : GatherColumn::copied(pieces, field.row_bytes(), outs[c], stored.alignment));
+            ? GatherColumn::converted(pieces, elements, element_size, outs[c], stored)
+            : GatherColumn::copied(pieces, elements * element_size, outs[c], stored.alignment));
   }
   auto leaf = [this]() noexcept { gather(runs_, columns_); };
   if (const void* address = guarded(leaf)) {
@@ -150,9 +192,32 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   }
 }
 
+void Reader::write_numbers_of(const Run& run, const Group& group,
+                              std::span<std::byte* const> outs) {
+  for (size_t k = 0; k < group.columns.size(); ++k) {
+    const size_t c = group.columns[k];
+    if (outs[c] == nullptr) {
+      continue;
+    }
+    std::byte* out = outs[c] + run.out * dtype_size(dataset_->columns()[c].field.dtype);
+    const Conversion* conversion = group.rows[k][run.piece].conversion;
+    if (conversion == nullptr) {
+      write_numbers(run.first, run.count, out);
+      continue;
+    }
+    row_bytes_.resize(run.count * conversion->from_size());
+    write_numbers(run.first, run.count, row_bytes_.data());
+    conversion->apply(row_bytes_.data(), out, run.count);
+  }
+}
+
 void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
   const Group& state = groups_[group];
   for (const Run& run : unmapped_runs_) {
+    if (state.states[run.piece] == PieceState::kNumbers) {
+      write_numbers_of(run, state, outs);
+      continue;
+    }
     const Piece& piece = dataset_->groups()[group]->piece(run.piece);
     for (size_t k = 0; k < state.columns.size(); ++k) {
       const size_t c = state.columns[k];
@@ -161,13 +226,14 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       }
       const DatasetColumn& column = dataset_->columns()[c];
       const uint32_t number = piece.source_column(column.column);
-      std::byte* out = outs[c] + run.out * column.field.row_bytes();
+      const uint64_t row_elements = column.field.row_elements() / state.stored_rows;
+      std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.field.dtype);
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
         piece.source->read(number, run.first, run.count, out);
         continue;
       }
-      const uint64_t elements = run.count * column.field.row_elements();
+      const uint64_t elements = run.count * row_elements;
       row_bytes_.resize(elements * conversion->from_size());
       piece.source->read(number, run.first, run.count, row_bytes_.data());
       conversion->apply(row_bytes_.data(), out, elements);

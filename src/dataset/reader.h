@@ -32,22 +32,26 @@ class Reader {
 
  private:
   // How far a piece has come in this reader.
-  enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped };
+  enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped, kNumbers };
 
   struct Group {
     std::vector<PieceState> states;            // per piece
     std::vector<size_t> columns;               // of the dataset, that lie in this group
     std::vector<Footprint> footprints;         // per such column
     std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
-    uint64_t unmapped = 0;                     // pieces in that state
+    uint64_t stored_rows = 1;                  // of a source, that make one row
+    uint64_t unmapped = 0;                     // pieces that are opened and not mapped
     uint64_t next_check = 0;                   // piece whose file is looked at next
   };
 
-  void locate(uint32_t group, std::span<const uint64_t> rows);
+  std::span<const uint64_t> below_map(const RowSpace& space, std::span<const uint64_t> rows);
+  std::span<std::byte* const> outs_from(uint64_t row, std::span<std::byte* const> outs);
+  void read_group(uint32_t group, std::span<const uint64_t> rows, std::span<std::byte* const> outs);
   void open_pieces(uint32_t group);
   void open_piece(uint32_t group, uint32_t number);
   const Conversion* conversion_for(const std::vector<DType>& path);
   void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
+  void write_numbers_of(const Run& run, const Group& group, std::span<std::byte* const> outs);
   void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
   [[noreturn]] void fail_at(uint32_t group, const void* address) const;
   void check_some_files();
@@ -66,6 +70,7 @@ class Reader {
   RowSpace::Workspace space_;
   std::span<Run> runs_;  // in space_
   std::vector<Run> unmapped_runs_;
+  std::vector<std::byte*> part_outs_;
   std::vector<GatherColumn> columns_;
   std::vector<std::byte> row_bytes_;
   std::chrono::steady_clock::time_point next_check_{};

@@ -18,8 +18,11 @@ struct RowSpace::Place {
   }
 };
 
-RowSpace::RowSpace(RowIndex index, uint64_t piece_count, std::variant<Table, Mapped, Concat> kind)
-    : index_(std::move(index)), piece_count_(piece_count), kind_(std::move(kind)) {}
+RowSpace::RowSpace(RowIndex index, uint64_t piece_count, Extent extent, Kind kind)
+    : index_(std::move(index)),
+      piece_count_(piece_count),
+      extent_(extent),
+      kind_(std::move(kind)) {}
 
 RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.rows == 0; });
@@ -32,13 +35,41 @@ RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   for (const Piece& piece : pieces) {
     counts.push_back(piece.rows);
   }
-  return RowSpacePtr(new RowSpace(RowIndex(counts), counts.size(), Table{std::move(pieces)}));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), counts.size(), {}, Table{std::move(pieces)}));
 }
 
 RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
   const uint64_t pieces = inner->piece_count();
+  const Extent extent = inner->extent_;
   return RowSpacePtr(
-      new RowSpace(RowIndex({rows}), pieces, Mapped{std::move(map), std::move(inner)}));
+      new RowSpace(RowIndex({rows}), pieces, extent, Mapped{std::move(map), std::move(inner)}));
+}
+
+RowSpacePtr RowSpace::windows(RowSpacePtr inner, uint64_t length) {
+  const uint64_t stored = inner->stored_rows();
+  if (length > UINT32_MAX / stored) {
+    throw Error(ErrorCode::kInvalid,
+                "a window has fewer than 2^32 rows; found " + std::to_string(length) +
+                    (stored == 1 ? "" : " windows of " + std::to_string(stored) + " rows"));
+  }
+  const uint64_t runs =
+      inner->is_table() ? inner->most_pieces_of(length) : length * inner->most_runs();
+  const uint64_t rows = inner->rows() - length + 1;
+  const uint64_t pieces = inner->piece_count();
+  return RowSpacePtr(new RowSpace(RowIndex({rows}), pieces,
+                                  {.stored_rows = length * stored, .most_runs = runs},
+                                  Windows{std::move(inner), length}));
+}
+
+// Into how many pieces `length` consecutive rows may fall. Requires: a table.
+uint64_t RowSpace::most_pieces_of(uint64_t length) const noexcept {
+  uint64_t most = 1;
+  for (uint64_t piece = 0; piece < index_.parts(); ++piece) {
+    const uint64_t end = index_.first(piece + 1);
+    const uint64_t last = end - 1 + std::min(length - 1, rows() - end);
+    most = std::max(most, index_.part_of(last) - piece + 1);
+  }
+  return most;
 }
 
 RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
@@ -55,15 +86,17 @@ RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
   std::vector<uint64_t> counts;
   Concat concat;
   uint64_t piece_count = 0;
+  Extent extent = parts.front()->extent_;
   for (const RowSpacePtr& part : parts) {
     if (part->rows() > 0) {
+      extent.most_runs = std::max(extent.most_runs, part->most_runs());
       counts.push_back(part->rows());
       concat.parts.push_back(part);
       concat.first_pieces.push_back(static_cast<uint32_t>(piece_count));
       piece_count += part->piece_count();
     }
   }
-  return RowSpacePtr(new RowSpace(RowIndex(counts), piece_count, std::move(concat)));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), piece_count, extent, std::move(concat)));
 }
 
 const Piece& RowSpace::piece(uint64_t number) const noexcept {
@@ -72,6 +105,9 @@ const Piece& RowSpace::piece(uint64_t number) const noexcept {
   }
   if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
     return mapped->inner->piece(number);
+  }
+  if (const auto* windows = std::get_if<Windows>(&kind_)) {
+    return windows->inner->piece(number);
   }
   const auto& concat = std::get<Concat>(kind_);
   const auto after =
@@ -86,6 +122,11 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
   }
   if (std::holds_alternative<Mapped>(space->kind_)) {
     return mapped(std::make_shared<const RowMap>(StepMap{start, 1}), count, space);
+  }
+  if (const auto* of = std::get_if<Windows>(&space->kind_)) {
+    // Without a window there is no row below it either.
+    return count == 0 ? table({})
+                      : windows(slice(of->inner, start, count + of->length - 1), of->length);
   }
   std::vector<Piece> pieces;
   std::vector<RowSpacePtr> parts;
@@ -110,6 +151,9 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
 RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns) {
   if (const auto* mapped = std::get_if<Mapped>(&space->kind_)) {
     return RowSpace::mapped(mapped->map, space->rows(), with_columns(mapped->inner, columns));
+  }
+  if (const auto* of = std::get_if<Windows>(&space->kind_)) {
+    return windows(with_columns(of->inner, columns), of->length);
   }
   if (const auto* concat = std::get_if<Concat>(&space->kind_)) {
     std::vector<RowSpacePtr> parts;
@@ -145,8 +189,9 @@ const RowMap* RowSpace::top_map() const noexcept {
 const RowSpace& RowSpace::below_map() const noexcept { return *std::get<Mapped>(kind_).inner; }
 
 std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space) const {
-  if (space.runs.size() < rows.size()) {
-    space.runs.resize(rows.size());
+  const uint64_t most = rows.size() * most_runs();
+  if (space.runs.size() < most) {
+    space.runs.resize(most);
   }
   Place place{.rows = rows, .scratch = nullptr, .outs = nullptr, .first_piece = 0};
   if (!is_table()) {
@@ -166,6 +211,9 @@ Run* RowSpace::locate_in(const Place& place, Run* next) const {
   if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
     apply_map(*mapped->map, {place.scratch, place.rows.size()});
     return mapped->inner->locate_in(place, next);
+  }
+  if (const auto* windows = std::get_if<Windows>(&kind_)) {
+    return locate_in_windows(*windows, place, next);
   }
   return locate_in_parts(std::get<Concat>(kind_), place, next);
 }
@@ -189,6 +237,55 @@ Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next
     }
     last_row = row;
     last_out = out;
+  }
+  return next;
+}
+
+// Over a table a window is one run for each piece that it touches. Over anything else its rows have
+// no common place, and each is looked up; that allocates per call.
+Run* RowSpace::locate_in_windows(const Windows& windows, const Place& place, Run* next) const {
+  if (windows.inner->is_table()) {
+    return windows.inner->locate_windows_of_table(windows.length, place, next);
+  }
+  std::vector<uint64_t> rows;
+  std::vector<uint32_t> outs;
+  rows.reserve(place.rows.size() * windows.length);
+  outs.reserve(place.rows.size() * windows.length);
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    const uint64_t first_out = place.out(i) * windows.length;
+    for (uint64_t j = 0; j < windows.length; ++j) {
+      rows.push_back(place.rows[i] + j);
+      outs.push_back(static_cast<uint32_t>(first_out + j));
+    }
+  }
+  return windows.inner->locate_in(
+      {.rows = rows, .scratch = rows.data(), .outs = outs.data(), .first_piece = place.first_piece},
+      next);
+}
+
+Run* RowSpace::locate_windows_of_table(uint64_t length, const Place& place, Run* next) const {
+  const auto& pieces = std::get<Table>(kind_).pieces;
+  Run* const begin = next;
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    uint64_t row = place.rows[i];
+    const uint64_t end = row + length;
+    auto out = static_cast<uint32_t>(place.out(i) * length);
+    for (uint64_t number = index_.part_of(row); row < end; ++number) {
+      const uint64_t first = pieces[number].first + row - index_.first(number);
+      const uint32_t piece = place.first_piece + static_cast<uint32_t>(number);
+      const auto count = static_cast<uint32_t>(std::min(end, index_.first(number + 1)) - row);
+      const auto continues = [&](const Run& last) {
+        return last.piece == piece && last.first + last.count == first &&
+               last.out + last.count == out;
+      };
+      if (next != begin && continues(*(next - 1))) {
+        (next - 1)->count += count;
+      } else {
+        *next++ = {.first = first, .piece = piece, .count = count, .out = out};
+      }
+      row += count;
+      out += count;
+    }
   }
   return next;
 }

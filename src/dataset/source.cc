@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace headrace {
+namespace {
+
+const std::string& no_file() noexcept {
+  static const std::string kNone;
+  return kNone;
+}
+
+}  // namespace
 
 Source::~Source() { delete opened_.load(std::memory_order_acquire); }
 
@@ -32,10 +40,7 @@ ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
 
 DType ArraySource::dtype(size_t column) const noexcept { return arrays_[column].dtype; }
 
-const std::string& ArraySource::file(size_t /*column*/) const noexcept {
-  static const std::string kNone;
-  return kNone;
-}
+const std::string& ArraySource::file(size_t /*column*/) const noexcept { return no_file(); }
 
 void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out) const {
   const Array& array = arrays_[column];
@@ -79,6 +84,20 @@ std::unique_ptr<const OpenSource> FileSource::do_open() const {
     }
     open->columns.push_back(rows);
   }
+  return open;
+}
+
+DType NumberSource::dtype(size_t /*column*/) const noexcept { return DType::kInt64; }
+
+const std::string& NumberSource::file(size_t /*column*/) const noexcept { return no_file(); }
+
+void NumberSource::read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out) const {
+  write_numbers(first, rows, out);
+}
+
+std::unique_ptr<const OpenSource> NumberSource::do_open() const {
+  auto open = std::make_unique<OpenSource>();
+  open->columns.resize(1);
   return open;
 }
 
