@@ -81,6 +81,7 @@ void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
     const auto part_outs = outs_from(done, outs);
     gather_mapped(group, part_outs);
     read_unmapped(group, part_outs);
+    write_row_ids(group, part_outs);
     done += part.size();
   }
 }
@@ -122,15 +123,20 @@ void Reader::open_pieces(uint32_t group) {
       open_piece(group, run.piece);
     }
   }
-  unmapped_runs_.clear();
+  unmapped_runs_ = {};
   if (state.unmapped == 0) {
+    return;
+  }
+  if (state.unmapped == state.states.size()) {
+    std::swap(runs_, unmapped_runs_);
     return;
   }
   const auto unmapped = std::stable_partition(runs_.begin(), runs_.end(), [&](const Run& run) {
     return state.states[run.piece] == PieceState::kMapped;
   });
-  unmapped_runs_.assign(unmapped, runs_.end());
-  runs_ = runs_.first(static_cast<size_t>(unmapped - runs_.begin()));
+  const auto mapped = static_cast<size_t>(unmapped - runs_.begin());
+  unmapped_runs_ = runs_.subspan(mapped);
+  runs_ = runs_.first(mapped);
 }
 
 void Reader::open_piece(uint32_t group, uint32_t number) {
@@ -152,10 +158,12 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
     mapped = mapped && from.rows != nullptr;
   }
   // Runs count rows of the source, so piece.first is already in them.
-  state.states[number] = piece.source->is_numbers() ? PieceState::kNumbers
-                         : mapped                   ? PieceState::kMapped
-                                                    : PieceState::kUnmapped;
+  const bool numbers = piece.source->is_numbers();
+  state.states[number] = numbers  ? PieceState::kNumbers
+                         : mapped ? PieceState::kMapped
+                                  : PieceState::kUnmapped;
   state.unmapped += mapped ? 0 : 1;
+  state.numbers += numbers ? 1 : 0;
 }
 
 const Conversion* Reader::conversion_for(const std::vector<DType>& path) {
@@ -192,22 +200,29 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   }
 }
 
-void Reader::write_numbers_of(const Run& run, const Group& group,
-                              std::span<std::byte* const> outs) {
-  for (size_t k = 0; k < group.columns.size(); ++k) {
-    const size_t c = group.columns[k];
-    if (outs[c] == nullptr) {
+// Row ids are written here, without a call for each row.
+void Reader::write_row_ids(uint32_t group, std::span<std::byte* const> outs) {
+  const Group& state = groups_[group];
+  for (size_t k = 0; k < state.columns.size(); ++k) {
+    const size_t c = state.columns[k];
+    if (state.numbers == 0 || outs[c] == nullptr) {
       continue;
     }
-    std::byte* out = outs[c] + run.out * dtype_size(dataset_->columns()[c].field.dtype);
-    const Conversion* conversion = group.rows[k][run.piece].conversion;
-    if (conversion == nullptr) {
-      write_numbers(run.first, run.count, out);
-      continue;
+    const uint64_t size = dtype_size(dataset_->columns()[c].field.dtype);
+    for (const Run& run : unmapped_runs_) {
+      if (state.states[run.piece] != PieceState::kNumbers) {
+        continue;
+      }
+      std::byte* out = outs[c] + run.out * size;
+      const Conversion* conversion = state.rows[k][run.piece].conversion;
+      if (conversion == nullptr) {
+        write_numbers(run.first, run.count, out);
+        continue;
+      }
+      row_bytes_.resize(run.count * conversion->from_size());
+      write_numbers(run.first, run.count, row_bytes_.data());
+      conversion->apply(row_bytes_.data(), out, run.count);
     }
-    row_bytes_.resize(run.count * conversion->from_size());
-    write_numbers(run.first, run.count, row_bytes_.data());
-    conversion->apply(row_bytes_.data(), out, run.count);
   }
 }
 
@@ -215,7 +230,6 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
   const Group& state = groups_[group];
   for (const Run& run : unmapped_runs_) {
     if (state.states[run.piece] == PieceState::kNumbers) {
-      write_numbers_of(run, state, outs);
       continue;
     }
     const Piece& piece = dataset_->groups()[group]->piece(run.piece);

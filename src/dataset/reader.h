@@ -41,6 +41,7 @@ class Reader {
     std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
     uint64_t stored_rows = 1;                  // of a source, that make one row
     uint64_t unmapped = 0;                     // pieces that are opened and not mapped
+    uint64_t numbers = 0;                      // pieces among those that are row ids
     uint64_t next_check = 0;                   // piece whose file is looked at next
   };
 
@@ -51,8 +52,8 @@ class Reader {
   void open_piece(uint32_t group, uint32_t number);
   const Conversion* conversion_for(const std::vector<DType>& path);
   void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
-  void write_numbers_of(const Run& run, const Group& group, std::span<std::byte* const> outs);
   void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
+  void write_row_ids(uint32_t group, std::span<std::byte* const> outs);
   [[noreturn]] void fail_at(uint32_t group, const void* address) const;
   void check_some_files();
 
@@ -68,8 +69,8 @@ class Reader {
   std::vector<uint64_t> mapped_rows_;  // after the map on top, kept while groups share it
   const RowMap* mapped_by_ = nullptr;
   RowSpace::Workspace space_;
-  std::span<Run> runs_;  // in space_
-  std::vector<Run> unmapped_runs_;
+  std::span<Run> runs_;           // in space_
+  std::span<Run> unmapped_runs_;  // in space_, too
   std::vector<std::byte*> part_outs_;
   std::vector<GatherColumn> columns_;
   std::vector<std::byte> row_bytes_;
