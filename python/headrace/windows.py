@@ -18,11 +18,12 @@ def windows(
     files, and a column with rows of shape s has windows of shape ``(length, *s)``. Rows at the end
     that fill no whole window are left out.
 
-    For a language model over files of tokens: ``length=1025, stride=1024`` gives ``w[:, :-1]`` and
-    ``w[:, 1:]`` as inputs and targets, and shuffles as any dataset. Windows of a random `split` or
-    `subset` have neighbours of that dataset, and are slower than those of files or slices: split
-    the windows instead, and where they overlap, split before by file or by slices, so that no row
-    is in both parts.
+    For a language model over files of tokens, ``length=1025, stride=1024`` gives ``w[:, :-1]`` and
+    ``w[:, 1:]`` as inputs and targets.
+
+    Make windows before a random `split` or `subset`: the rows of those are no neighbours any more,
+    and windows of them are gathered row by row. Where windows overlap, split the rows before, by
+    file or by slices, so that no row is in both parts.
 
     Args:
         dataset: Any dataset, windows included.

@@ -71,9 +71,10 @@ TEST(Windows, CrossTheBordersOfFiles) {
   EXPECT_EQ(dataset->locate(2).row, 5U);
   // Also where rows are looked up one by one, in parts.
   const DatasetPtr joined = concat({slice(files, 20, 21, -1), files});
-  const DatasetPtr mixed = windows_of(joined, 9, 1);
-  EXPECT_EQ(mixed->locate(18).file, dir.path("f-x-1.bin"));  // rows 2, 1, 0 and 0, 1, ...
-  EXPECT_EQ(mixed->locate(18).row, 1U);
+  const DatasetPtr backwards = windows_of(slice(joined, 80, 81, -1), 9, 1);
+  EXPECT_EQ(all_numbers(slice(backwards, 58, 1, 1)), (Rows{1, 0, 0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(backwards->locate(58).file, dir.path("f-x-1.bin"));  // in the part that comes last
+  EXPECT_EQ(backwards->locate(58).row, 0U);
 }
 
 TEST(Windows, OfEveryGroupAreTheSameRows) {
