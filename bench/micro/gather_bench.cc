@@ -1,6 +1,7 @@
 // Rows of 1 to 4,096 bytes gathered in random order, 1,024 at a time into one reused batch: from
 // 256 KiB of rows, which stay in the cache, and from 1 GiB on huge pages, which do not. The batch
-// of 4,096-byte rows has 4 MiB and leaves the second-level cache by itself.
+// of 4,096-byte rows has 4 MiB and leaves the second-level cache by itself. Then windows: runs of
+// 1,025 rows, beside a loop of memcpy over the same runs.
 #include "column/gather.h"
 
 #include <algorithm>
@@ -85,6 +86,37 @@ void gather_rows(benchmark::State& state, std::span<const std::byte> memory, uin
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(kBatch * row_bytes));
 }
 
+// Windows of 1,025 numbers, 64 to a batch, in random order, gathered or copied one by one.
+void gather_windows(benchmark::State& state, std::span<const std::byte> memory, uint64_t row_bytes,
+                    bool by_memcpy) {
+  constexpr uint32_t kLength = 1025;
+  constexpr uint64_t kWindows = 64;
+  std::vector<Run> runs = random_runs(memory.size() / (kLength - 1) / row_bytes - 1);
+  for (uint64_t i = 0; i < runs.size(); ++i) {
+    runs[i].first *= kLength - 1;
+    runs[i].count = kLength;
+    runs[i].out = static_cast<uint32_t>(i % kWindows) * kLength;
+  }
+  const PieceRows piece{.rows = memory.data(), .stride = static_cast<int64_t>(row_bytes)};
+  std::vector<std::byte> out(kWindows * kLength * row_bytes);
+  uint64_t first = 0;
+  for (auto _ : state) {
+    const auto batch = std::span(runs).subspan(first, kWindows);
+    if (by_memcpy) {
+      for (const Run& run : batch) {
+        std::memcpy(out.data() + run.out * row_bytes, piece.rows + run.first * row_bytes,
+                    kLength * row_bytes);
+      }
+    } else {
+      const auto column = headrace::GatherColumn::copied(&piece, row_bytes, out.data());
+      headrace::gather(batch, {&column, 1});
+    }
+    benchmark::ClobberMemory();
+    first = (first + kWindows) % runs.size();
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(out.size()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -98,6 +130,19 @@ int main(int argc, char** argv) {
       benchmark::RegisterBenchmark(name.c_str(), [&memory, bytes, row_bytes](auto& state) {
         gather_rows(state, std::span(memory.get(), bytes), row_bytes);
       });
+    }
+  }
+  for (const uint64_t row_bytes : {1, 2, 4, 8, 64}) {
+    for (const uint64_t bytes : {kSmallBytes, kLargeBytes}) {
+      for (const bool by_memcpy : {false, true}) {
+        const std::string name = std::string(by_memcpy ? "memcpy_" : "") + "windows_" +
+                                 (bytes == kSmallBytes ? "in_cache" : "out_of_cache") +
+                                 "/row_bytes:" + std::to_string(row_bytes);
+        benchmark::RegisterBenchmark(
+            name.c_str(), [&memory, bytes, row_bytes, by_memcpy](auto& state) {
+              gather_windows(state, std::span(memory.get(), bytes), row_bytes, by_memcpy);
+            });
+      }
     }
   }
   benchmark::RunSpecifiedBenchmarks();

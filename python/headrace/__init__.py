@@ -32,6 +32,7 @@ from headrace.loader import Loader
 from headrace.row_chunks import chunks
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.windows import windows
 
 __version__ = "0.1.0"
 
@@ -59,5 +60,6 @@ __all__ = [
     "from_items",
     "memmap",
     "open",
+    "windows",
     "zip",
 ]

@@ -18,6 +18,7 @@ constexpr uint64_t kMinChunk = 4;
 constexpr uint64_t kMaxChunk = 64;
 constexpr uint64_t kMaxLinesPerRow = 16;    // the hardware's own prefetcher follows longer rows
 constexpr uint64_t kMaxInlineBytes = 1024;  // beyond that a call costs little
+constexpr uint64_t kLongRun = 16;           // rows; a call for them costs less than a loop
 
 inline const std::byte* row_at(const PieceRows& piece, uint64_t row) noexcept {
   return piece.rows + static_cast<int64_t>(row) * piece.stride;
@@ -173,6 +174,11 @@ void GatherColumn::convert(std::span<const Run> runs) const noexcept {
 }
 
 void GatherColumn::copy(std::span<const Run> runs) const noexcept {
+  // Asked once a chunk: the loops over single rows are slower with a call in them.
+  if (kind_ != Kind::kConverted && !runs.empty() &&
+      std::max(runs.front().count, runs.back().count) >= kLongRun) {
+    return copy_bytes(runs);
+  }
   switch (kind_) {
     case Kind::kWord1:
       return copy_words<1>(runs);

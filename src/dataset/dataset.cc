@@ -1,6 +1,8 @@
 #include "dataset/dataset.h"
 
+#include <algorithm>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -48,23 +50,31 @@ Dataset::Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> gr
   look_at_pieces();
 }
 
-// Counts the files and finds the columns that need a conversion.
+// Counts the files, and finds the columns that need a conversion and the one that locates rows.
 void Dataset::look_at_pieces() {
   std::set<std::string_view> files;
-  for (const DatasetColumn& column : columns_) {
+  int best = -1;
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    const DatasetColumn& column = columns_[c];
     const RowSpace& space = *groups_[column.group];
     bool converts = false;
+    int known = 0;  // of where rows are: 2 = a file, 1 = memory
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
       const Piece& piece = space.piece(i);
       const uint32_t number = piece.source_column(column.column);
       converts =
           converts || piece.source->dtype(number) != column.field.dtype || column.casts.size() > 1;
       const std::string& file = piece.source->file(number);
+      known = std::max(known, !file.empty() ? 2 : piece.source->is_numbers() ? 0 : 1);
       if (!file.empty()) {
         files.insert(file);
       }
     }
     converts_.push_back(converts);
+    if (known > best) {
+      best = known;
+      located_column_ = c;
+    }
   }
   file_count_ = files.size();
 }
@@ -94,7 +104,9 @@ Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
   }
   const DatasetColumn& shown = columns_.at(column);
   RowSpace::Workspace space;
-  const Run run = groups_[shown.group]->locate({&row, 1}, space).front();
+  const std::span<const Run> runs = groups_[shown.group]->locate({&row, 1}, space);
+  const Run& run = *std::min_element(runs.begin(), runs.end(),
+                                     [](const Run& a, const Run& b) { return a.out < b.out; });
   const Piece& piece = groups_[shown.group]->piece(run.piece);
   return {piece.source->file(piece.source_column(shown.column)), run.first};
 }

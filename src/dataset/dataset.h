@@ -46,13 +46,18 @@ class Dataset {
   // Bytes of all rows as batches show them.
   uint64_t bytes() const noexcept;
 
-  // The file and the row in it behind row `row` of `column`; the file is empty for arrays. Throws
-  // kIndex.
+  // The column that says where rows come from: the first with a file, else the first that is stored
+  // at all.
+  size_t located_column() const noexcept { return located_column_; }
+
+  // The file and the row in it behind row `row` of `column`, or of located_column(); the file is
+  // empty for arrays. Of a window it is the first row. Throws kIndex.
   struct Location {
     std::string file;
     uint64_t row = 0;
   };
-  Location locate(uint64_t row, size_t column = 0) const;
+  Location locate(uint64_t row, size_t column) const;
+  Location locate(uint64_t row) const { return locate(row, located_column_); }
 
   // Throws kIndex when rows start, start + step, ...: `count` of them, do not all exist.
   void check_range(uint64_t start, uint64_t count, int64_t step) const;
@@ -67,6 +72,7 @@ class Dataset {
   std::vector<RowSpacePtr> groups_;
   uint64_t rows_ = 0;
   uint64_t file_count_ = 0;
+  size_t located_column_ = 0;
   std::vector<bool> converts_;
 };
 

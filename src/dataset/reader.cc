@@ -24,26 +24,25 @@ constexpr std::chrono::milliseconds kCheckEvery{50};
 constexpr uint64_t kCheckedPieces = 32;
 
 constexpr uint64_t kRangeRows = 8192;
+constexpr uint64_t kFingerprintRows = 64;
 
 // One step of reading cold rows: enough requests to keep a device busy, few enough that a
 // cancelled read ends soon.
 constexpr uint64_t kStepRows = 1024;
 constexpr uint64_t kStepBytes = uint64_t{4} << 20;
 
-// Reading so much more than is needed costs a device no more than a second request.
-constexpr uint64_t kGapBytes = uint64_t{16} << 10;
+}  // namespace
 
-uint64_t rows_per_step(const Dataset& dataset) {
+uint64_t Reader::rows_per_step(const Dataset& dataset) noexcept {
   const uint64_t row_bytes = dataset.bytes() / dataset.rows();
   return std::clamp<uint64_t>(kStepBytes / std::max<uint64_t>(1, row_bytes), 1, kStepRows);
 }
-constexpr uint64_t kFingerprintRows = 64;
-
-}  // namespace
 
 Reader::Reader(DatasetPtr dataset)
     : dataset_(std::move(dataset)),
       step_rows_(rows_per_step(*dataset_)),
+      locator_(*dataset_),
+      requests_(*dataset_),
       groups_(dataset_->groups().size()),
       next_check_(Clock::now() + kCheckEvery) {
   const auto& columns = dataset_->columns();
@@ -52,6 +51,7 @@ Reader::Reader(DatasetPtr dataset)
   }
   for (size_t g = 0; g < groups_.size(); ++g) {
     const uint64_t pieces = dataset_->groups()[g]->piece_count();
+    groups_[g].stored_rows = dataset_->groups()[g]->stored_rows();
     groups_[g].states.resize(pieces, PieceState::kUnknown);
     groups_[g].footprints.resize(groups_[g].columns.size());
     groups_[g].rows.assign(groups_[g].columns.size(), std::vector<PieceRows>(pieces));
@@ -60,16 +60,13 @@ Reader::Reader(DatasetPtr dataset)
 }
 
 void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> outs) {
-  mapped_by_ = nullptr;
+  locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     const auto& columns = groups_[group].columns;
     if (std::all_of(columns.begin(), columns.end(), [&](size_t c) { return outs[c] == nullptr; })) {
       continue;
     }
-    locate(group, rows);
-    open_pieces(group);
-    gather_mapped(group, outs);
-    read_unmapped(group, outs);
+    read_group(group, rows, outs);
   }
   check_some_files();
 }
@@ -88,90 +85,47 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
     return rows.subspan(first, std::min<uint64_t>(step_rows_, rows.size() - first));
   };
   if (asked == 0) {
-    will_need(step_at(0), wanted);
+    requests_.will_need(step_at(0), wanted);
   }
+  std::vector<std::byte*> memory;
   for (uint64_t done = 0; done < rows.size(); done += step_rows_) {
     if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
       throw Error(ErrorCode::kCancelled, "reading was cancelled");
     }
     if (done + step_rows_ >= asked) {
-      will_need(step_at(done + step_rows_), wanted);
+      requests_.will_need(step_at(done + step_rows_), wanted);
     }
-    step_outs_.assign(outs.begin(), outs.end());
-    for (size_t c = 0; c < outs.size(); ++c) {
-      if (outs[c] != nullptr) {
-        step_outs_[c] += done * dataset_->columns()[c].field.row_bytes();
-      }
-    }
-    read(step_at(done), step_outs_);
+    read(step_at(done), outs_from(done, outs, memory));
   }
 }
 
-uint64_t Reader::will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
-  mapped_by_ = nullptr;
-  uint64_t bytes = 0;
-  for (uint32_t group = 0; group < groups_.size(); ++group) {
-    const auto& columns = groups_[group].columns;
-    if (wanted.empty() ||
-        std::any_of(columns.begin(), columns.end(), [&](size_t c) { return wanted[c]; })) {
-      locate(group, rows);
-      bytes += ask_for(group, wanted);
-    }
+void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
+                        std::span<std::byte* const> outs) {
+  for (uint64_t done = 0; done < rows.size();) {
+    const RowLocator::Part part = locator_.locate(group, done);
+    runs_ = part.runs;
+    open_pieces(group);
+    const auto part_outs = outs_from(done, outs, part_outs_);
+    gather_mapped(group, part_outs);
+    read_unmapped(group, part_outs);
+    write_row_ids(group, part_outs);
+    done += part.rows;
   }
-  return bytes;
 }
 
-// Asks for the rows of runs_, and leaves them sorted and joined.
-uint64_t Reader::ask_for(uint32_t group, const std::vector<bool>& wanted) {
-  const Group& state = groups_[group];
-  std::sort(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) {
-    return std::pair(a.piece, a.first) < std::pair(b.piece, b.first);
-  });
-  uint64_t bytes = 0;
-  for (size_t begin = 0; begin < runs_.size();) {
-    const Run& start = runs_[begin];
-    const Piece& piece = dataset_->groups()[group]->piece(start.piece);
-    uint64_t row_bytes = 0;  // of the widest column: gaps cost most there
-    for (const size_t c : state.columns) {
-      const StoredRows* stored =
-          piece.source->stored(piece.source_column(dataset_->columns()[c].column));
-      row_bytes = std::max(row_bytes, stored == nullptr ? 0 : stored->row_bytes);
-    }
-    const uint64_t gap = row_bytes == 0 ? UINT64_MAX / 2 : kGapBytes / row_bytes;
-    uint64_t end = start.first + start.count;
-    size_t next = begin + 1;
-    while (next < runs_.size() && runs_[next].piece == start.piece &&
-           runs_[next].first <= end + gap) {
-      end = std::max(end, runs_[next].first + runs_[next].count);
-      ++next;
-    }
-    for (const size_t c : state.columns) {
-      const uint32_t column = piece.source_column(dataset_->columns()[c].column);
-      const StoredRows* stored = piece.source->stored(column);
-      if (stored != nullptr && (wanted.empty() || wanted[c])) {
-        piece.source->will_need(column, start.first, end - start.first, files_);
-        bytes += (end - start.first) * stored->row_bytes;
-      }
-    }
-    begin = next;
+// Where row `row` of the batch begins; kept in `memory`.
+std::span<std::byte* const> Reader::outs_from(uint64_t row, std::span<std::byte* const> outs,
+                                              std::vector<std::byte*>& memory) const {
+  if (row == 0) {
+    return outs;
   }
-  return bytes;
-}
-
-// Sets runs_. Views over several groups have one map on top of all of them: it is applied once.
-void Reader::locate(uint32_t group, std::span<const uint64_t> rows) {
-  const RowSpace& space = *dataset_->groups()[group];
-  const RowMap* map = space.top_map();
-  if (map == nullptr) {
-    runs_ = space.locate(rows, space_);
-    return;
+  memory.assign(outs.begin(), outs.end());
+  for (size_t c = 0; c < outs.size(); ++c) {
+    if (outs[c] != nullptr) {
+      memory[c] += row * dataset_->columns()[c].field.row_bytes();
+    }
   }
-  if (map != mapped_by_) {
-    mapped_rows_.assign(rows.begin(), rows.end());
-    apply_map(*map, mapped_rows_);
-    mapped_by_ = map;
-  }
-  runs_ = space.below_map().locate(mapped_rows_, space_);
+  return memory;
 }
 
 // Opens what runs_ needs, and moves the runs of pieces that cannot be mapped to unmapped_runs_.
@@ -182,15 +136,20 @@ void Reader::open_pieces(uint32_t group) {
       open_piece(group, run.piece);
     }
   }
-  unmapped_runs_.clear();
+  unmapped_runs_ = {};
   if (state.unmapped == 0) {
+    return;
+  }
+  if (state.unmapped == state.states.size()) {
+    std::swap(runs_, unmapped_runs_);
     return;
   }
   const auto unmapped = std::stable_partition(runs_.begin(), runs_.end(), [&](const Run& run) {
     return state.states[run.piece] == PieceState::kMapped;
   });
-  unmapped_runs_.assign(unmapped, runs_.end());
-  runs_ = runs_.first(static_cast<size_t>(unmapped - runs_.begin()));
+  const auto mapped = static_cast<size_t>(unmapped - runs_.begin());
+  unmapped_runs_ = runs_.subspan(mapped);
+  runs_ = runs_.first(mapped);
 }
 
 void Reader::open_piece(uint32_t group, uint32_t number) {
@@ -207,12 +166,17 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
       rows.conversion = conversion_for(column.conversion_path(piece));
     }
     const DType stored = piece.source->dtype(piece.source_column(column.column));
-    state.footprints[k].include(from, column.field.row_elements() * dtype_size(stored));
+    state.footprints[k].include(
+        from, column.field.row_elements() / state.stored_rows * dtype_size(stored));
     mapped = mapped && from.rows != nullptr;
   }
   // Runs count rows of the source, so piece.first is already in them.
-  state.states[number] = mapped ? PieceState::kMapped : PieceState::kUnmapped;
+  const bool numbers = piece.source->is_numbers();
+  state.states[number] = numbers  ? PieceState::kNumbers
+                         : mapped ? PieceState::kMapped
+                                  : PieceState::kUnmapped;
   state.unmapped += mapped ? 0 : 1;
+  state.numbers += numbers ? 1 : 0;
 }
 
 const Conversion* Reader::conversion_for(const std::vector<DType>& path) {
@@ -236,11 +200,12 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
       continue;
     }
     const Footprint& stored = state.footprints[k];
+    const uint64_t elements = field.row_elements() / state.stored_rows;
+    const uint64_t element_size = dtype_size(field.dtype);
     columns_.push_back(
         dataset_->converts(c)
-            ? GatherColumn::converted(pieces, field.row_elements(), dtype_size(field.dtype),
-                                      outs[c], stored)
-            : GatherColumn::copied(pieces, field.row_bytes(), outs[c], stored.alignment));
+            ? GatherColumn::converted(pieces, elements, element_size, outs[c], stored)
+            : GatherColumn::copied(pieces, elements * element_size, outs[c], stored.alignment));
   }
   auto leaf = [this]() noexcept { gather(runs_, columns_); };
   if (const void* address = guarded(leaf)) {
@@ -248,9 +213,38 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   }
 }
 
+// Row ids are written here, without a call for each row.
+void Reader::write_row_ids(uint32_t group, std::span<std::byte* const> outs) {
+  const Group& state = groups_[group];
+  for (size_t k = 0; k < state.columns.size(); ++k) {
+    const size_t c = state.columns[k];
+    if (state.numbers == 0 || outs[c] == nullptr) {
+      continue;
+    }
+    const uint64_t size = dtype_size(dataset_->columns()[c].field.dtype);
+    for (const Run& run : unmapped_runs_) {
+      if (state.states[run.piece] != PieceState::kNumbers) {
+        continue;
+      }
+      std::byte* out = outs[c] + run.out * size;
+      const Conversion* conversion = state.rows[k][run.piece].conversion;
+      if (conversion == nullptr) {
+        write_numbers(run.first, run.count, out);
+        continue;
+      }
+      row_bytes_.resize(run.count * conversion->from_size());
+      write_numbers(run.first, run.count, row_bytes_.data());
+      conversion->apply(row_bytes_.data(), out, run.count);
+    }
+  }
+}
+
 void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
   const Group& state = groups_[group];
   for (const Run& run : unmapped_runs_) {
+    if (state.states[run.piece] == PieceState::kNumbers) {
+      continue;
+    }
     const Piece& piece = dataset_->groups()[group]->piece(run.piece);
     for (size_t k = 0; k < state.columns.size(); ++k) {
       const size_t c = state.columns[k];
@@ -259,13 +253,14 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       }
       const DatasetColumn& column = dataset_->columns()[c];
       const uint32_t number = piece.source_column(column.column);
-      std::byte* out = outs[c] + run.out * column.field.row_bytes();
+      const uint64_t row_elements = column.field.row_elements() / state.stored_rows;
+      std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.field.dtype);
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
         piece.source->read(number, run.first, run.count, out, files_);
         continue;
       }
-      const uint64_t elements = run.count * column.field.row_elements();
+      const uint64_t elements = run.count * row_elements;
       row_bytes_.resize(elements * conversion->from_size());
       piece.source->read(number, run.first, run.count, row_bytes_.data(), files_);
       conversion->apply(row_bytes_.data(), out, elements);
@@ -366,7 +361,7 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
   for (uint64_t i = 0; i < kFingerprintRows; ++i) {
     rows[i] = mul_div(last, i, kFingerprintRows - 1);
   }
-  reader.will_need(rows);
+  RowRequests(*dataset).will_need(rows);
   for (const uint64_t row : rows) {
     reader.read({&row, 1}, outs);
     for (size_t c = 0; c < outs.size(); ++c) {

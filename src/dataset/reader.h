@@ -11,6 +11,8 @@
 #include "column/elementwise.h"
 #include "column/gather.h"
 #include "dataset/dataset.h"
+#include "dataset/row_locator.h"
+#include "dataset/row_requests.h"
 #include "storage/open_files.h"
 
 namespace headrace {
@@ -33,13 +35,8 @@ class Reader {
   void read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
                  uint64_t asked = 0, const std::atomic<bool>* cancelled = nullptr);
 
-  // Asks the kernel for the rows of the columns that `wanted` holds (empty = all), and returns
-  // before they are there. Neighbours in a file, in whatever order and with small gaps, are one
-  // request. Returns the bytes asked for. Throws what opening throws. Requires: as read().
-  uint64_t will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted = {});
-
   // Rows that read_cold() handles in one step.
-  uint64_t step_rows() const noexcept { return step_rows_; }
+  static uint64_t rows_per_step(const Dataset& dataset) noexcept;
 
   // Looks at every file that this reader has opened: throws kTruncated when one has become shorter,
   // so that rows read before may have zeros for missing bytes. For reads whose rows are used at
@@ -48,29 +45,35 @@ class Reader {
 
  private:
   // How far a piece has come in this reader.
-  enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped };
+  enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped, kNumbers };
 
   struct Group {
     std::vector<PieceState> states;            // per piece
     std::vector<size_t> columns;               // of the dataset, that lie in this group
     std::vector<Footprint> footprints;         // per such column
     std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
-    uint64_t unmapped = 0;                     // pieces in that state
+    uint64_t stored_rows = 1;                  // of a source, that make one row
+    uint64_t unmapped = 0;                     // pieces that are opened and not mapped
+    uint64_t numbers = 0;                      // pieces among those that are row ids
     uint64_t next_check = 0;                   // piece whose file is looked at next
   };
 
-  uint64_t ask_for(uint32_t group, const std::vector<bool>& wanted);
-  void locate(uint32_t group, std::span<const uint64_t> rows);
+  std::span<std::byte* const> outs_from(uint64_t row, std::span<std::byte* const> outs,
+                                        std::vector<std::byte*>& memory) const;
+  void read_group(uint32_t group, std::span<const uint64_t> rows, std::span<std::byte* const> outs);
   void open_pieces(uint32_t group);
   void open_piece(uint32_t group, uint32_t number);
   const Conversion* conversion_for(const std::vector<DType>& path);
   void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
   void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
+  void write_row_ids(uint32_t group, std::span<std::byte* const> outs);
   [[noreturn]] void fail_at(uint32_t group, const void* address) const;
   void check_some_files();
 
   DatasetPtr dataset_;
   uint64_t step_rows_;
+  RowLocator locator_;
+  RowRequests requests_;
   OpenFiles files_;  // of what is not mapped
   std::vector<Group> groups_;
   struct KnownConversion {
@@ -80,12 +83,9 @@ class Reader {
   std::vector<KnownConversion> conversions_;
 
   // Scratch of one read().
-  std::vector<uint64_t> mapped_rows_;  // after the map on top, kept while groups share it
-  const RowMap* mapped_by_ = nullptr;
-  RowSpace::Workspace space_;
-  std::span<Run> runs_;  // in space_
-  std::vector<Run> unmapped_runs_;
-  std::vector<std::byte*> step_outs_;
+  std::span<Run> runs_;           // of locator_
+  std::span<Run> unmapped_runs_;  // of locator_, too
+  std::vector<std::byte*> part_outs_;
   std::vector<GatherColumn> columns_;
   std::vector<std::byte> row_bytes_;
   std::chrono::steady_clock::time_point next_check_{};

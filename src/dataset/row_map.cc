@@ -25,6 +25,13 @@ void apply_one(const PartMap& map, std::span<uint64_t> rows) noexcept {
   }
 }
 
+void apply_one(const SeriesMap& map, std::span<uint64_t> rows) noexcept {
+  for (uint64_t& row : rows) {
+    const uint64_t series = map.windows.part_of(row);
+    row = map.first_rows[series] + (row - map.windows.first(series)) * map.stride;
+  }
+}
+
 }  // namespace
 
 void apply_map(const RowMap& map, std::span<uint64_t> rows) noexcept {

@@ -4,8 +4,10 @@
 #include <memory>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include "base/buffer.h"
+#include "dataset/row_index.h"
 #include "order/partition.h"
 
 namespace headrace {
@@ -29,7 +31,15 @@ struct PartMap {
   bool first;
 };
 
-using RowMap = std::variant<StepMap, IndexMap, PartMap>;
+// Evenly spaced rows of each of several series: part k of `windows` is rows first_rows[k],
+// first_rows[k] + stride, ...
+struct SeriesMap {
+  RowIndex windows;
+  std::vector<uint64_t> first_rows;
+  uint64_t stride;
+};
+
+using RowMap = std::variant<StepMap, IndexMap, PartMap, SeriesMap>;
 using RowMapPtr = std::shared_ptr<const RowMap>;
 
 // Replaces every row of the view by the row that it shows.

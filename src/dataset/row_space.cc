@@ -1,10 +1,8 @@
 #include "dataset/row_space.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
-#include "base/checked.h"
 #include "base/error.h"
 
 namespace headrace {
@@ -20,18 +18,11 @@ struct RowSpace::Place {
   }
 };
 
-RowSpace::RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
-                   std::variant<Table, Mapped, Concat> kind)
-    : first_rows_(std::move(first_rows)), piece_count_(piece_count), kind_(std::move(kind)) {}
-
-std::vector<uint64_t> RowSpace::sums(const std::vector<uint64_t>& counts) {
-  std::vector<uint64_t> sums = {0};
-  sums.reserve(counts.size() + 1);
-  for (const uint64_t count : counts) {
-    sums.push_back(checked_add(sums.back(), count, "rows of a dataset"));
-  }
-  return sums;
-}
+RowSpace::RowSpace(RowIndex index, uint64_t piece_count, Extent extent, Kind kind)
+    : index_(std::move(index)),
+      piece_count_(piece_count),
+      extent_(extent),
+      kind_(std::move(kind)) {}
 
 RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.rows == 0; });
@@ -44,32 +35,41 @@ RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
   for (const Piece& piece : pieces) {
     counts.push_back(piece.rows);
   }
-  std::vector<uint64_t> first_rows = sums(counts);
-  Table table;
-  const uint64_t rows = first_rows.back();
-  if (pieces.size() > 1) {
-    // About two buckets a piece.
-    table.shift = std::max(0, static_cast<int>(std::bit_width(rows - 1)) -
-                                  static_cast<int>(std::bit_width(pieces.size())) - 1);
-    const uint64_t buckets = ((rows - 1) >> table.shift) + 1;
-    table.first_piece.resize(buckets + 1);
-    uint32_t piece = 0;
-    for (uint64_t bucket = 0; bucket < buckets; ++bucket) {
-      while (first_rows[piece + 1] <= bucket << table.shift) {
-        ++piece;
-      }
-      table.first_piece[bucket] = piece;
-    }
-    table.first_piece[buckets] = static_cast<uint32_t>(pieces.size() - 1);
-  }
-  const uint64_t count = pieces.size();
-  table.pieces = std::move(pieces);
-  return RowSpacePtr(new RowSpace(std::move(first_rows), count, std::move(table)));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), counts.size(), {}, Table{std::move(pieces)}));
 }
 
 RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
   const uint64_t pieces = inner->piece_count();
-  return RowSpacePtr(new RowSpace({0, rows}, pieces, Mapped{std::move(map), std::move(inner)}));
+  const Extent extent = inner->extent_;
+  return RowSpacePtr(
+      new RowSpace(RowIndex({rows}), pieces, extent, Mapped{std::move(map), std::move(inner)}));
+}
+
+RowSpacePtr RowSpace::windows(RowSpacePtr inner, uint64_t length) {
+  const uint64_t stored = inner->stored_rows();
+  if (length > UINT32_MAX / stored) {
+    throw Error(ErrorCode::kInvalid,
+                "a window has fewer than 2^32 rows; found " + std::to_string(length) +
+                    (stored == 1 ? "" : " windows of " + std::to_string(stored) + " rows"));
+  }
+  const uint64_t runs =
+      inner->is_table() ? inner->most_pieces_of(length) : length * inner->most_runs();
+  const uint64_t rows = inner->rows() - length + 1;
+  const uint64_t pieces = inner->piece_count();
+  return RowSpacePtr(new RowSpace(RowIndex({rows}), pieces,
+                                  {.stored_rows = length * stored, .most_runs = runs},
+                                  Windows{std::move(inner), length}));
+}
+
+// Into how many pieces `length` consecutive rows may fall. Requires: a table.
+uint64_t RowSpace::most_pieces_of(uint64_t length) const noexcept {
+  uint64_t most = 1;
+  for (uint64_t piece = 0; piece < index_.parts(); ++piece) {
+    const uint64_t end = index_.first(piece + 1);
+    const uint64_t last = end - 1 + std::min(length - 1, rows() - end);
+    most = std::max(most, index_.part_of(last) - piece + 1);
+  }
+  return most;
 }
 
 RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
@@ -86,15 +86,17 @@ RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
   std::vector<uint64_t> counts;
   Concat concat;
   uint64_t piece_count = 0;
+  Extent extent = parts.front()->extent_;
   for (const RowSpacePtr& part : parts) {
     if (part->rows() > 0) {
+      extent.most_runs = std::max(extent.most_runs, part->most_runs());
       counts.push_back(part->rows());
       concat.parts.push_back(part);
       concat.first_pieces.push_back(static_cast<uint32_t>(piece_count));
       piece_count += part->piece_count();
     }
   }
-  return RowSpacePtr(new RowSpace(sums(counts), piece_count, std::move(concat)));
+  return RowSpacePtr(new RowSpace(RowIndex(counts), piece_count, extent, std::move(concat)));
 }
 
 const Piece& RowSpace::piece(uint64_t number) const noexcept {
@@ -103,6 +105,9 @@ const Piece& RowSpace::piece(uint64_t number) const noexcept {
   }
   if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
     return mapped->inner->piece(number);
+  }
+  if (const auto* windows = std::get_if<Windows>(&kind_)) {
+    return windows->inner->piece(number);
   }
   const auto& concat = std::get<Concat>(kind_);
   const auto after =
@@ -118,13 +123,18 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
   if (std::holds_alternative<Mapped>(space->kind_)) {
     return mapped(std::make_shared<const RowMap>(StepMap{start, 1}), count, space);
   }
+  if (const auto* of = std::get_if<Windows>(&space->kind_)) {
+    // Without a window there is no row below it either.
+    return count == 0 ? table({})
+                      : windows(slice(of->inner, start, count + of->length - 1), of->length);
+  }
   std::vector<Piece> pieces;
   std::vector<RowSpacePtr> parts;
   uint64_t row = start;
   while (row < start + count) {
-    const uint64_t part = space->part_of(row);
-    const uint64_t skipped = row - space->first_rows_[part];
-    const uint64_t taken = std::min(space->first_rows_[part + 1], start + count) - row;
+    const uint64_t part = space->index_.part_of(row);
+    const uint64_t skipped = row - space->index_.first(part);
+    const uint64_t taken = std::min(space->index_.first(part + 1), start + count) - row;
     if (const auto* table = std::get_if<Table>(&space->kind_)) {
       Piece piece = table->pieces[part];
       piece.first += skipped;
@@ -141,6 +151,9 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
 RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns) {
   if (const auto* mapped = std::get_if<Mapped>(&space->kind_)) {
     return RowSpace::mapped(mapped->map, space->rows(), with_columns(mapped->inner, columns));
+  }
+  if (const auto* of = std::get_if<Windows>(&space->kind_)) {
+    return windows(with_columns(of->inner, columns), of->length);
   }
   if (const auto* concat = std::get_if<Concat>(&space->kind_)) {
     std::vector<RowSpacePtr> parts;
@@ -175,22 +188,10 @@ const RowMap* RowSpace::top_map() const noexcept {
 
 const RowSpace& RowSpace::below_map() const noexcept { return *std::get<Mapped>(kind_).inner; }
 
-// The piece or part that holds `row`.
-uint64_t RowSpace::part_of(uint64_t row) const noexcept {
-  auto begin = first_rows_.begin() + 1;
-  auto end = first_rows_.end();
-  const auto* table = std::get_if<Table>(&kind_);
-  if (table != nullptr && !table->first_piece.empty()) {
-    const uint64_t bucket = row >> table->shift;
-    begin += table->first_piece[bucket];
-    end = first_rows_.begin() + 1 + table->first_piece[bucket + 1] + 1;
-  }
-  return static_cast<uint64_t>(std::upper_bound(begin, end, row) - first_rows_.begin()) - 1;
-}
-
 std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space) const {
-  if (space.runs.size() < rows.size()) {
-    space.runs.resize(rows.size());
+  const uint64_t most = rows.size() * most_runs();
+  if (space.runs.size() < most) {
+    space.runs.resize(most);
   }
   Place place{.rows = rows, .scratch = nullptr, .outs = nullptr, .first_piece = 0};
   if (!is_table()) {
@@ -211,11 +212,13 @@ Run* RowSpace::locate_in(const Place& place, Run* next) const {
     apply_map(*mapped->map, {place.scratch, place.rows.size()});
     return mapped->inner->locate_in(place, next);
   }
+  if (const auto* windows = std::get_if<Windows>(&kind_)) {
+    return locate_in_windows(*windows, place, next);
+  }
   return locate_in_parts(std::get<Concat>(kind_), place, next);
 }
 
 Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next) const {
-  const bool single = table.pieces.size() == 1;
   uint64_t last_row = UINT64_MAX - 1;  // no row follows it
   uint32_t last_out = 0;
   uint64_t piece_end = 0;
@@ -225,9 +228,9 @@ Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next
     if (row == last_row + 1 && row < piece_end && out == last_out + 1) {
       ++(next - 1)->count;
     } else {
-      const uint64_t number = single ? 0 : part_of(row);
-      piece_end = first_rows_[number + 1];
-      *next++ = {.first = table.pieces[number].first + row - first_rows_[number],
+      const uint64_t number = index_.part_of(row);
+      piece_end = index_.first(number + 1);
+      *next++ = {.first = table.pieces[number].first + row - index_.first(number),
                  .piece = place.first_piece + static_cast<uint32_t>(number),
                  .count = 1,
                  .out = out};
@@ -238,13 +241,62 @@ Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next
   return next;
 }
 
+// Over a table a window is one run for each piece that it touches. Over anything else its rows have
+// no common place, and each is looked up; that allocates per call.
+Run* RowSpace::locate_in_windows(const Windows& windows, const Place& place, Run* next) const {
+  if (windows.inner->is_table()) {
+    return windows.inner->locate_windows_of_table(windows.length, place, next);
+  }
+  std::vector<uint64_t> rows;
+  std::vector<uint32_t> outs;
+  rows.reserve(place.rows.size() * windows.length);
+  outs.reserve(place.rows.size() * windows.length);
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    const uint64_t first_out = place.out(i) * windows.length;
+    for (uint64_t j = 0; j < windows.length; ++j) {
+      rows.push_back(place.rows[i] + j);
+      outs.push_back(static_cast<uint32_t>(first_out + j));
+    }
+  }
+  return windows.inner->locate_in(
+      {.rows = rows, .scratch = rows.data(), .outs = outs.data(), .first_piece = place.first_piece},
+      next);
+}
+
+Run* RowSpace::locate_windows_of_table(uint64_t length, const Place& place, Run* next) const {
+  const auto& pieces = std::get<Table>(kind_).pieces;
+  Run* const begin = next;
+  for (size_t i = 0; i < place.rows.size(); ++i) {
+    uint64_t row = place.rows[i];
+    const uint64_t end = row + length;
+    auto out = static_cast<uint32_t>(place.out(i) * length);
+    for (uint64_t number = index_.part_of(row); row < end; ++number) {
+      const uint64_t first = pieces[number].first + row - index_.first(number);
+      const uint32_t piece = place.first_piece + static_cast<uint32_t>(number);
+      const auto count = static_cast<uint32_t>(std::min(end, index_.first(number + 1)) - row);
+      const auto continues = [&](const Run& last) {
+        return last.piece == piece && last.first + last.count == first &&
+               last.out + last.count == out;
+      };
+      if (next != begin && continues(*(next - 1))) {
+        (next - 1)->count += count;
+      } else {
+        *next++ = {.first = first, .piece = piece, .count = count, .out = out};
+      }
+      row += count;
+      out += count;
+    }
+  }
+  return next;
+}
+
 // The one case that sorts: rows of maps over different spaces go to each space together, so that it
 // stays one call a batch. It allocates per batch.
 Run* RowSpace::locate_in_parts(const Concat& concat, const Place& place, Run* next_run) const {
   std::vector<uint32_t> part_of_row(place.rows.size());
   std::vector<size_t> begins(concat.parts.size() + 1, 0);
   for (size_t i = 0; i < place.rows.size(); ++i) {
-    const uint64_t part = part_of(place.rows[i]);
+    const uint64_t part = index_.part_of(place.rows[i]);
     part_of_row[i] = static_cast<uint32_t>(part);
     ++begins[part + 1];
   }
@@ -256,7 +308,7 @@ Run* RowSpace::locate_in_parts(const Concat& concat, const Place& place, Run* ne
   std::vector<size_t> next(begins.begin(), begins.end() - 1);
   for (size_t i = 0; i < place.rows.size(); ++i) {
     const uint32_t part = part_of_row[i];
-    rows[next[part]] = place.rows[i] - first_rows_[part];
+    rows[next[part]] = place.rows[i] - index_.first(part);
     outs[next[part]++] = place.out(i);
   }
   for (size_t part = 0; part < concat.parts.size(); ++part) {

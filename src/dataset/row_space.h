@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "column/gather.h"
+#include "dataset/row_index.h"
 #include "dataset/row_map.h"
 #include "dataset/source.h"
 
@@ -29,16 +30,29 @@ class RowSpace;
 using RowSpacePtr = std::shared_ptr<const RowSpace>;
 
 // The rows of one column group: a flat table of pieces, with prefix sums; or a row map over another
-// space; or several such spaces one after another. Slices and concatenations of tables are tables
-// again, so that maps are the only depth. Immutable; thread-safe.
+// space; or windows of several rows each over another; or several such spaces one after another.
+// Slices and concatenations of tables are tables again, so that maps and windows are the only
+// depth. Immutable; thread-safe.
 class RowSpace {
  public:
   static RowSpacePtr table(std::vector<Piece> pieces);
   static RowSpacePtr mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner);
+  // Row i is rows [i, i + length) of `inner`: a window at every row where one fits. Throws kInvalid
+  // when a row would have 2^32 stored rows or more. Requires: 0 < length <= inner->rows().
+  static RowSpacePtr windows(RowSpacePtr inner, uint64_t length);
+
+  // Requires: equal stored_rows().
   static RowSpacePtr concat(const std::vector<RowSpacePtr>& parts);
 
-  uint64_t rows() const noexcept { return first_rows_.back(); }
+  uint64_t rows() const noexcept { return index_.rows(); }
   uint64_t piece_count() const noexcept { return piece_count_; }
+
+  // How many rows of a source make one row here: more than one where windows are.
+  uint64_t stored_rows() const noexcept { return extent_.stored_rows; }
+
+  // The most runs that one row can take: at least 1, at most stored_rows().
+  uint64_t most_runs() const noexcept { return extent_.most_runs; }
+
   const Piece& piece(uint64_t number) const noexcept;
 
   // Rows [start, start + count). Requires: they exist.
@@ -61,40 +75,49 @@ class RowSpace {
   };
 
   // Where `rows` are: row i goes to place i of the batch. Neighbours that follow each other in a
-  // piece make one run. The runs lie in `space` and hold until its next use. Requires: each row <
-  // rows(); fewer than 2^32 of them.
+  // piece make one run. Runs and their places in the batch count stored rows, stored_rows() for
+  // each row. The runs lie in `space` and hold until its next use. Requires: each row < rows();
+  // fewer than 2^32 stored rows.
   std::span<Run> locate(std::span<const uint64_t> rows, Workspace& space) const;
 
  private:
   struct Table {
     std::vector<Piece> pieces;
-    // first_piece[row >> shift] is the piece of that row or one before it: a bounded search instead
-    // of a long one.
-    std::vector<uint32_t> first_piece;
-    int shift = 0;
   };
   struct Mapped {
     RowMapPtr map;
     RowSpacePtr inner;
   };
+  struct Windows {
+    RowSpacePtr inner;
+    uint64_t length;
+  };
   struct Concat {
     std::vector<RowSpacePtr> parts;
     std::vector<uint32_t> first_pieces;
   };
+  using Kind = std::variant<Table, Mapped, Windows, Concat>;
+
+  // What one row is made of.
+  struct Extent {
+    uint64_t stored_rows = 1;
+    uint64_t most_runs = 1;
+  };
   struct Place;  // the rows of one locate() call on their way down
 
-  RowSpace(std::vector<uint64_t> first_rows, uint64_t piece_count,
-           std::variant<Table, Mapped, Concat> kind);
+  RowSpace(RowIndex index, uint64_t piece_count, Extent extent, Kind kind);
 
-  static std::vector<uint64_t> sums(const std::vector<uint64_t>& counts);
-  uint64_t part_of(uint64_t row) const noexcept;
   Run* locate_in(const Place& place, Run* next) const;
   Run* locate_in_table(const Table& table, const Place& place, Run* next) const;
+  Run* locate_in_windows(const Windows& windows, const Place& place, Run* next) const;
+  Run* locate_windows_of_table(uint64_t length, const Place& place, Run* next) const;
+  uint64_t most_pieces_of(uint64_t length) const noexcept;
   Run* locate_in_parts(const Concat& concat, const Place& place, Run* next) const;
 
-  std::vector<uint64_t> first_rows_;  // of each piece or part, and the number of rows at the end
+  RowIndex index_;  // of the pieces or parts
   uint64_t piece_count_;
-  std::variant<Table, Mapped, Concat> kind_;
+  Extent extent_;
+  Kind kind_;
 };
 
 }  // namespace headrace

@@ -6,6 +6,14 @@
 #include "base/error.h"
 
 namespace headrace {
+namespace {
+
+const std::string& no_file() noexcept {
+  static const std::string kNone;
+  return kNone;
+}
+
+}  // namespace
 
 Source::~Source() { delete opened_.load(std::memory_order_acquire); }
 
@@ -53,10 +61,7 @@ ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
 
 DType ArraySource::dtype(size_t column) const noexcept { return arrays_[column].dtype; }
 
-const std::string& ArraySource::file(size_t /*column*/) const noexcept {
-  static const std::string kNone;
-  return kNone;
-}
+const std::string& ArraySource::file(size_t /*column*/) const noexcept { return no_file(); }
 
 void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
                        OpenFiles& /*files*/) const {
@@ -126,6 +131,21 @@ std::shared_ptr<const MappedFile> FileSource::map(const StoredRows& stored) cons
                 {.file = stored.path, .column = ""});
   }
   return map;
+}
+
+DType NumberSource::dtype(size_t /*column*/) const noexcept { return DType::kInt64; }
+
+const std::string& NumberSource::file(size_t /*column*/) const noexcept { return no_file(); }
+
+void NumberSource::read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out,
+                        OpenFiles& /*files*/) const {
+  write_numbers(first, rows, out);
+}
+
+std::unique_ptr<const OpenSource> NumberSource::do_open() const {
+  auto open = std::make_unique<OpenSource>();
+  open->columns.resize(1);
+  return open;
 }
 
 }  // namespace headrace

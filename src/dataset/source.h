@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,9 @@ class Source {
 
   // Throws kTruncated when a file that is mapped has become shorter.
   void check_files() const;
+
+  // Whether this is a NumberSource: many rows are better written than read one at a time.
+  virtual bool is_numbers() const noexcept { return false; }
 
   // What `column` holds.
   virtual DType dtype(size_t column) const noexcept = 0;
@@ -134,5 +138,28 @@ class FileSource : public Source {
   std::vector<StoredRows> files_;
   Io io_;
 };
+
+// One column whose row i is the number i, as int64: row ids, which take no memory.
+class NumberSource : public Source {
+ public:
+  using Source::Source;
+
+  bool is_numbers() const noexcept override { return true; }
+  DType dtype(size_t column) const noexcept override;
+  const std::string& file(size_t column) const noexcept override;
+  void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
+            OpenFiles& files) const override;
+
+ protected:
+  std::unique_ptr<const OpenSource> do_open() const override;
+};
+
+// Writes first, first + 1, ...: `rows` numbers as int64. The address needs no alignment.
+inline void write_numbers(uint64_t first, uint64_t rows, std::byte* out) noexcept {
+  for (uint64_t i = 0; i < rows; ++i) {
+    const uint64_t number = first + i;
+    std::memcpy(out + i * sizeof(number), &number, sizeof(number));
+  }
+}
 
 }  // namespace headrace

@@ -67,6 +67,24 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
   }
 }
 
+// A window of stored rows and a stored row of the same shape differ in how many rows a batch takes
+// from a source, and runs count those.
+void check_same_windows(const Dataset& first, const Dataset& other, size_t number) {
+  for (size_t c = 0; c < first.columns().size(); ++c) {
+    const uint64_t expected = first.groups()[first.columns()[c].group]->stored_rows();
+    const uint64_t found = other.groups()[other.columns()[c].group]->stored_rows();
+    if (found != expected) {
+      const std::string& name = first.columns()[c].field.name;
+      throw Error(ErrorCode::kUnsupported,
+                  "windows are concatenated with windows of as many rows; a row of column " + name +
+                      " has " + std::to_string(expected) + " stored rows in dataset 0 and " +
+                      std::to_string(found) + " in dataset " + std::to_string(number) +
+                      "; store both alike, or train on one after the other",
+                  {.file = "", .column = name});
+    }
+  }
+}
+
 // Puts columns that share a row space in every part into one group; returns the columns of each.
 std::vector<std::vector<size_t>> regroup(const std::vector<DatasetPtr>& parts,
                                          std::vector<DatasetColumn>& columns) {
@@ -134,6 +152,7 @@ DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
   const Dataset& first = *parts.front();
   for (size_t i = 1; i < parts.size(); ++i) {
     check_same_schema(first, *parts[i], i);
+    check_same_windows(first, *parts[i], i);
   }
   std::vector<DatasetColumn> columns = first.columns();
   for (size_t c = 0; c < columns.size(); ++c) {
@@ -210,13 +229,13 @@ std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint6
 
 std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed) {
-  const DatasetColumn& column = dataset->columns().front();
+  const DatasetColumn& column = dataset->columns()[dataset->located_column()];
   const RowSpace& space = *dataset->groups()[column.group];
   if (!space.is_table() || dataset->file_count() == 0) {
     throw Error(ErrorCode::kInvalid,
                 std::string("split(by=\"file\") needs a dataset of files in ") +
                     "file order; found " + (space.is_table() ? "arrays" : "chosen rows") +
-                    "; split before subset, or use split without by=");
+                    "; split before subset or windows, or use split without by=");
   }
   struct Range {
     uint64_t start;
@@ -247,6 +266,21 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
     }));
   }
   return parts;
+}
+
+DatasetPtr with_row_ids(const DatasetPtr& dataset, const std::string& name) {
+  std::vector<DatasetColumn> columns = dataset->columns();
+  std::vector<RowSpacePtr> groups = dataset->groups();
+  const uint64_t rows = dataset->rows();
+  columns.push_back({.field = make_field(name, DType::kInt64, {}),
+                     .group = static_cast<uint32_t>(groups.size()),
+                     .column = 0,
+                     .casts = {}});
+  groups.push_back(RowSpace::table({{.source = std::make_shared<NumberSource>(rows),
+                                     .first = 0,
+                                     .rows = rows,
+                                     .columns = nullptr}}));
+  return std::make_shared<Dataset>(std::move(columns), std::move(groups));
 }
 
 DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns) {

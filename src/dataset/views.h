@@ -12,7 +12,7 @@ namespace headrace {
 // Virtual datasets over others: no row is copied or read. All throw kInvalid for arguments that do
 // not fit, and for a result without rows.
 
-// The rows of `parts` one after another. Schemas must be equal.
+// The rows of `parts` one after another. Schemas must be equal, and windows equally long.
 DatasetPtr concat(const std::vector<DatasetPtr>& parts);
 
 // The columns of `parts` side by side. Rows must be equal, names different.
@@ -34,6 +34,10 @@ std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint6
 // datasets in file order; others throw kInvalid.
 std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed);
+
+// The same columns and one more, `name`: the number of each row in `dataset` as int64. The numbers
+// follow their rows through every later view; they are made with each batch and take no memory.
+DatasetPtr with_row_ids(const DatasetPtr& dataset, const std::string& name);
 
 // Some columns, in the given order.
 DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns);

@@ -40,7 +40,8 @@ Prefetch::Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing&
       extents_(file_extents(*dataset)),
       column_bytes_(dataset->columns().size()),
       row_page_bytes_(dataset->columns().size()),
-      reader_(std::move(dataset)),
+      step_rows_(Reader::rows_per_step(*dataset_)),
+      requests_(*dataset_),
       hinted_columns_(column_bytes_.size()) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   uint64_t end = 0;
@@ -62,9 +63,7 @@ void Prefetch::stop() noexcept {
   wake_.notify_all();
 }
 
-uint64_t Prefetch::asked_rows(const Reader& reader) const noexcept {
-  return kHintSteps * reader.step_rows();
-}
+uint64_t Prefetch::asked_rows() const noexcept { return kHintSteps * step_rows_; }
 
 void Prefetch::run_hints() noexcept {
   Clock::time_point next_look = Clock::now();
@@ -190,7 +189,7 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
     hinted_columns_[c] = column_bytes_[c] > small || (!wants_much && column_bytes_[c] > 0);
     row_bytes += hinted_columns_[c] ? row_page_bytes_[c] : 0;
   }
-  const uint64_t rows = std::min(maker_.plan().batch(0).count, kHintSteps * reader_.step_rows());
+  const uint64_t rows = std::min(maker_.plan().batch(0).count, kHintSteps * step_rows_);
   ahead_ =
       std::clamp<uint64_t>(kHintBytes / std::max<uint64_t>(1, rows * row_bytes), 1, kHintBatches);
 }
@@ -220,8 +219,8 @@ bool Prefetch::hint() {
     return true;
   }
   maker_.rows_of(batch, order_, rows_);
-  rows_.resize(std::min(rows_.size(), kHintSteps * reader_.step_rows()));
-  hinted_bytes_ += reader_.will_need(rows_, hinted_columns_);
+  rows_.resize(std::min(rows_.size(), kHintSteps * step_rows_));
+  hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
   return true;
 }
 
@@ -236,7 +235,7 @@ void Prefetch::hint_blocks(uint64_t batch) {
     const WindowShuffle::Block block = blocks.block(next_block_);
     rows_.resize(block.rows);
     std::iota(rows_.begin(), rows_.end(), block.first_row);
-    hinted_bytes_ += reader_.will_need(rows_, hinted_columns_);
+    hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
   }
 }
 

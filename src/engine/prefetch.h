@@ -10,6 +10,7 @@
 #include "dataset/dataset.h"
 #include "dataset/extents.h"
 #include "dataset/reader.h"
+#include "dataset/row_requests.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
 #include "engine/regime.h"
@@ -45,7 +46,7 @@ class Prefetch {
   // Whether rows may have to be waited for. A worker reads then in steps, and asks itself for the
   // rows of a batch behind the first asked_rows().
   bool cold() const noexcept { return cold_.load(std::memory_order_relaxed); }
-  uint64_t asked_rows(const Reader& reader) const noexcept;
+  uint64_t asked_rows() const noexcept;
 
   // True after stop(): for Reader::read_cold.
   const std::atomic<bool>& cancelled() const noexcept { return stopped_; }
@@ -79,8 +80,10 @@ class Prefetch {
   std::vector<uint64_t> column_bytes_;    // in files, by column
   std::vector<uint64_t> row_page_bytes_;  // by column: what one row alone brings in
 
+  uint64_t step_rows_;
+
   // Used by run_hints only.
-  Reader reader_;
+  RowRequests requests_;
   OpenFiles files_;
   Order::Workspace order_;
   std::vector<uint64_t> rows_;

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -8,6 +10,7 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -20,6 +23,7 @@
 #include "dataset/files.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
+#include "dataset/windows.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
 #include "python/gil.h"
@@ -140,6 +144,26 @@ Handle subset_of(const Handle& dataset, const Indices& indices) {
   return handle(subset(dataset, std::move(buffer)));
 }
 
+// The scan for series may take minutes: Ctrl-C stops it.
+Handle windows_of(const Handle& dataset, uint64_t length, uint64_t stride,
+                  std::optional<size_t> within) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLookEvery{50};
+  Clock::time_point next_look = Clock::now() + kLookEvery;
+  std::optional<GilRelease> unlocked(std::in_place);
+  return handle(windows(dataset, {.length = length, .stride = stride, .within = within}, [&] {
+    if (Clock::now() < next_look) {
+      return;
+    }
+    unlocked.reset();
+    if (PyErr_CheckSignals() != 0) {
+      throw nb::python_error();
+    }
+    unlocked.emplace();
+    next_look = Clock::now() + kLookEvery;
+  }));
+}
+
 std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) {
   std::vector<uint64_t> checked(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -232,6 +256,13 @@ void bind_views(DatasetClass& dataset) {
             return handles(split_by_file(self, fractions, seed));
           },
           "fractions"_a, "seed"_a)
+      .def("windows", &windows_of, "length"_a, "stride"_a, "within"_a.none())
+      .def(
+          "with_row_ids",
+          [](const Handle& self, const std::string& name) {
+            return handle(with_row_ids(self, name));
+          },
+          "name"_a)
       .def(
           "select",
           [](const Handle& self, const std::vector<size_t>& columns) {

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/views.h"
+#include "dataset/windows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
@@ -163,6 +164,46 @@ TEST(Reader, MixesMappedAndUnmappedPiecesWithConversions) {
   EXPECT_EQ(doubles, std::vector<double>(floats.begin(), floats.end()));
 }
 
+TEST(Reader, ReadsWindowsOfFilesThatCannotBeMapped) {
+  const TempDir dir;
+  const std::vector<Values> columns = {counting("a", 40), random_floats("b", 40, {5}, 3)};
+  const auto source = unmapped(dir, "u", columns, {0});
+  const DatasetPtr whole = dataset_of(source, columns);
+  const DatasetPtr dataset = windows(whole, {.length = 7, .stride = 3, .within = {}});
+  std::vector<uint64_t> starts;
+  for (uint64_t start = 0; start + 7 <= 40; start += 3) {
+    starts.push_back(start);
+  }
+  expect_shows(dataset, {windowed(columns[0], 7, starts), windowed(columns[1], 7, starts)}, 5);
+  EXPECT_GT(source->reads(), 0U);
+  const auto ids = numbers<float>(cast(dataset, {DType::kFloat32, DType::kFloat64}), 0, {1});
+  EXPECT_EQ(ids, (std::vector<float>{3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(Reader, ReadsABatchOfMoreRunsThanItLocatesAtOnce) {
+  // Every stored row is a run of its own: 300 * 1,000 of them, in parts of 65 windows.
+  const Values values = counting("a", 1300);
+  const DatasetPtr turned = slice(in_memory({values}), 1299, 1300, -1);
+  const DatasetPtr dataset = windows(turned, {.length = 1000, .stride = 1, .within = {}});
+  const std::vector<uint64_t> found = all_numbers<uint64_t>(dataset);
+  ASSERT_EQ(found.size(), 301U * 1000U);
+  for (uint64_t i = 0; i < found.size(); ++i) {
+    ASSERT_EQ(found[i], 1299 - (i / 1000 + i % 1000)) << i;
+  }
+}
+
+TEST(Reader, ConvertsRowIdsAndSkipsThem) {
+  const std::vector<Values> columns = {counting("a", 9, 100)};
+  const DatasetPtr dataset = cast(with_row_ids(in_memory(columns), "row"),  //
+                                  {DType::kInt64, DType::kFloat32});
+  EXPECT_EQ(numbers<float>(dataset, 1, {8, 0, 1, 2}), (std::vector<float>{8, 0, 1, 2}));
+  Outs outs(*dataset, 2);
+  outs.skip(1);
+  Reader(dataset).read(range(0, 2), outs.pointers());
+  EXPECT_EQ(outs.bytes(0), chosen(columns[0], {0, 1}).bytes);
+  EXPECT_EQ(outs.bytes(1), std::vector<std::byte>(8, std::byte{0xEE}));
+}
+
 TEST(Reader, NamesTheFileThatCannotBeOpenedAndGoesOnWhenItIsBack) {
   const TempDir dir;
   const Values values = counting("x", 10);
@@ -219,6 +260,16 @@ TEST_F(CutFile, IsATruncatedErrorThatNamesItAndTheRestCanBeRead) {
 TEST_F(CutFile, IsFoundByAConversionToo) {
   const DatasetPtr shown = cast(dataset_, {DType::kFloat32});
   expect_error(ErrorCode::kTruncated, {path()}, [&] { read_rows(shown, {2 * rows_ - 1}); });
+}
+
+TEST_F(CutFile, IsFoundByAWindowThatReachesIt) {
+  const DatasetPtr dataset = windows(dataset_, {.length = 10, .stride = 1, .within = {}});
+  const uint64_t last = rows_ + page_rows() - 10;  // that ends where the file does now
+  EXPECT_EQ(numbers<uint64_t>(dataset, 0, {last}), range(last, 10));
+  const Error error = expect_error(ErrorCode::kTruncated, {path()}, [&] {
+    read_rows(dataset, {0, last + 1});
+  });
+  EXPECT_EQ(error.context().file, path());
 }
 
 TEST_F(CutFile, IsAnErrorOnEveryThread) {
@@ -327,7 +378,7 @@ TEST(Reader, ReadsColdRowsAsOthersInStepsOfAnySize) {
   const std::vector<Values> columns = {counting("id", 300), random_floats("x", 300, {25'000}, 8)};
   const DatasetPtr dataset = in_files(dir, "f", columns, {100, 1, 199});
   Reader reader(dataset);
-  EXPECT_LT(reader.step_rows(), 50U);
+  EXPECT_LT(Reader::rows_per_step(*dataset), 50U);
   std::vector<uint64_t> order = range(0, 300);
   std::shuffle(order.begin(), order.end(), std::mt19937_64(5));
   for (const uint64_t count : {1, 41, 42, 300}) {
@@ -349,21 +400,6 @@ TEST(Reader, StopsReadingColdRowsWhenCancelled) {
   const std::vector<uint64_t> rows = range(0, 5000);
   expect_error(ErrorCode::kCancelled, {"cancelled"},
                [&] { reader.read_cold(rows, outs.pointers(), 0, &cancelled); });
-}
-
-TEST(Reader, AsksOnceForNeighboursWhateverTheirOrder) {
-  const TempDir dir;
-  const DatasetPtr dataset = in_files(
-      dir, "f", {counting("id", 100'000), random_floats("x", 100'000, {2}, 3)}, {60'000, 40'000});
-  Reader reader(dataset);
-  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5, 6}), 3 * (8 + 8U));
-  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5}), 3 * (8 + 8U)) << "with a small gap";
-  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 50'000}), 2 * (8 + 8U)) << "not a large one";
-  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{60'000, 59'999}), 2 * (8 + 8U)) << "two files";
-  EXPECT_EQ(reader.will_need(std::vector<uint64_t>{7, 5}, {true, false}), 3 * 8U);
-  EXPECT_EQ(reader.will_need({}), 0U);
-  const DatasetPtr arrays = in_memory({counting("id", 10)});
-  EXPECT_EQ(Reader(arrays).will_need(std::vector<uint64_t>{3, 4}), 0U);
 }
 
 TEST(Reader, ReadsOneDatasetOnManyThreads) {

@@ -53,5 +53,11 @@ TEST(PartMap, PartsAreInOrderAndTogetherHaveEachRowOnce) {
   EXPECT_EQ(all, range(0, 100));
 }
 
+TEST(SeriesMap, StepsThroughEachSeriesFromItsOwnStart) {
+  const SeriesMap map{RowIndex({2, 1, 3}), {5, 20, 31}, 4};
+  EXPECT_EQ(mapped(map, {0, 1, 2, 3, 4, 5}), (Rows{5, 9, 20, 31, 35, 39}));
+  EXPECT_EQ(mapped(map, {5, 0, 5}), (Rows{39, 5, 39}));
+}
+
 }  // namespace
 }  // namespace headrace

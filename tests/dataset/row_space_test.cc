@@ -1,5 +1,6 @@
 #include "dataset/row_space.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <random>
@@ -36,9 +37,9 @@ class NamedSource : public Source {
 
 // A row as the oracle sees it.
 struct Cell {
-  const Source* source;
-  uint64_t row;
-  std::array<uint32_t, 3> columns;  // of the source, that columns 0 to 2 of the space show
+  const Source* source = nullptr;
+  uint64_t row = 0;
+  std::array<uint32_t, 3> columns = {};  // of the source, that columns 0 to 2 of the space show
 
   bool operator==(const Cell&) const = default;
 };
@@ -291,6 +292,132 @@ TEST(RowSpace, ShowsTheMapOnTop) {
   EXPECT_EQ(mapped->top_map(), map.get());
   EXPECT_EQ(&mapped->below_map(), table.get());
   EXPECT_EQ(RowSpace::concat({mapped, table})->top_map(), nullptr);
+}
+
+// Checks that row i of `space` is cells [starts[i], starts[i] + length).
+void check_windows(const RowSpacePtr& space, const Cells& cells,
+                   const std::vector<uint64_t>& starts, uint64_t length, std::mt19937_64& random) {
+  ASSERT_EQ(space->rows(), starts.size());
+  ASSERT_EQ(space->stored_rows(), length);
+  std::vector<uint64_t> rows = range(0, starts.size());
+  for (int i = 0; i < 50; ++i) {
+    rows.push_back(random() % starts.size());
+  }
+  Cells found(rows.size() * length);
+  const Runs runs = runs_of(space, rows);
+  ASSERT_LE(runs.size(), rows.size() * space->most_runs());
+  for (const headrace::Run& run : runs) {
+    const Piece& piece = space->piece(run.piece);
+    ASSERT_GE(run.first, piece.first);
+    ASSERT_LE(run.first + run.count, piece.first + piece.rows);
+    ASSERT_LE(uint64_t{run.out} + run.count, found.size());
+    for (uint32_t i = 0; i < run.count; ++i) {
+      ASSERT_EQ(found[run.out + i].source, nullptr) << "filled twice";
+      found[run.out + i] = {
+          piece.source.get(),
+          run.first + i,
+          {piece.source_column(0), piece.source_column(1), piece.source_column(2)}};
+    }
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (uint64_t j = 0; j < length; ++j) {
+      ASSERT_EQ(found[i * length + j], cells[starts[rows[i]] + j]) << "row " << rows[i];
+    }
+  }
+}
+
+TEST(RowSpace, OfWindowsOverAnyCompositionFindsEveryRow) {
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const Case from = random_case(static_cast<int>(seed % 4), random);
+    if (from.cells.empty()) {
+      continue;
+    }
+    const uint64_t length = 1 + random() % std::min<uint64_t>(from.cells.size(), 40);
+    const RowSpacePtr space = RowSpace::windows(from.space, length);
+    const uint64_t rows = from.cells.size() - length + 1;
+    ASSERT_NO_FATAL_FAILURE(check_windows(space, from.cells, range(0, rows), length, random));
+    // Slices, other columns, maps and concatenations of windows.
+    const uint64_t start = random() % rows;
+    const uint64_t count = 1 + random() % (rows - start);
+    const RowSpacePtr slice = RowSpace::slice(space, start, count);
+    ASSERT_NO_FATAL_FAILURE(check_windows(slice, from.cells, range(start, count), length, random));
+    const auto map = std::make_shared<const RowMap>(StepMap{rows - 1, -1});
+    const RowSpacePtr joined =
+        RowSpace::concat({slice, RowSpace::mapped(map, rows, RowSpace::with_columns(space, {0}))});
+    std::vector<uint64_t> starts = range(start, count);
+    for (uint64_t i = 0; i < rows; ++i) {
+      starts.push_back(rows - 1 - i);
+    }
+    const RowSpacePtr plain = RowSpace::concat({slice, RowSpace::mapped(map, rows, space)});
+    ASSERT_NO_FATAL_FAILURE(check_windows(plain, from.cells, starts, length, random));
+    ASSERT_EQ(joined->stored_rows(), length);
+    ASSERT_EQ(joined->piece_count(), slice->piece_count() + space->piece_count());
+  }
+}
+
+TEST(RowSpace, OfWindowsOfWindowsFindsEveryRow) {
+  std::mt19937_64 random(1);
+  Case table = random_table(random);
+  while (table.cells.size() < 100) {
+    table = random_table(random);
+  }
+  const RowSpacePtr windows = RowSpace::windows(RowSpace::windows(table.space, 3), 4);
+  ASSERT_EQ(windows->stored_rows(), 12U);
+  ASSERT_EQ(windows->rows(), table.cells.size() - 2 - 3);
+  Cells cells;  // of each window, one after another
+  std::vector<uint64_t> starts;
+  for (uint64_t row = 0; row < windows->rows(); ++row) {
+    starts.push_back(cells.size());
+    for (uint64_t i = 0; i < 4; ++i) {
+      const auto begin = table.cells.begin() + static_cast<int64_t>(row + i);
+      cells.insert(cells.end(), begin, begin + 3);
+    }
+  }
+  check_windows(windows, cells, starts, 12, random);
+}
+
+TEST(RowSpace, OfWindowsIsOneRunForEachPieceThatAWindowTouches) {
+  const RowSpacePtr table = RowSpace::table({piece_of(10, 30), piece_of(0, 2), piece_of(5, 30)});
+  const RowSpacePtr windows = RowSpace::windows(table, 6);
+  EXPECT_EQ(windows->most_runs(), 3U);
+  const Runs inside = runs_of(windows, {3});
+  ASSERT_EQ(inside.size(), 1U);
+  EXPECT_EQ(inside[0].first, 13U);
+  EXPECT_EQ(inside[0].count, 6U);
+  const Runs across = runs_of(windows, {0, 28});
+  ASSERT_EQ(across.size(), 4U);
+  const std::vector<std::array<uint64_t, 4>> expected = {
+      {10, 0, 6, 0}, {38, 0, 2, 6}, {0, 1, 2, 8}, {5, 2, 2, 10}};
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const headrace::Run& run = across[i];
+    EXPECT_EQ((std::array<uint64_t, 4>{run.first, run.piece, run.count, run.out}), expected[i]);
+  }
+  // Windows side by side, in a row, are one run; others are not.
+  EXPECT_EQ(runs_of(windows, {0, 6, 12}).size(), 1U);
+  EXPECT_EQ(runs_of(windows, {0, 5}).size(), 2U);
+}
+
+TEST(RowSpace, SlicesOfWindowsDropThePiecesThatNoWindowTouches) {
+  const RowSpacePtr windows =
+      RowSpace::windows(RowSpace::table({piece_of(0, 4), piece_of(0, 4), piece_of(0, 4)}), 3);
+  EXPECT_EQ(RowSpace::slice(windows, 1, 3)->piece_count(), 2U);
+  EXPECT_EQ(RowSpace::slice(windows, 4, 0)->rows(), 0U);
+}
+
+TEST(RowSpace, RefusesWindowsOfTooManyRows) {
+  const uint64_t many = uint64_t{1} << 40;
+  const RowSpacePtr table = RowSpace::table({piece_of(0, many)});
+  expect_error(ErrorCode::kInvalid, {"2^32", "4294967296"},
+               [&] { RowSpace::windows(table, uint64_t{1} << 32); });
+  const RowSpacePtr longest = RowSpace::windows(table, UINT32_MAX);
+  EXPECT_EQ(longest->rows(), many - UINT32_MAX + 1);
+  const Runs runs = runs_of(longest, {many - UINT32_MAX});
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].count, UINT32_MAX);
+  expect_error(ErrorCode::kInvalid, {"2^32", "70000 windows of 70000 rows"},
+               [&] { RowSpace::windows(RowSpace::windows(table, 70'000), 70'000); });
 }
 
 TEST(RowSpace, WithColumnsSharesOneListAmongThePieces) {

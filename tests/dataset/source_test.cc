@@ -4,6 +4,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -171,6 +172,28 @@ TEST(FileSource, OfAFileThatIsNotThereYetCanBeTriedAgain) {
   EXPECT_EQ(error.context().file, dir.path("a"));
   dir.fill("a", 8);
   EXPECT_NE(source.open().columns.at(0).rows, nullptr);
+}
+
+TEST(NumberSource, IsTheNumbersOfItsRows) {
+  const NumberSource source(uint64_t{1} << 40);
+  EXPECT_TRUE(source.is_numbers());
+  EXPECT_EQ(source.dtype(0), DType::kInt64);
+  EXPECT_EQ(source.file(0), "");
+  EXPECT_EQ(source.open().columns.at(0).rows, nullptr);
+  source.check_files();
+  OpenFiles files;
+  std::array<int64_t, 3> numbers = {};
+  source.read(0, (uint64_t{1} << 40) - 3, 3, reinterpret_cast<std::byte*>(numbers.data()), files);
+  const int64_t last = (int64_t{1} << 40) - 1;
+  EXPECT_EQ(numbers, (std::array<int64_t, 3>{last - 2, last - 1, last}));
+}
+
+TEST(WriteNumbers, NeedsNoAlignment) {
+  std::array<std::byte, 17> bytes = {};
+  write_numbers(7, 2, bytes.data() + 1);
+  std::array<int64_t, 2> numbers = {};
+  std::memcpy(numbers.data(), bytes.data() + 1, sizeof(numbers));
+  EXPECT_EQ(numbers, (std::array<int64_t, 2>{7, 8}));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "column/elementwise.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
+#include "dataset/windows.h"
 #include "order/key.h"
 #include "order/partition.h"
 #include "testing/datasets.h"
@@ -37,9 +38,19 @@ std::vector<Values> chosen_all(const std::vector<Values>& columns,
   return result;
 }
 
+// Mostly as the row before: series.
+Values few_floats(std::string name, uint64_t rows, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<float> values;
+  for (uint64_t i = 0; i < rows; ++i) {
+    values.push_back(i > 0 && random() % 4 > 0 ? values.back() : static_cast<float>(random() % 9));
+  }
+  return column(std::move(name), DType::kFloat32, values);
+}
+
 std::vector<Values> base_columns(uint64_t rows, uint64_t seed) {
   return {counting("id", rows, seed * 1000), random_floats("x", rows, {3}, seed),
-          random_floats("y", rows, {}, seed + 1)};
+          few_floats("y", rows, seed + 1)};
 }
 
 std::vector<uint64_t> random_file_rows(uint64_t rows, std::mt19937_64& random) {
@@ -181,7 +192,55 @@ Case recast(const Case& from, std::mt19937_64& random) {
   return {cast(from.dataset, dtypes), std::move(columns)};
 }
 
-constexpr int kViews = 8;
+Case windowed(const Case& from, std::mt19937_64& random) {
+  const uint64_t length = 1 + random() % std::min<uint64_t>(from.rows(), 5);
+  const uint64_t stride = 1 + random() % 6;
+  std::vector<uint64_t> starts;
+  for (uint64_t start = 0; start + length <= from.rows(); start += stride) {
+    starts.push_back(start);
+  }
+  std::vector<Values> columns;
+  for (const Values& values : from.columns) {
+    columns.push_back(windowed(values, length, starts));
+  }
+  return {windows(from.dataset, {.length = length, .stride = stride, .within = {}}),
+          std::move(columns)};
+}
+
+// Series of small whole numbers in the last column, which casts and views may have changed.
+Case windowed_within(const Case& from, std::mt19937_64& random) {
+  const uint64_t length = 1 + random() % 2;
+  const uint64_t stride = 1 + random() % 3;
+  const size_t within = from.columns.size() - 1;
+  const Values& series = from.columns[within];
+  std::vector<uint64_t> starts;
+  for (uint64_t first = 0, end = 1; first < from.rows(); first = end++) {
+    while (end < from.rows() && std::ranges::equal(series.row(end), series.row(first))) {
+      ++end;
+    }
+    for (uint64_t start = first; start + length <= end; start += stride) {
+      starts.push_back(start);
+    }
+  }
+  if (starts.empty()) {
+    return from;
+  }
+  std::vector<Values> columns;
+  for (const Values& values : from.columns) {
+    columns.push_back(windowed(values, length, starts));
+  }
+  return {windows(from.dataset, {.length = length, .stride = stride, .within = within}),
+          std::move(columns)};
+}
+
+Case with_ids(const Case& from, std::mt19937_64& random) {
+  Case result = from;
+  result.columns.push_back(counting("ids" + std::to_string(random()), from.rows()));
+  result.dataset = with_row_ids(from.dataset, result.columns.back().field.name);
+  return result;
+}
+
+constexpr int kViews = 11;
 
 Case viewed(int view, const Case& from, std::mt19937_64& random) {
   switch (view) {
@@ -199,8 +258,14 @@ Case viewed(int view, const Case& from, std::mt19937_64& random) {
       return selected(from, random);
     case 6:
       return renamed(from, "n");
-    default:
+    case 7:
       return recast(from, random);
+    case 8:
+      return windowed(from, random);
+    case 9:
+      return windowed_within(from, random);
+    default:
+      return with_ids(from, random);
   }
 }
 

@@ -43,6 +43,20 @@ inline Values chosen(const Values& values, const std::vector<uint64_t>& rows) {
   return result;
 }
 
+// The column whose row i is rows starts[i], starts[i] + 1, ...: `length` rows of `values`.
+inline Values windowed(const Values& values, uint64_t length, const std::vector<uint64_t>& starts) {
+  std::vector<uint64_t> shape = {length};
+  shape.insert(shape.end(), values.field.row_shape.begin(), values.field.row_shape.end());
+  Values result{make_field(values.field.name, values.field.dtype, std::move(shape)), {}};
+  const uint64_t row_bytes = values.field.row_bytes();
+  for (const uint64_t start : starts) {
+    const auto begin = values.bytes.begin() + static_cast<int64_t>(start * row_bytes);
+    result.bytes.insert(result.bytes.end(), begin,
+                        begin + static_cast<int64_t>(length * row_bytes));
+  }
+  return result;
+}
+
 template <typename T>
 Values column(std::string name, DType dtype, const std::vector<T>& values,
               std::vector<uint64_t> row_shape = {}) {

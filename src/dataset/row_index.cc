@@ -1,0 +1,33 @@
+#include "dataset/row_index.h"
+
+#include <bit>
+
+#include "base/checked.h"
+
+namespace headrace {
+
+RowIndex::RowIndex(const std::vector<uint64_t>& counts) {
+  first_rows_.reserve(counts.size() + 1);
+  first_rows_.push_back(0);
+  for (const uint64_t count : counts) {
+    first_rows_.push_back(checked_add(first_rows_.back(), count, "rows of a dataset"));
+  }
+  if (counts.size() < 2 || rows() == 0) {
+    return;
+  }
+  // About two buckets a part.
+  shift_ = std::max(0, static_cast<int>(std::bit_width(rows() - 1)) -
+                           static_cast<int>(std::bit_width(counts.size())) - 1);
+  const uint64_t buckets = ((rows() - 1) >> shift_) + 1;
+  first_part_.resize(buckets + 1);
+  uint32_t part = 0;
+  for (uint64_t bucket = 0; bucket < buckets; ++bucket) {
+    while (first_rows_[part + 1] <= bucket << shift_) {
+      ++part;
+    }
+    first_part_[bucket] = part;
+  }
+  first_part_[buckets] = static_cast<uint32_t>(counts.size() - 1);
+}
+
+}  // namespace headrace

@@ -1,0 +1,81 @@
+#include "dataset/row_requests.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace headrace {
+namespace {
+
+// Reading so much more than is needed costs a device no more than a second request.
+constexpr uint64_t kGapBytes = uint64_t{16} << 10;
+
+}  // namespace
+
+RowRequests::RowRequests(const Dataset& dataset)
+    : dataset_(dataset), columns_(dataset.groups().size()), locator_(dataset) {
+  for (size_t c = 0; c < dataset.columns().size(); ++c) {
+    columns_[dataset.columns()[c].group].push_back(c);
+  }
+}
+
+uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
+  locator_.start(rows);
+  uint64_t bytes = 0;
+  for (uint32_t group = 0; group < columns_.size(); ++group) {
+    const auto& columns = columns_[group];
+    if (!wanted.empty() &&
+        std::none_of(columns.begin(), columns.end(), [&](size_t c) { return wanted[c]; })) {
+      continue;
+    }
+    for (uint64_t done = 0; done < rows.size();) {
+      const RowLocator::Part part = locator_.locate(group, done);
+      bytes += ask_for(group, part.runs, wanted);
+      done += part.rows;
+    }
+  }
+  return bytes;
+}
+
+// Asks for the rows of `runs`, and leaves them sorted.
+uint64_t RowRequests::ask_for(uint32_t group, std::span<Run> runs,
+                              const std::vector<bool>& wanted) {
+  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) {
+    return std::pair(a.piece, a.first) < std::pair(b.piece, b.first);
+  });
+  uint64_t bytes = 0;
+  for (size_t begin = 0; begin < runs.size();) {
+    const Run& start = runs[begin];
+    const Piece& piece = dataset_.groups()[group]->piece(start.piece);
+    const uint64_t gap = rows_of_gap(group, piece);
+    uint64_t end = start.first + start.count;
+    size_t next = begin + 1;
+    while (next < runs.size() && runs[next].piece == start.piece && runs[next].first <= end + gap) {
+      end = std::max(end, runs[next].first + runs[next].count);
+      ++next;
+    }
+    for (const size_t c : columns_[group]) {
+      const uint32_t column = piece.source_column(dataset_.columns()[c].column);
+      const StoredRows* stored = piece.source->stored(column);
+      if (stored != nullptr && (wanted.empty() || wanted[c])) {
+        piece.source->will_need(column, start.first, end - start.first, files_);
+        bytes += (end - start.first) * stored->row_bytes;
+      }
+    }
+    begin = next;
+  }
+  return bytes;
+}
+
+// How many rows between two that are wanted are read with them.
+uint64_t RowRequests::rows_of_gap(uint32_t group, const Piece& piece) const {
+  uint64_t row_bytes = 1;  // of the widest column: there gaps cost most
+  for (const size_t c : columns_[group]) {
+    const uint32_t column = piece.source_column(dataset_.columns()[c].column);
+    if (const StoredRows* stored = piece.source->stored(column)) {
+      row_bytes = std::max(row_bytes, stored->row_bytes);
+    }
+  }
+  return kGapBytes / row_bytes;
+}
+
+}  // namespace headrace

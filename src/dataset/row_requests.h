@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataset/dataset.h"
+#include "dataset/row_locator.h"
+#include "storage/open_files.h"
+
+namespace headrace {
+
+// Asks the kernel for rows of a dataset before they are read. One per thread, not shared; does not
+// keep the dataset alive.
+class RowRequests {
+ public:
+  explicit RowRequests(const Dataset& dataset);
+
+  // Asks for `rows` of the columns that `wanted` holds (empty = all), and returns before they are
+  // in memory. Neighbours in a file, in whatever order and with small gaps, are one request.
+  // Returns the bytes asked for. Throws what opening a file throws. Requires: as RowLocator::start.
+  uint64_t will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted = {});
+
+ private:
+  uint64_t ask_for(uint32_t group, std::span<Run> runs, const std::vector<bool>& wanted);
+  uint64_t rows_of_gap(uint32_t group, const Piece& piece) const;
+
+  const Dataset& dataset_;
+  std::vector<std::vector<size_t>> columns_;  // of each group
+  RowLocator locator_;
+  OpenFiles files_;  // of what is not mapped
+};
+
+}  // namespace headrace
