@@ -17,8 +17,9 @@ def limit(data: NumberedRows, seconds: float) -> dict[str, float]:
     files = ":".join(str(path).replace(":", r"\:") for path in data.row_files())
     options = {
         "name": "random", "filename": files, "readonly": None, "rw": "randread", "bs": "4k",
-        "direct": 1, "ioengine": "libaio", "iodepth": 64, "runtime": round(seconds), "time_based": None,
-        "norandommap": None, "randrepeat": 0, "randseed": data.seed + 1, "output-format": "json",
+        "direct": 1, "ioengine": "libaio", "iodepth": 64, "time_based": None,
+        "runtime": round(seconds), "norandommap": None, "randrepeat": 0,
+        "randseed": data.seed + 1, "output-format": "json",
     }  # fmt: skip
     command = [f"--{name}" if value is None else f"--{name}={value}"
                for name, value in options.items()]  # fmt: skip
