@@ -50,7 +50,13 @@ def drop(paths: Sequence[Path]) -> None:
     if _drops_all(sum(path.stat().st_size for path in paths)):
         os.sync()
         _DROP.write_text("3")
-    left = resident_share(paths)
+    try:
+        left = resident_share(paths)
+    except OSError as error:
+        raise CacheError(
+            f"the file system of {paths[0].parent} does not tell what is in the page cache "
+            f"({error.strerror}); put the data on a disk: --data"
+        ) from error
     if left > _MOST_LEFT:
         raise CacheError(
             f"{left:.0%} of the pages of {paths[0].parent} are still in the page cache: another "
