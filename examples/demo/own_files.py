@@ -187,7 +187,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     share = resident_share(own.files)
     dataset = own.dataset()
     rows = len(dataset)
-    print(f"{len(own.files):,} files, {own.nbytes / 1e6:,.1f} MB: {dataset!r}")
+    print(repr(dataset))
     print(cache_state(share), flush=True)
     if rows > MOST_ROWS_BY_HAND:
         print(f"the loaders by hand draw from {MOST_ROWS_BY_HAND:,} random rows of all: "
