@@ -294,17 +294,38 @@ def test_a_pass_ends_after_its_seconds(harness: types.SimpleNamespace, tmp_path:
     assert (watch.rows, watch.first_rows, watch.complete) == (4, 0, False)
 
 
-def test_memory_is_held_and_given_back(harness: types.SimpleNamespace) -> None:
+def test_memory_is_taken_and_given_back_until_so_much_is_available(
+    harness: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks: list[Any] = []
+    machine = 100 << 20
+    monkeypatch.setattr(harness.hold, "_CHUNK", 16 << 20)
+    monkeypatch.setattr(harness.hold, "_NEAR", 1 << 20)
+    monkeypatch.setattr(
+        harness.hold, "available_bytes", lambda: machine - sum(len(chunk) for chunk in chunks)
+    )
+    harness.hold._adjust(chunks, 40 << 20)
+    assert sum(map(len, chunks)) == 60 << 20
+    assert all(set(chunk[::4096]) == {1} for chunk in chunks)  # every page was written
+    machine = 70 << 20
+    harness.hold._adjust(chunks, 40 << 20)
+    assert 40 << 20 <= machine - sum(map(len, chunks)) <= 56 << 20
+    harness.hold._adjust(chunks, 80 << 20)
+    assert chunks == []
+
+
+def test_the_process_that_holds_memory_is_the_first_to_go(harness: types.SimpleNamespace) -> None:
     environment = {**os.environ, "PYTHONPATH": str(BENCH)}
-    leave = harness.hold.available_bytes() - (256 << 20)
-    with harness.hold.Holder(leave, environment) as holder:
-        found = holder.adjust()
-        pid = holder._process.pid
-        text = Path(f"/proc/{pid}/status").read_text()
-        resident = next(int(s.split()[1]) for s in text.splitlines() if s.startswith("RssAnon"))
-        assert 0 < found["held"] < 2 << 30
-        assert resident * 1024 >= found["held"]
-    assert not Path(f"/proc/{pid}").exists()
+    with harness.hold.Holder(1 << 60, environment) as holder:
+        assert holder.adjust()["held"] == 0
+        folder = Path(f"/proc/{holder._process.pid}")
+        assert (folder / "oom_score_adj").read_text() == "1000\n"
+    assert not folder.exists()
+    with harness.hold.Holder(1 << 60, environment) as holder:
+        holder._process.kill()
+        holder._process.wait()
+        with pytest.raises(RuntimeError, match=r"ended \(-9\)"):
+            holder.adjust()
 
 
 def test_figures_are_compared_within_rounds(harness: types.SimpleNamespace) -> None:
