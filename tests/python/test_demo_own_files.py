@@ -172,3 +172,61 @@ def test_data_of_the_environment_do_not_count() -> None:
         env=environment,
     )  # fmt: skip
     assert "own_files.py" not in shown.stdout
+
+
+def test_cold_files_are_made_cold_before_each_turn(
+    demo_modules: Callable[[str], Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_files = demo_modules("own_files")
+    own = own_files.find_files(str(folder), dtype=None, row_shape=())
+    options = own_files.parse_arguments([str(folder), "--seconds", "0.1"])
+    dropped: list[Any] = []
+    monkeypatch.setattr(own_files, "drop", dropped.append)
+    own_files.measure(own, 900, options, cold=False)
+    assert dropped == []
+    own_files.measure(own, 900, options, cold=True)
+    assert dropped == [own.files] * 9
+
+
+def test_a_loader_that_fails_is_reported_and_the_others_go_on(
+    demo_modules: Callable[[str], Any],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    own_files = demo_modules("own_files")
+    monkeypatch.setitem(own_files.LOADERS, "best by hand", fail)
+    assert own_files.main([str(folder), "--seconds", "0.1"]) == 0
+    assert "failed: OSError: [Errno 24] Too many open files" in capsys.readouterr().out
+    monkeypatch.setitem(own_files.LOADERS, "headrace", fail)
+    assert own_files.main([str(folder), "--seconds", "0.1"]) == 1
+
+
+def test_a_row_that_headrace_reads_otherwise_is_found(
+    demo_modules: Callable[[str], Any],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own_files = demo_modules("own_files")
+    maps = own_files.OwnFiles.maps
+    monkeypatch.setattr(own_files.OwnFiles, "maps", lambda own: [part + 1 for part in maps(own)])
+    assert own_files.main([str(folder), "--seconds", "0.1"]) == 1
+    assert "differs between numpy and headrace" in capsys.readouterr().err
+
+
+def test_of_very_many_rows_the_loaders_by_hand_draw_a_part(
+    demo_modules: Callable[[str], Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_loaders = demo_modules("own_loaders")
+    monkeypatch.setattr(own_loaders, "MOST_ROWS_BY_HAND", 200)
+    own = own_loaders.find_files(str(folder), dtype=None, row_shape=())
+    everything = {row.tobytes() for part in own.maps() for row in part}
+    for make in (own_loaders.AsUsuallyWritten, own_loaders.BestByHand):
+        batches = list(make(own, rows=900, batch_size=32, seed=1).epoch(0))
+        rows = {row.numpy().tobytes() for batch in batches for row in batch}
+        assert len(rows) == 200
+        assert rows <= everything
