@@ -2,6 +2,8 @@
 #
 #   PYTHON=/path/to/python3   the Python of a new .venv (otherwise tools/find_python.sh chooses)
 #   ARGS="--quick"            arguments of the program behind make demo, make bench
+#   DATA='/my/*.npy'          make demo measures the loaders on these files instead; for raw files
+#                             with DTYPE=float32 ROW_SHAPE=128
 #   JOBS=n                    parallel compilers (one for each core)
 
 SHELL := bash
@@ -13,7 +15,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHON
+export PYTHON DATA DTYPE ROW_SHAPE
 unexport PYTHONPATH PYTHONHOME
 
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -29,8 +31,14 @@ MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not 
 ##@ Use
 
 .PHONY: demo
-demo: packages-build $(STAMPS)/headrace $(STAMPS)/demo ## build, then train on real text with three loaders
+demo: packages-build $(STAMPS)/headrace $(STAMPS)/demo ## build, then train on real text with three loaders; DATA='*.npy': your files
+# A variable of the environment that happens to have this name does not count.
+ifeq ($(origin DATA),command line)
+	@$(BIN)/python examples/demo/own_files.py "$$DATA" $${DTYPE:+--dtype "$$DTYPE"} \
+	  $${ROW_SHAPE:+--row-shape "$$ROW_SHAPE"} $(ARGS)
+else
 	$(BIN)/python examples/demo/run.py $(ARGS)
+endif
 
 .PHONY: build
 build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into it

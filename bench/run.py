@@ -11,10 +11,17 @@ A task is a folder bench/compare/<task>; a library is a file in it with two func
                                                 mapping {"x": float32 tensor (n, width),
                                                 "y": int64 tensor (n,)}
 
-and, where it holds more than memory, close(state). The first line of its docstring is its line in
-the table. ROWS_SHARE = 0.1 gives it a tenth of the rows and PASS_ROWS = 2048 says that a pass is
-that many distinct rows, for what would take minutes; the report says so. bench/harness/data.py has
-the rows and the check of an answer. What is no Python (bare_gather.cc) is a program that takes
+and, where it holds more than memory, close(state); or, for a limit of the device, with one:
+
+    limit(data: Data, seconds: float) -> dict   metrics, measured for about `seconds`
+
+The first line of its docstring is its line in the table. ROWS_SHARE = 0.1 gives it a tenth of the
+rows, PASS_ROWS = 2048 says that a pass is that many distinct rows and PASS_SECONDS = 15 ends a
+pass of a cold task, for what would take minutes; the report says so. NEEDS = "fio" names a program
+without which it is left out. MIXED = False says that batches are no uniform samples of all rows.
+
+bench/harness/data.py has the rows and the check of an answer, bench/harness/cold.py those of the
+cold tasks, whose batches have no "y". What is no Python (bare_gather.cc) is a program that takes
 --rows, --batch-size, --seed, --min-seconds and prints rows, passes, seconds and checksum.
 
 How it measures: in every round each library runs once, in order (A B C A B C ...), each time in a
@@ -28,10 +35,11 @@ and their median is printed.
 from __future__ import annotations
 
 import argparse
-import ast
+import contextlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,18 +49,26 @@ from typing import Any
 
 import numpy as np
 
-from harness import machine, report
-from harness.data import WrongAnswerError, checksum_of
-from harness.measure import Measurement, Spec
+from harness import cache, machine, report
+from harness.data import WrongAnswerError, checksum_of, remove_made
+from harness.hold import Holder
+from harness.library import Measurement, declared
+from harness.measure import Spec
 from harness.micro import MICRO
 from harness.micro import run as run_micro
-from harness.tasks import TASKS, Task
+from harness.task import Task
+from harness.tasks import TASKS
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
+DATA = ROOT / "build" / "bench-data"
 LEAST_ROUNDS = 5
+_DATA_VARIABLE = "HEADRACE_BENCH_DATA"
 _TIMEOUT_S = 1800
 _QUIET_LOAD = 0.5
+# Leaving less than this would end other programs; what a measuring process needs itself.
+_LEAST_LEFT = 1 << 30
+_OWN_BYTES = 256 << 20
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,23 +83,27 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--library", action="append", help="may be repeated; all if not given")
     parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS)
     parser.add_argument("--rows", type=int, help="instead of the task's number")
+    parser.add_argument("--gb", type=float, help="instead of the task's rows, of the same size")
     parser.add_argument("--files", type=int, help="instead of the task's number")
     parser.add_argument("--min-seconds", type=float, default=1.0, help="timed passes last as long")
     parser.add_argument("--json", type=Path, help="write every measurement to this file")
     parser.add_argument("--write", action="store_true", help="put the tables into --results")
     parser.add_argument("--results", type=Path, default=BENCH / "RESULTS.md")
-    parser.add_argument("--data", type=Path, default=ROOT / "build" / "bench-data",
-                        help="where input files are made and kept")  # fmt: skip
+    parser.add_argument("--data", type=Path, default=os.environ.get(_DATA_VARIABLE, DATA),
+                        help="where input files are made and kept; default: "
+                        f"${_DATA_VARIABLE} or build/bench-data")  # fmt: skip
+    parser.add_argument("--clean", action="store_true", help="only remove the files made in --data")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "bench" / "bench",
                         help="where the bench preset built the C++ programs")  # fmt: skip
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, found {options.rounds}")
-    reduced = options.rows or options.files or options.library or options.min_seconds < 1
+    sizes = options.rows or options.gb or options.files
+    reduced = sizes or options.library or options.min_seconds < 1
     if options.write and (reduced or options.rounds < LEAST_ROUNDS):
         parser.error(
-            f"--write wants whole tasks and at least {LEAST_ROUNDS} rounds; drop --rows, --files, "
-            "--library, --min-seconds or --write"
+            f"--write wants whole tasks and at least {LEAST_ROUNDS} rounds; drop --rows, --gb, "
+            "--files, --library, --min-seconds or --write"
         )
     return options
 
@@ -129,30 +149,18 @@ def measure_program(program: Path, options: Sequence[str], task: Task, spec: Spe
     return Measurement(found["rows"], True, found["checksum"], metrics)
 
 
-def _assignments(path: Path) -> tuple[str, dict[str, Any]]:
-    """Returns the first docstring line and the constants of a library, without importing it."""
-    tree = ast.parse(path.read_text())
-    line = (ast.get_docstring(tree) or "").split("\n")[0].rstrip(".")
-    constants = {
-        target.id: ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id in ("ROWS_SHARE", "PASS_ROWS")
-    }
-    return line, constants
-
-
 def describe(task: Task, library: str) -> str:
     """Returns the line of a library in the table."""
     for name, _, _, what in task.programs:
         if name == library:
             return what
-    line, constants = _assignments(task.folder / f"{library}.py")
+    line, constants = declared(task.folder / f"{library}.py")
     if "ROWS_SHARE" in constants:
         line += f" (on {constants['ROWS_SHARE']:g} of the rows)"
     if "PASS_ROWS" in constants:
         line += f" (passes of {constants['PASS_ROWS']:,} rows of all)"
+    if "PASS_SECONDS" in constants:
+        line += f" (stopped after {constants['PASS_SECONDS']} s)"
     return line
 
 
@@ -174,51 +182,93 @@ def check_answers(task: Task, answers: Mapping[str, Measurement]) -> None:
 
 
 def choose_libraries(task: Task, options: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """Returns the libraries to run, and those left out because their program is not built."""
+    """Returns the libraries to run, and those left out because their program is not there."""
     unknown = [name for name in options.library or [] if name not in task.libraries]
     if unknown:
         raise SystemExit(f"task {task.name} has no {unknown[0]}; it has {list(task.libraries)}")
     chosen = [name for name in task.libraries if not options.library or name in options.library]
     executables = {name: options.programs / file for name, file, _, _ in task.programs}
-    missing = [name for name in chosen if name in executables and not executables[name].exists()]
-    if missing and (options.library or options.write):
-        raise SystemExit(f"{executables[missing[0]]} is missing; build it with the bench preset")
+    missing = []
+    for name in chosen:
+        if name in executables:
+            absent, remedy = not executables[name].exists(), "build it with the bench preset"
+        else:
+            needed = declared(task.folder / f"{name}.py")[1].get("NEEDS")
+            absent = needed is not None and shutil.which(needed) is None
+            remedy = f"it needs {needed}; install that"
+        if absent and (options.library or options.write):
+            raise SystemExit(f"{task.name}/{name} cannot run; {remedy}")
+        if absent:
+            missing.append(name)
     return [name for name in chosen if name not in missing], missing
+
+
+def rows_of(task: Task, options: argparse.Namespace) -> int:
+    """Returns how many rows the options ask for."""
+    if options.gb:
+        return max(1, int(options.gb * 1e9) // (4 * task.width))
+    return options.rows or task.rows
+
+
+def hold_memory(task: Task, rows: int) -> contextlib.AbstractContextManager[Holder | None]:
+    """Starts the process that leaves memory for a share of the data, where the task wants one."""
+    leave = int(task.free_share * rows * 4 * task.width)
+    if leave < _LEAST_LEFT:
+        return contextlib.nullcontext()
+    return Holder(leave + _OWN_BYTES, child_environment())
+
+
+def show_progress(task: Task, label: str, answer: Measurement) -> None:
+    """Prints what a run gave."""
+    found = [
+        f"{report.format_value(answer.metrics[metric.name], metric.style)} {metric.heading}"
+        for metric in task.metrics
+        if metric.name in answer.metrics
+    ]
+    print(f"{task.name} {label}: {', '.join(found)}", file=sys.stderr, flush=True)
 
 
 def run_task(task: Task, options: argparse.Namespace) -> tuple[list[report.Row], list[str]]:
     """Runs all rounds of a task and returns the rows of its table and notes."""
     libraries, missing = choose_libraries(task, options)
     programs = {name: (options.programs / file, args) for name, file, args, _ in task.programs}
-    rows = options.rows or task.rows
+    rows = rows_of(task, options)
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in libraries}
-    for number in range(options.rounds):
-        answers: dict[str, Measurement] = {}
-        for library in libraries:
-            spec = Spec(task.name, library, rows, options.files or task.files, number,
-                        str(options.data.resolve()), options.min_seconds)  # fmt: skip
-            if library in programs:
-                answers[library] = measure_program(*programs[library], task, spec)
-            else:
-                answers[library] = measure_python(spec)
-            metric = task.metrics[0]
-            value = report.format_value(answers[library].metrics[metric.name], metric.style)
-            print(f"{task.name} round {number + 1} {library}: {value} {metric.heading}",
-                  file=sys.stderr, flush=True)  # fmt: skip
-        check_answers(task, answers)
-        for library, answer in answers.items():
-            rounds[library].append(answer.metrics)
+    with hold_memory(task, rows) as holder:
+        for number in range(options.rounds):
+            answers: dict[str, Measurement] = {}
+            for library in libraries:
+                spec = Spec(task.name, library, rows, options.files or task.files, number,
+                            str(options.data.resolve()), options.min_seconds)  # fmt: skip
+                if holder is not None:
+                    holder.adjust()
+                if library in programs:
+                    answers[library] = measure_program(*programs[library], task, spec)
+                else:
+                    answers[library] = measure_python(spec)
+                show_progress(task, f"round {number + 1} {library}", answers[library])
+            check_answers(task, answers)
+            for library, answer in answers.items():
+                rounds[library].append(answer.metrics)
     notes = [
         f"data: {rows:,} rows, batches of {task.batch_size:,}, seed = round. {task.state}",
         f"rounds: {options.rounds}, interleaved; median (least - most); answers checked",
     ]
-    notes += [f"left out: `{name}`, whose program is not built" for name in missing]
+    if task.kind == "cold":
+        notes.append(f"page cache: {cache.how_dropped(rows * 4 * task.width)}")
+    if task.free_share and holder is None:
+        notes.append("too little data to hold memory for: the page cache had room for all")
+    notes += [f"left out: `{name}`, whose program is missing" for name in missing]
     return [report.Row(name, describe(task, name), rounds[name]) for name in libraries], notes
 
 
 def main() -> int:
     """Runs the chosen tasks and prints, writes and keeps their tables."""
     options = parse_arguments()
+    if options.clean:
+        for path in remove_made(options.data):
+            print(f"removed {path}")
+        return 0
     facts = machine.facts()
     if os.getloadavg()[0] > _QUIET_LOAD:
         print(f"load average {os.getloadavg()[0]:.2f}: other work runs here, figures will suffer",
@@ -229,19 +279,21 @@ def main() -> int:
             micro = MICRO[name]
             rows = run_micro(options.programs / name, micro.metrics, options.rounds,
                              min(options.min_seconds, 0.2))  # fmt: skip
-            title, metrics, reference = micro.title, micro.metrics, ""
+            title, metrics, reference, figures = micro.title, micro.metrics, "", []
             notes = [micro.state, f"rounds: {options.rounds}, interleaved; median (least - most)"]
         else:
             task = TASKS[name]
             rows, notes = run_task(task, options)
             title, metrics, reference = task.title, task.metrics, task.reference
+            figures = [report.figure_line(figure, rows) for figure in task.figures]
         command = "python bench/run.py " + shlex.join(
             ["--task", name, *(["--rounds", str(options.rounds)] if options.rounds != 5 else [])]
             + (["--rows", str(options.rows)] if options.rows else [])
+            + (["--gb", str(options.gb)] if options.gb else [])
             + (["--write"] if options.write else [])
         )
         notes.append(f"command: `{command}`")
-        text = report.section(title, facts, notes, report.table(rows, metrics, reference))
+        text = report.section(title, facts, notes, report.table(rows, metrics, reference), figures)
         print(text, flush=True)
         if options.write:
             report.write_section(options.results, name, text)

@@ -12,7 +12,7 @@ for group in "$@"; do
   case "$group" in
     build) packages="$packages g++ cmake ninja-build libdlpack-dev libxxhash-dev" ;;
     test) packages="$packages libgtest-dev clang-tidy-16|clang-tidy" ;;
-    bench) packages="$packages libbenchmark-dev" ;;
+    bench) packages="$packages libbenchmark-dev fio" ;;
     *) echo "debian_packages.sh: no group is called $group" >&2; exit 2 ;;
   esac
 done

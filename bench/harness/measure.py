@@ -6,22 +6,25 @@ line of standard output is the JSON of a `Measurement`. A wrong answer ends it w
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
 
 from harness import process
+from harness.cold import NumberedRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
-from harness.tasks import TASKS, Task
+from harness.library import Library, Measurement
+from harness.task import Task
+from harness.tasks import TASKS
+
+# How long the limits of a device are measured.
+_LIMIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,38 +38,6 @@ class Spec:
     seed: int
     root: str
     min_seconds: float
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a run gave: rows per pass, checksum of the first pass, and its metrics."""
-
-    rows: int
-    complete: bool
-    checksum: int
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-class Library:
-    """A file of bench/compare/<task>: setup, epoch, and what it declares about itself."""
-
-    def __init__(self, path: Path) -> None:
-        self.module = _load(path)
-        self.setup: Callable[[Data], Any] = self.module.setup
-        self.epoch: Callable[[Any, int], Iterable[Batch]] = self.module.epoch
-        self.close: Callable[[Any], None] = getattr(self.module, "close", lambda state: None)
-        self.rows_share: float = getattr(self.module, "ROWS_SHARE", 1.0)
-        self.pass_rows: int | None = getattr(self.module, "PASS_ROWS", None)
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"compare_{path.parent.name}_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def _throughput(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
@@ -164,11 +135,18 @@ def _steady(library: Library, data: Data, task: Task, min_seconds: float) -> Mea
     return Measurement(data.rows, True, checksum, metrics)
 
 
+def _cold(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    assert isinstance(data, NumberedRows)
+    limit_seconds = _LIMIT_SECONDS if min_seconds >= 1 else 1.0
+    return measure_cold(library, data, pass_seconds=task.pass_seconds, limit_seconds=limit_seconds)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
     "files_start": _files_start,
     "steady": _steady,
+    "cold": _cold,
 }
 
 
@@ -180,7 +158,8 @@ def measure(spec: Spec) -> Measurement:
     """
     task = TASKS[spec.task]
     library = Library(task.folder / f"{spec.library}.py")
-    data = Data(
+    kind = NumberedRows if task.kind == "cold" else Data
+    data = kind(
         rows=spec.rows,
         width=task.width,
         batch_size=task.batch_size,

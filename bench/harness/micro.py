@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report import Row
-from harness.tasks import Metric
+from harness.task import Metric
 
 
 @dataclass(frozen=True)

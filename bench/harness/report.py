@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.tasks import Metric
+from harness.task import Figure, Metric
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,13 @@ class Row:
     what: str
     rounds: Sequence[Mapping[str, float]]
 
-    def values(self, metric: Metric) -> list[float]:
-        """Returns the metric of each round."""
-        return [measured[metric.name] for measured in self.rounds]
+    def has(self, name: str) -> bool:
+        """Whether the metric of this name was measured in every round."""
+        return all(name in measured for measured in self.rounds)
+
+    def values(self, name: str) -> list[float]:
+        """Returns the metric of this name of each round."""
+        return [measured[name] for measured in self.rounds]
 
 
 def format_value(value: float, style: str) -> str:
@@ -61,7 +65,7 @@ def spread(values: Sequence[float], style: str) -> str:
 
 def ratios(reference: Row, other: Row, metric: Metric) -> list[float]:
     """Returns, per round, how many times better the reference was than the other."""
-    pairs = zip(reference.values(metric), other.values(metric), strict=True)
+    pairs = zip(reference.values(metric.name), other.values(metric.name), strict=True)
     if metric.higher_is_better:
         return [ours / theirs for ours, theirs in pairs]
     return [theirs / ours for ours, theirs in pairs]
@@ -79,23 +83,68 @@ def table(rows: Sequence[Row], metrics: Sequence[Metric], reference: str) -> str
         heads.append("what it is")
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for row in rows:
-        cells = [f"`{row.library}`"]
-        cells += [spread(row.values(metric), metric.style) for metric in metrics]
+        cells = [f"`{row.library}`", *(_cell(row, metric) for metric in metrics)]
         if ours is not None and compared:
-            own = row is ours
-            cells.append("" if own else spread(ratios(ours, row, metrics[0]), "number") + " x")
+            cells.append(_compared(ours, row, metrics[0]))
         if described:
             cells.append(row.what)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def section(title: str, facts: Mapping[str, str], notes: Sequence[str], body: str) -> str:
-    """Returns the markdown of one task: heading, facts, notes, table."""
+def _cell(row: Row, metric: Metric) -> str:
+    return spread(row.values(metric.name), metric.style) if row.has(metric.name) else "-"
+
+
+def _compared(ours: Row, row: Row, metric: Metric) -> str:
+    if row is ours or not (row.has(metric.name) and ours.has(metric.name)):
+        return ""
+    return spread(ratios(ours, row, metric), "number") + " x"
+
+
+def figure_line(figure: Figure, rows: Sequence[Row]) -> str:
+    """Returns what was promised and what was found: the median over rounds, with its spread."""
+    measured = {row.library: row for row in rows}
+    wanted = [(figure.library, figure.metric)]
+    wanted += [(other, figure.other_metric) for other in figure.others]
+    missing = [
+        f"`{library}` has no {name}"
+        for library, name in wanted
+        if library not in measured or not measured[library].has(name)
+    ]
+    bound = f"at {'least' if figure.at_least else 'most'} {figure.bound:g}"
+    if missing:
+        return f"figure: {figure.text}: {bound}; not measured: {', '.join(missing)}"
+    found = measured[figure.library].values(figure.metric)
+    if figure.others:
+        others = [measured[other].values(figure.other_metric) for other in figure.others]
+        means = [statistics.fmean(values) for values in zip(*others, strict=True)]
+        found = [
+            ours - theirs if figure.difference else ours / theirs
+            for ours, theirs in zip(found, means, strict=True)
+        ]
+    median = statistics.median(found)
+    met = median >= figure.bound if figure.at_least else median <= figure.bound
+    return (
+        f"figure: {figure.text}: {spread(found, 'number')}; {bound}: {'met' if met else 'NOT MET'}"
+    )
+
+
+def section(
+    title: str,
+    facts: Mapping[str, str],
+    notes: Sequence[str],
+    body: str,
+    figures: Sequence[str] = (),
+) -> str:
+    """Returns the markdown of one task: heading, facts, notes, table, figures."""
     lines = [f"## {title}", ""]
     lines += [f"* {name}: {fact}" for name, fact in facts.items()]
     lines += [f"* {note}" for note in notes]
-    return "\n".join([*lines, "", body, ""])
+    lines += ["", body, ""]
+    if figures:
+        lines += [*(f"* {figure}" for figure in figures), ""]
+    return "\n".join(lines)
 
 
 def write_section(path: Path, name: str, text: str) -> None:

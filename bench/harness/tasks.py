@@ -2,67 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-COMPARE = Path(__file__).resolve().parent.parent / "compare"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One measured quantity.
-
-    Attributes:
-        name: its key in a measurement.
-        heading: its column in the report, with the unit.
-        style: how `report.format_value` prints it.
-        higher_is_better: which way a ratio is turned; ratios above 1 favour the reference.
-    """
-
-    name: str
-    heading: str
-    style: str
-    higher_is_better: bool = False
-
-
-@dataclass(frozen=True)
-class Task:
-    """One question put to several libraries.
-
-    Attributes:
-        name: the folder in bench/compare and the marker in RESULTS.md.
-        title: the heading of the report.
-        kind: the procedure in `harness.measure`.
-        rows, width, batch_size, files: the data; `width` float32 features and an int64 label.
-        libraries: file stems in the folder, or names in `programs`.
-        metrics: what is reported; the first is the one compared.
-        state: cache state and procedure, printed above the table.
-        programs: name -> (executable, its options, what it is), for entries that are no Python.
-        passes: passes over the data, where the procedure has a fixed number.
-        reference: the library that the others are compared with; empty where nothing is.
-        source: the folder in bench/compare, where another task has the same libraries.
-    """
-
-    name: str
-    title: str
-    kind: str
-    rows: int
-    width: int
-    batch_size: int
-    files: int
-    libraries: tuple[str, ...]
-    metrics: tuple[Metric, ...]
-    state: str
-    programs: tuple[tuple[str, str, tuple[str, ...], str], ...] = ()
-    passes: int = 0
-    reference: str = "headrace"
-    source: str = ""
-
-    @property
-    def folder(self) -> Path:
-        """Where the libraries' files are."""
-        return COMPARE / (self.source or self.name)
-
+from harness.task import Figure, Metric, Task
 
 _ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
 _FIRST_BATCH = (
@@ -80,6 +20,73 @@ _CHECKED_PASS = (
     " checked (the warm-up), then timed passes for at least a second, each checked for every row"
     " exactly once. The consumer copies the labels of each batch and drops it."
 )
+
+_COLD_METRICS = (
+    _ROWS_PER_S,
+    Metric("first_rows_per_s", "rows/s in the first 2 s", "si", higher_is_better=True),
+    Metric("seconds", "whole pass", "seconds"),
+    Metric("available_gib", "memory available at its start, GiB", "number"),
+)
+_COLD_PASS = (
+    "One column of 1,024 float32 in 12 raw files. Each run is a fresh process: a pass over 2,048"
+    " rows of other files (late imports), the files taken out of the page cache and 1,024 random"
+    " pages of them seen to be absent, then one pass; its clock runs from before the files are"
+    " opened. Of each row its number, a value in its middle and its last one are checked after the"
+    " pass, of one batch in 512 every value."
+)
+# 12.3 GB.
+_COLD_ROWS = 3_000_000
+
+
+def _cold_fits() -> Task:
+    return Task(
+        name="cold_fits",
+        title="Cold files that fit in free memory: 12 GB of 4 KiB rows",
+        kind="cold",
+        source="cold",
+        rows=_COLD_ROWS,
+        width=1024,
+        batch_size=256,
+        files=12,
+        libraries=("cat", "headrace", "fio", "np_memmap_by_hand"),
+        metrics=_COLD_METRICS,
+        state=_COLD_PASS,
+        figures=(
+            Figure("seconds of an epoch / those of cat", "headrace", "seconds", 1.25, False,
+                   ("cat",), "seconds"),
+            Figure("rows in the first 2 s / those of fio", "headrace", "first_rows_per_s", 0.5,
+                   True, ("fio",), "rows_per_s"),
+        ),
+    )  # fmt: skip
+
+
+def _cold_beyond() -> Task:
+    fio = ("fio_before", "fio_after")
+    return Task(
+        name="cold_beyond",
+        title="Cold files beyond free memory: room for a quarter of 12 GB of 4 KiB rows",
+        kind="cold",
+        source="cold",
+        rows=_COLD_ROWS,
+        width=1024,
+        batch_size=256,
+        files=12,
+        libraries=("fio_before", "headrace", "fio_after", "np_memmap_by_hand", "cat",
+                   "headrace_blocks"),
+        metrics=_COLD_METRICS,
+        state=_COLD_PASS + " A pass ends after 20 s unless a row says otherwise.",
+        pass_seconds=20,
+        free_share=0.25,
+        figures=(
+            Figure("rows/s / the mean of fio before and after", "headrace", "rows_per_s", 0.9,
+                   True, fio, "rows_per_s"),
+            Figure("rows/s / those of np.memmap", "headrace", "rows_per_s", 50, True,
+                   ("np_memmap_by_hand",), "rows_per_s"),
+            Figure("BlockShuffle, rows/s / those of cat", "headrace_blocks", "rows_per_s", 0.85,
+                   True, ("cat",), "rows_per_s"),
+        ),
+    )  # fmt: skip
+
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -207,5 +214,7 @@ TASKS: dict[str, Task] = {
             ),
             passes=25,
         ),
+        _cold_fits(),
+        _cold_beyond(),
     )
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
+
+_DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo"
 
 RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
 Features = Callable[[int], "dict[str, np.ndarray[Any, Any]]"]
@@ -24,6 +27,18 @@ Features = Callable[[int], "dict[str, np.ndarray[Any, Any]]"]
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No launcher of the test run itself counts as a training job of many processes."""
     monkeypatch.delenv("WORLD_SIZE", raising=False)
+
+
+@pytest.fixture
+def demo_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Imports the demo's modules, and forgets them afterwards: their names are everyday words."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(_DEMO))
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).parent == _DEMO:
+            del sys.modules[name]
 
 
 @pytest.fixture

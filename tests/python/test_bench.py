@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ FILES = 8
 def harness() -> Iterator[types.SimpleNamespace]:
     """The modules of bench/harness, which is no installed package."""
     sys.path.insert(0, str(BENCH))
-    names = ("data", "measure", "report", "tasks")
+    names = ("cache", "cold", "data", "hold", "measure", "report", "task", "tasks")
     yield types.SimpleNamespace(
         **{name: importlib.import_module(f"harness.{name}") for name in names}
     )
@@ -52,11 +53,23 @@ def torch_threads() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def python_libraries() -> list[tuple[str, str]]:
-    """All (task, library) of bench/compare; the overhead task has the libraries of the RAM task."""
-    paths = sorted((BENCH / "compare").glob("*/*.py"))
-    pairs = [(path.parent.name, path.stem) for path in paths]
-    return pairs + [("overhead", library) for task, library in pairs if task == "ram"]
+def tasks() -> Any:
+    """The table of tasks, which needs nothing but Python."""
+    sys.path.insert(0, str(BENCH))
+    found = importlib.import_module("harness.tasks").TASKS
+    sys.path.remove(str(BENCH))
+    return found
+
+
+def python_libraries() -> list[Any]:
+    """All (task, library) that are files of bench/compare."""
+    pairs = []
+    for task in tasks().values():
+        for library in sorted(set(task.libraries) - {name for name, *_ in task.programs}):
+            lacks_fio = library.startswith("fio") and shutil.which("fio") is None
+            marks = [pytest.mark.skip(reason="needs fio")] if lacks_fio else []
+            pairs.append(pytest.param(task.name, library, marks=marks))
+    return pairs
 
 
 def run(*arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -75,7 +88,11 @@ def test_a_library_delivers_each_row_once(
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}
-    assert metrics <= found.metrics.keys()
+    if task.startswith("cold"):
+        assert "rows_per_s" in found.metrics
+        assert library.startswith(("cat", "fio")) or found.complete
+    else:
+        assert metrics <= found.metrics.keys()
     if found.complete:
         assert found.checksum == harness.data.checksum_of(np.arange(found.rows))
     if task == "steady":
@@ -84,14 +101,13 @@ def test_a_library_delivers_each_row_once(
         assert found.metrics["file_maps"] == 0
 
 
-def test_every_file_is_in_a_task_and_every_library_has_a_file(
-    harness: types.SimpleNamespace,
-) -> None:
+def test_every_file_is_in_a_task_and_every_library_has_a_file() -> None:
     listed = set()
-    for task in harness.tasks.TASKS.values():
+    for task in tasks().values():
         programs = {name for name, *_ in task.programs}
         listed |= {(task.folder.name, name) for name in task.libraries if name not in programs}
-    assert listed == {pair for pair in python_libraries() if pair[0] != "overhead"}
+    paths = (BENCH / "compare").glob("*/*.py")
+    assert listed == {(path.parent.name, path.stem) for path in paths}
 
 
 def test_the_runner_interleaves_checks_and_compares(tmp_path: Path) -> None:
@@ -185,11 +201,11 @@ def test_batches_that_do_not_mix_are_found(harness: types.SimpleNamespace) -> No
 
 
 def test_ratios_are_taken_within_rounds(harness: types.SimpleNamespace) -> None:
-    metric = harness.tasks.Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
+    metric = harness.task.Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
     ours = harness.report.Row("a", "", [{"rows_per_s": 10.0}, {"rows_per_s": 40.0}])
     theirs = harness.report.Row("b", "", [{"rows_per_s": 5.0}, {"rows_per_s": 10.0}])
     assert harness.report.ratios(ours, theirs, metric) == [2.0, 4.0]
-    lower = harness.tasks.Metric("rows_per_s", "us", "number")
+    lower = harness.task.Metric("rows_per_s", "us", "number")
     assert harness.report.ratios(ours, theirs, lower) == [0.5, 0.25]
 
 
@@ -210,3 +226,131 @@ def test_results_has_a_place_for_every_task(harness: types.SimpleNamespace) -> N
     for name in [*harness.tasks.TASKS, *importlib.import_module("harness.micro").MICRO]:
         assert text.count(f"<!-- begin: {name} -->") == 1
         assert text.count(f"<!-- end: {name} -->") == 1
+
+
+def numbered_rows(harness: types.SimpleNamespace, root: Path) -> Any:
+    data = harness.cold.NumberedRows(
+        rows=600, width=1024, batch_size=64, files=3, seed=0, root=root
+    )
+    data.write_files()
+    return data
+
+
+def test_files_leave_the_page_cache(
+    harness: types.SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness.cache, "_SAMPLES", 20)
+    paths = numbered_rows(harness, tmp_path).row_files()
+    for path in paths:
+        path.read_bytes()
+    assert harness.cache.resident_share(paths) == 1
+    harness.cache.drop(paths)
+    assert harness.cache.resident_share(paths) < 0.5  # the probes of `drop` read 20 pages
+
+
+def test_a_file_that_stays_in_memory_is_no_cold_file(
+    harness: types.SimpleNamespace, tmp_path: Path
+) -> None:
+    paths = numbered_rows(harness, tmp_path).row_files()
+    kept = [np.memmap(path, np.uint8, mode="r").sum() for path in paths]
+    maps = [np.memmap(path, np.uint8, mode="r") for path in paths]
+    kept += [part.sum() for part in maps]
+    with pytest.raises(harness.cache.CacheError, match="still in the page cache"):
+        harness.cache.drop(paths)
+    del maps
+
+
+def cold_batches(harness: types.SimpleNamespace, numbers: list[int]) -> list[Any]:
+    x = harness.cold.numbered_rows(np.array(numbers, np.int64), 1024)
+    return [{"x": torch.from_numpy(x)}]
+
+
+@pytest.mark.parametrize(("column", "message"), [(0, "came 2 times"), (512, "column 512"),
+                                                 (7, "batch that was kept")])  # fmt: skip
+def test_a_wrong_value_of_a_cold_row_is_found(
+    column: int, message: str, harness: types.SimpleNamespace, tmp_path: Path
+) -> None:
+    data = harness.cold.NumberedRows(
+        rows=4, width=1024, batch_size=4, files=1, seed=0, root=tmp_path
+    )
+    batches = cold_batches(harness, [2, 0, 3, 1])
+    watch = harness.cold.Watch(data)
+    watch.consume(batches, time.perf_counter(), 0.0)
+    assert watch.check(mixed=True) == harness.data.checksum_of(np.arange(4))
+    batches[0]["x"][1, column] = 3
+    wrong = harness.cold.Watch(data)
+    wrong.consume(batches, time.perf_counter(), 0.0)
+    with pytest.raises(harness.data.WrongAnswerError, match=message):
+        wrong.check(mixed=True)
+
+
+def test_a_pass_ends_after_its_seconds(harness: types.SimpleNamespace, tmp_path: Path) -> None:
+    data = harness.cold.NumberedRows(
+        rows=8, width=1024, batch_size=4, files=1, seed=0, root=tmp_path
+    )
+    watch = harness.cold.Watch(data)
+    batches = [*cold_batches(harness, [5, 1, 2, 3]), *cold_batches(harness, [0, 4, 6, 7])]
+    watch.consume(batches, time.perf_counter() - 10, 9.0)
+    assert (watch.rows, watch.first_rows, watch.complete) == (4, 0, False)
+
+
+def test_memory_is_taken_and_given_back_until_so_much_is_available(
+    harness: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks: list[Any] = []
+    machine = 100 << 20
+    monkeypatch.setattr(harness.hold, "_CHUNK", 16 << 20)
+    monkeypatch.setattr(harness.hold, "_NEAR", 1 << 20)
+    monkeypatch.setattr(
+        harness.hold, "available_bytes", lambda: machine - sum(len(chunk) for chunk in chunks)
+    )
+    harness.hold._adjust(chunks, 40 << 20)
+    assert sum(map(len, chunks)) == 60 << 20
+    assert all(set(chunk[::4096]) == {1} for chunk in chunks)  # every page was written
+    machine = 70 << 20
+    harness.hold._adjust(chunks, 40 << 20)
+    assert 40 << 20 <= machine - sum(map(len, chunks)) <= 56 << 20
+    harness.hold._adjust(chunks, 80 << 20)
+    assert chunks == []
+
+
+def test_the_process_that_holds_memory_is_the_first_to_go(harness: types.SimpleNamespace) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(BENCH)}
+    with harness.hold.Holder(1 << 60, environment) as holder:
+        assert holder.adjust()["held"] == 0
+        folder = Path(f"/proc/{holder._process.pid}")
+        assert (folder / "oom_score_adj").read_text() == "1000\n"
+    assert not folder.exists()
+    with harness.hold.Holder(1 << 60, environment) as holder:
+        holder._process.kill()
+        holder._process.wait()
+        with pytest.raises(RuntimeError, match=r"ended \(-9\)"):
+            holder.adjust()
+
+
+def test_figures_are_compared_within_rounds(harness: types.SimpleNamespace) -> None:
+    rows = [
+        harness.report.Row("ours", "", [{"s": 10.0}, {"s": 30.0}]),
+        harness.report.Row("a", "", [{"t": 4.0}, {"t": 10.0}]),
+        harness.report.Row("b", "", [{"t": 6.0}, {"t": 10.0}]),
+        harness.report.Row("empty", "", [{}, {"t": 1.0}]),
+    ]
+    figure = harness.task.Figure("text", "ours", "s", 2.5, True, ("a", "b"), "t")
+    assert harness.report.figure_line(figure, rows) == (
+        "figure: text: 2.50 (2.00 - 3.00); at least 2.5: met"
+    )
+    lower = harness.task.Figure("text", "ours", "s", 5, False, ("a",), "t", difference=True)
+    assert harness.report.figure_line(lower, rows).endswith(
+        "13.0 (6.00 - 20.0); at most 5: NOT MET"
+    )
+    without = harness.task.Figure("text", "ours", "s", 5, False, ("empty",), "t")
+    assert "not measured: `empty` has no t" in harness.report.figure_line(without, rows)
+
+
+def test_only_what_benchmarks_made_is_removed(
+    harness: types.SimpleNamespace, tmp_path: Path
+) -> None:
+    numbered_rows(harness, tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert len(harness.data.remove_made(tmp_path)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

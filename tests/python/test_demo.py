@@ -1,10 +1,9 @@
 """The demo, run as a user runs it, on little of everything."""
 
-import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +91,6 @@ def test_too_few_rows_are_refused_with_what_to_do(cache: Path) -> None:
     done = run_demo(cache, "--rows", "10")
     assert done.returncode == 2
     assert "--rows 10 is too few; give 4000 or more" in done.stderr
-
-
-@pytest.fixture
-def demo_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Imports the demo's modules, and forgets them afterwards: their names are everyday words."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(DEMO.parent))
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).parent == DEMO.parent:
-            del sys.modules[name]
 
 
 def test_the_check_of_rows_finds_a_lost_and_a_repeated_row(

@@ -1,0 +1,7 @@
+"""The limit of random rows, measured before: fio, 4 KiB random reads, queue depth 64."""
+
+from compare.cold.fio import limit
+
+__all__ = ["limit"]
+
+NEEDS = "fio"

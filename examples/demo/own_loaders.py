@@ -1,0 +1,199 @@
+"""Three loaders over a user's own files: as usually written, the best by hand, headrace.
+
+Each has `epoch(number)`, which yields batches of one column, shuffled anew for each number.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+import headrace as hr
+from loaders import Rows, ShuffledBatches
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# More rows than this the loaders by hand draw from a random part of all: a permutation as a list
+# of Python integers, which torch's sampler makes, takes 36 bytes per row.
+MOST_ROWS_BY_HAND = 2_000_000
+
+
+class DataError(Exception):
+    """DATA is nothing that can be measured."""
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """The user's files: .npy, or raw with a dtype and the shape of a row."""
+
+    files: tuple[Path, ...]
+    dtype: str | None
+    row_shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    def dataset(self) -> hr.Dataset:
+        """Opens the files with headrace, which checks that they fit together."""
+        columns = {"x": [str(file) for file in self.files]}
+        if self.dtype is None:
+            return hr.open(columns)
+        return hr.memmap(columns, dtype=self.dtype, row_shape=self.row_shape)
+
+    def maps(self) -> list[Any]:
+        """Maps the files with numpy, read-only."""
+        if self.dtype is None:
+            return [np.load(file, mmap_mode="r") for file in self.files]
+        return [
+            np.memmap(file, dtype=self.dtype, mode="r").reshape(-1, *self.row_shape)
+            for file in self.files
+        ]
+
+
+def find_files(data: str, *, dtype: str | None, row_shape: tuple[int, ...]) -> OwnFiles:
+    """Returns the files that `data`, a glob, a folder or a file, names.
+
+    Raises:
+        DataError: There are none, or they are of a kind that cannot be read.
+    """
+    pattern = Path(data).expanduser()
+    if pattern.is_dir():
+        pattern = pattern / ("*.npy" if dtype is None else "*")
+    found = sorted(Path(path) for path in glob.glob(str(pattern), recursive=True))
+    files = tuple(path for path in found if path.is_file())
+    if not files:
+        raise DataError(
+            f"no file matches {str(pattern)!r}; DATA is a glob in quotes, as in "
+            "make demo DATA='/my/features/*.npy'"
+        )
+    foreign = [file for file in files if file.suffix != ".npy"]
+    if dtype is None and foreign:
+        raise DataError(
+            f"{foreign[0]} is no .npy file ({len(foreign)} of {len(files)} are not); for raw files "
+            "say what they hold: DTYPE=float32 ROW_SHAPE=128 (one number per row without "
+            "ROW_SHAPE). Text, images and tables must be made into arrays first"
+        )
+    if dtype is not None and len(foreign) < len(files):
+        npy = next(file for file in files if file.suffix == ".npy")
+        raise DataError(f"{npy} is an .npy file, which says its dtype itself; drop DTYPE")
+    return OwnFiles(files, dtype, row_shape)
+
+
+def _rows_by_hand(rows: int, seed: int) -> Rows | None:
+    if rows <= MOST_ROWS_BY_HAND:
+        return None
+    return np.random.default_rng(seed).choice(rows, MOST_ROWS_BY_HAND, replace=False)
+
+
+class OneRow(Dataset[torch.Tensor]):
+    """A row by its number: np.memmap, with dask to join several files, as tutorials have it."""
+
+    def __init__(self, own: OwnFiles, rows: Rows | None) -> None:
+        maps = own.maps()
+        # name=False: dask need not hash what is in the files.
+        parts = [da.from_array(part, name=False) for part in maps]
+        self._lazy = len(maps) > 1
+        self._rows = rows
+        self._data: Any = da.concatenate(parts, axis=0) if self._lazy else maps[0]
+
+    def __len__(self) -> int:
+        return len(self._data if self._rows is None else self._rows)
+
+    def __getitem__(self, idx: int) -> torch.Tensor:
+        row = self._data[idx if self._rows is None else int(self._rows[idx])]
+        return torch.tensor(row.compute() if self._lazy else row)
+
+
+class AsUsuallyWritten:
+    """A Dataset of rows and DataLoader(shuffle=True)."""
+
+    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
+        self._generator = torch.Generator()
+        self._seed = seed
+        self._loader = DataLoader(
+            OneRow(own, _rows_by_hand(rows, seed)),
+            batch_size=batch_size,
+            shuffle=True,
+            generator=self._generator,
+        )
+
+    def epoch(self, number: int) -> Iterator[torch.Tensor]:
+        """Yields the batches of one epoch."""
+        self._generator.manual_seed(self._seed * 1_000_003 + number)
+        yield from self._loader
+
+
+class WholeBatch(Dataset[torch.Tensor]):
+    """A batch by its rows: one gather for each file that it touches."""
+
+    def __init__(self, own: OwnFiles, rows: Rows | None) -> None:
+        # Plain arrays over the maps: indexing np.memmap itself pays for a subclass each time.
+        self._parts: list[Array] = [np.asarray(part) for part in own.maps()]
+        self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return int(self._starts[-1]) if self._rows is None else len(self._rows)
+
+    def __getitem__(self, indices: Rows) -> torch.Tensor:
+        rows = np.sort(indices if self._rows is None else self._rows[indices])
+        first = self._parts[0]
+        batch = np.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
+        cuts = np.searchsorted(rows, self._starts)
+        for file in np.flatnonzero(np.diff(cuts)):
+            part = slice(cuts[file], cuts[file + 1])
+            batch[part] = self._parts[file][rows[part] - self._starts[file]]
+        return torch.from_numpy(batch)
+
+
+class BestByHand:
+    """np.memmap, a batch sampler, batch_size=None: whole batches, nothing to collate."""
+
+    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
+        dataset = WholeBatch(own, _rows_by_hand(rows, seed))
+        self._generator = torch.Generator()
+        self._seed = seed
+        sampler: Sampler[Rows] = ShuffledBatches(
+            len(dataset), batch_size=batch_size, generator=self._generator
+        )
+        self._loader = DataLoader(dataset, sampler=sampler, batch_size=None)
+
+    def epoch(self, number: int) -> Iterator[torch.Tensor]:
+        """Yields the batches of one epoch."""
+        self._generator.manual_seed(self._seed * 1_000_003 + number)
+        yield from self._loader
+
+
+class Headrace:
+    """hr.open (hr.memmap for raw files) and hr.Loader."""
+
+    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
+        self._loader = hr.Loader(own.dataset(), batch_size=batch_size, shuffle=True, seed=seed)
+
+    def epoch(self, number: int) -> Iterator[torch.Tensor]:
+        """Yields the batches of one epoch."""
+        self._loader.set_epoch(number)
+        for batch in self._loader:
+            yield batch["x"]
+
+
+def differing_row(own: OwnFiles, *, rows: int, seed: int) -> int | None:
+    """Returns the first of 64 random rows that headrace reads otherwise than numpy, if any."""
+    maps, dataset = own.maps(), own.dataset()
+    starts = np.cumsum([0, *(len(part) for part in maps)])
+    for row in np.random.default_rng(seed).integers(0, rows, 64).tolist():
+        file = int(np.searchsorted(starts, row, side="right")) - 1
+        ours = np.asarray(dataset[row]["x"])
+        if ours.tobytes() != np.asarray(maps[file][row - starts[file]]).tobytes():
+            return int(row)
+    return None
