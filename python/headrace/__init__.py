@@ -10,6 +10,7 @@ Example:
 """
 
 from headrace.arrays import from_arrays
+from headrace.batch_context import BatchContext
 from headrace.column import Column
 from headrace.combine import concat, zip
 from headrace.dataset import Dataset
@@ -22,6 +23,7 @@ from headrace.errors import (
     MissingDependencyError,
     NotFoundError,
     RowIndexError,
+    TransformError,
     TruncatedError,
     UnsupportedError,
 )
@@ -33,6 +35,7 @@ from headrace.shuffle import BlockShuffle
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchContext",
     "BlockShuffle",
     "CancelledError",
     "Column",
@@ -47,6 +50,7 @@ __all__ = [
     "NotFoundError",
     "RowIndexError",
     "Schema",
+    "TransformError",
     "TruncatedError",
     "UnsupportedError",
     "concat",

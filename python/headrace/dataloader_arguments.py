@@ -23,7 +23,6 @@ _ANSWERS = {
     "generator": "use seed=; every order follows from (seed, epoch)",
     "multiprocessing_context": "there are no worker processes; drop it",
     "in_order": "batches always come in order; drop it",
-    "transform": "transforms are not supported yet; change batches inside the loop",
 }
 
 

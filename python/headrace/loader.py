@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import secrets
 import weakref
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, ranks
+from headrace import _core, checks, dataloader_arguments
 from headrace import shuffle as shuffles
 from headrace import state as states
+from headrace.batch_context import BatchContext
 from headrace.dataset import Dataset
+from headrace.dealing import Dealing
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
+from headrace.progress import Progress
+from headrace.transform import Transform, TransformFunction, check_threads
+from headrace.transformed_pass import ThreadedPass, TransformedPass
 
-_MAX_BATCH_SIZE = 2**31 - 1
 _MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
+_EXIT_GRACE_SECONDS = 5.0  # for transforms that are still running
+
+AnyPass = _core.Pass | TransformedPass
 
 
 class Loader:
@@ -30,7 +36,8 @@ class Loader:
     or dicts of tensors, as the dataset's rows are.
 
     * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
-      the next loop goes on with the next epoch. `set_epoch` chooses another.
+      the next loop goes on with the next epoch. `set_epoch` chooses another. An iterator that
+      gave no batch has used up no epoch.
     * One iterator is live at a time: a second ``iter(loader)`` ends the first, which then raises
       CancelledError.
     * `state_dict` is the position in the running epoch; `load_state_dict` goes on from there
@@ -54,6 +61,10 @@ class Loader:
         num_threads: Threads of the core; None chooses.
         prefetch: Batches made ahead; None chooses.
         output: "torch", "numpy", or "dlpack" for objects that any array library takes.
+        transform: A Python function of whole batches, ``fn(batch)`` or ``fn(batch, context)`` with
+            a `BatchContext`; what it returns is the batch. It keeps the number of rows.
+        transform_threads: Python threads that run the transform, about `prefetch` batches ahead;
+            batches still come in order. None runs it in the thread that takes the batch.
         **unsupported: Nothing; arguments of torch's DataLoader get an error that says what to do.
 
     Example:
@@ -78,6 +89,8 @@ class Loader:
         num_threads: int | None = None,
         prefetch: int | None = None,
         output: Output = "torch",
+        transform: TransformFunction | None = None,
+        transform_threads: int | None = None,
         **unsupported: object,
     ) -> None:
         dataloader_arguments.refuse(unsupported, Loader)
@@ -87,28 +100,27 @@ class Loader:
                 "with hr.from_arrays (arrays, tensors), hr.memmap (raw files) or hr.open (.npy)"
             )
         self._dataset = dataset
-        self._batch_size = checks.check_int("batch_size", batch_size, low=1, high=_MAX_BATCH_SIZE)
-        self._shuffle = shuffles.check_shuffle(shuffle)
-        self._drop_last = checks.check_bool("drop_last", drop_last)
-        self._exact = checks.check_bool("exact", exact)
-        self._rank, self._world_size = ranks.resolve_rank(rank, world_size)
-        self._draws_seed = seed is None
-        if self._draws_seed and self._world_size > 1:
-            raise InvalidError(
-                "seed=None would give every rank an order of its own; pass the same seed= to all"
-            )
-        self._seed = secrets.randbits(64) if seed is None else checks.check_seed(seed)
+        self._dealing = Dealing.of(
+            len(dataset),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            exact=exact,
+            rank=rank,
+            world_size=world_size,
+        )
         choose = "None lets headrace choose"
         self._num_threads = _count("num_threads", num_threads, high=_MAX_THREADS, hint=choose)
         self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
-        self._output = output
-        self._check_tail()
+        self._output: Output = output
+        self._transform = None if transform is None else Transform(transform)
+        self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
         self._core = self._make_core()
-        self._epoch = 0  # the pass that the next iter() starts,
-        self._position = 0  # and where in it
-        self._pass: _core.Pass | None = None  # the last pass started, live or not
-        self._ignored = -1  # set_epoch hides that pass while it stands at this position
+        self._progress = Progress()
+        self._last_pass: AnyPass | None = None  # as the progress has it
+        self._transform_s = 0.0  # of the passes before the last one
         self._id = ""
         _live_loaders.add(self)
 
@@ -120,7 +132,7 @@ class Loader:
     @property
     def epoch(self) -> int:
         """The epoch that the next ``iter(loader)`` starts, or goes on with after a resume."""
-        return self._epoch
+        return self._progress.next()[0]
 
     def __len__(self) -> int:
         """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
@@ -129,20 +141,22 @@ class Loader:
     def __iter__(self) -> PassIterator:
         with contextlib.suppress(HeadraceError):  # the batch that cannot be read will say so
             self._dataset_id()
-        self._pass = self._core.start(self._epoch, self._position)
-        self._epoch, self._position, self._ignored = self._epoch + 1, 0, -1
-        return PassIterator(self._pass, self)
+        before = self._last_pass
+        current = self._make_pass(*self._progress.next())
+        self._progress.begin(current)
+        self._last_pass = current
+        if isinstance(before, TransformedPass):
+            self._transform_s += before.transform_s
+            before.close("superseded: a later iter() of the same loader took its place")
+        end = current.collect if isinstance(current, TransformedPass) else current.close
+        return PassIterator(current, self, end=end)
 
     def __repr__(self) -> str:
-        arguments = [f"batch_size={self._batch_size}", f"shuffle={self._shuffle}"]
-        arguments += [f"seed={self._seed}"]
-        arguments += ["drop_last=True"] * self._drop_last + ["exact=True"] * self._exact
-        if self._world_size > 1:
-            arguments += [f"rank={self._rank}", f"world_size={self._world_size}"]
-        arguments += [f"output={self._output!r}"]
+        arguments = [*self._dealing.describe(), f"output={self._output!r}"]
+        arguments += [f"transform={self._transform.name}"] if self._transform else []
         return (
             f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); "
-            f"epoch={self._epoch}, batches={len(self)}>"
+            f"epoch={self.epoch}, batches={len(self)}>"
         )
 
     def set_epoch(self, epoch: int) -> None:
@@ -158,10 +172,7 @@ class Loader:
             >>> loader.epoch
             5
         """
-        hint = "epochs start at 0"
-        self._epoch = checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint)
-        self._position = 0
-        self._ignored = -1 if self._pass is None else self._pass.position
+        self._progress.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -187,23 +198,16 @@ class Loader:
             >>> all(map(np.array_equal, next(iter(other)), next(batches)))
             True
         """
-        if self._pass is not None and self._pass.live:
+        if self._last_pass is not None and self._last_pass.live:
             # What is saved now is not to be read again: its files must still be whole.
             self._dataset._core.check_files()
-        epoch, position = self._handed_out()
-        return {
-            "version": states.VERSION,
-            "dataset": {
-                "rows": len(self._dataset),
-                "schema": self._dataset.schema.digest(),
-                "id": self._dataset_id(),
-            },
-            "shuffle": shuffles.to_state(self._shuffle),
-            "seed": self._seed,
-            "epoch": epoch,
-            "position": position,
-            "tail": "drop" if self._drop_last else "exact" if self._exact else "repeat",
+        epoch, position = self._progress.handed_out()
+        dataset = {
+            "rows": len(self._dataset),
+            "schema": self._dataset.schema.digest(),
+            "id": self._dataset_id(),
         }
+        return self._dealing.state(dataset, epoch=epoch, position=position)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state`: the next pass is the rest of its epoch, the one after a full one.
@@ -216,15 +220,14 @@ class Loader:
             InvalidError: If `state` is none, or another dataset's or order's. Nothing changes then.
         """
         seed, epoch, position = states.check_state(
-            state, self.state_dict(), any_seed=self._draws_seed
+            state, self.state_dict(), any_seed=self._dealing.draws_seed
         )
-        if seed != self._seed:
-            self._core.close()
-            self._seed = seed
+        self._close_pass()
+        if seed != self._dealing.seed:
+            self._dealing = self._dealing.with_seed(seed)
             self._core = self._make_core()
-        elif self._pass is not None:
-            self._pass.close()
-        self._epoch, self._position, self._pass, self._ignored = epoch, position, None, -1
+        self._progress.resume(epoch, position)
+        self._last_pass = None
 
     def __getitem__(self, index: object) -> NoReturn:
         """Refuses: torch's DataLoader, given a Loader, asks it for single items."""
@@ -247,19 +250,31 @@ class Loader:
             >>> loader.epoch
             0
         """
-        if self._pass is not None and self._pass.live:
-            return self._core.peek(self._pass.epoch, self._pass.position)
-        return self._core.peek(self._epoch, self._position)
+        last = self._last_pass
+        live = last is not None and last.live
+        epoch, position = self._progress.handed_out() if live else self._progress.next()
+        batch = self._core.peek(epoch, position)
+        if batch is None or self._transform is None:
+            return batch
+        order = self._core.order(epoch, position)
+        context = BatchContext(order, seed=self._dealing.seed, epoch=epoch, batch=0)
+        return self._transform(batch, context)
 
     def stats(self) -> dict[str, float | int]:
         """Returns counts since the loader was made (or its seed loaded), and times in seconds.
 
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
         batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that
-        the threads waited for training; queue_depth: batches ready now; passes; num_threads and
+        the threads waited for training; transform_s: time in the transform, summed over its
+        threads; queue_depth: batches ready now; passes; num_threads and
         prefetch in use.
         """
-        return self._core.stats()
+        stats = self._core.stats()
+        if self._transform is not None:
+            stats["transform_s"] = self._transform_s
+            if isinstance(self._last_pass, TransformedPass):
+                stats["transform_s"] += self._last_pass.transform_s
+        return stats
 
     def close(self) -> None:
         """Ends a live iterator and joins the threads.
@@ -267,7 +282,7 @@ class Loader:
         Closing again does nothing. The state stays, and a later ``iter(loader)`` starts the
         threads anew.
         """
-        self._core.close()
+        self._close_pass()
 
     def __enter__(self) -> Loader:
         return self
@@ -286,12 +301,22 @@ class Loader:
             "carry over loader.state_dict()"
         )
 
-    def _handed_out(self) -> tuple[int, int]:
-        """Returns the epoch and the position behind the last batch handed out."""
-        current = self._pass
-        if current is None or current.done or current.position == self._ignored:
-            return self._epoch, self._position
-        return current.epoch, current.position
+    def _make_pass(self, epoch: int, position: int) -> AnyPass:
+        core = self._core.start(epoch, position)
+        transform, seed = self._transform, self._dealing.seed
+        if transform is None:
+            return core
+        if self._transform_threads == 0:
+            return TransformedPass(core, transform, seed=seed)
+        ahead = int(self._core.stats()["prefetch"])
+        return ThreadedPass(
+            core, transform, seed=seed, threads=self._transform_threads, ahead=ahead
+        )
+
+    def _close_pass(self, *, grace: float | None = None) -> None:
+        self._core.close()
+        if isinstance(self._last_pass, TransformedPass):
+            self._last_pass.close("the loader was closed; iterate it again", grace=grace)
 
     def _dataset_id(self) -> str:
         # Known from before the first batch: a state is wanted most after a file has failed.
@@ -302,32 +327,12 @@ class Loader:
     def _make_core(self) -> _core.Loader:
         return _core.Loader(
             self._dataset._core,
-            batch_size=self._batch_size,
-            shuffle=shuffles.to_core(self._shuffle),
-            seed=self._seed,
-            drop_last=self._drop_last,
-            exact=self._exact,
-            rank=self._rank,
-            world_size=self._world_size,
             num_threads=self._num_threads,
             prefetch=self._prefetch,
             output=self._output,
             as_tuple=self._dataset._as_tuple,
+            **self._dealing.core_arguments(),
         )
-
-    def _check_tail(self) -> None:
-        if self._drop_last and self._exact:
-            raise InvalidError(
-                "drop_last=True and exact=True contradict each other: the last rows are left out "
-                "or dealt without repeats; pass one of them"
-            )
-        rows, step = len(self._dataset), self._batch_size * self._world_size
-        if self._drop_last and step > rows:
-            raise InvalidError(
-                f"drop_last=True leaves no batch: batch_size {self._batch_size} x world_size "
-                f"{self._world_size} = {step} is more than the {rows} rows; use a smaller "
-                "batch_size or drop_last=False"
-            )
 
 
 def _count(name: str, value: int | None, *, high: int, hint: str) -> int:
@@ -341,4 +346,4 @@ _live_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
 @atexit.register
 def _close_live_loaders() -> None:
     for loader in list(_live_loaders):
-        loader.close()
+        loader._close_pass(grace=_EXIT_GRACE_SECONDS)

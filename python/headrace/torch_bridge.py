@@ -60,6 +60,12 @@ def to_cpu_strided(tensor: Any, *, column: str) -> Any:
     return tensor.detach()
 
 
+def generator(seed: int) -> Any:
+    """Returns a torch generator for the CPU. Imports torch, for a caller that wants tensors."""
+    require_torch()
+    return sys.modules["torch"].Generator().manual_seed(seed)
+
+
 def process_group_size() -> int:
     """Returns the size of torch's default process group, 1 if there is none."""
     distributed = sys.modules.get("torch.distributed")

@@ -6,10 +6,9 @@
 
 #include "dataset/dataset.h"
 #include "dataset/reader.h"
+#include "engine/batch_order.h"
 #include "engine/batch_ring.h"
-#include "engine/plan.h"
 #include "engine/slot_pool.h"
-#include "order/order.h"
 
 namespace headrace {
 
@@ -42,18 +41,15 @@ class BatchMaker {
   BatchMaker(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uint64_t position,
              SlotPools pools);
 
-  const Plan& plan() const noexcept { return plan_; }
-
-  // The rows of batch `number`, in its order. Requires: number < plan().batches().
-  void rows_of(uint64_t number, Order::Workspace& space, std::vector<uint64_t>& rows) const;
+  const std::shared_ptr<const BatchOrder>& order() const noexcept { return order_; }
+  const Plan& plan() const noexcept { return order_->plan(); }
 
   // Fills `batch` with batch `number`. Throws what reading throws.
   void make(uint64_t number, Workspace& space, Batch& batch) const;
 
  private:
   DatasetPtr dataset_;
-  Order order_;
-  Plan plan_;
+  std::shared_ptr<const BatchOrder> order_;
   SlotPools pools_;
 };
 

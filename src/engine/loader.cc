@@ -81,9 +81,11 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
   }
 }
 
-std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position) {
+std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position, uint64_t every) {
   check_position(position, dataset_->rows());
-  auto fresh = std::make_shared<Pass>(dataset_, options_, epoch, position, pools_);
+  LoaderOptions options = options_;
+  options.split.every = every;
+  auto fresh = std::make_shared<Pass>(dataset_, options, epoch, position, pools_);
   if (pass_ != nullptr) {
     add(finished_, pass_->stats());
   }
@@ -108,6 +110,12 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
   maker.make(0, space, batch);
   space.reader.check_files();
   return batch;
+}
+
+std::shared_ptr<const BatchOrder> Loader::order(uint64_t epoch, uint64_t position) const {
+  check_position(position, dataset_->rows());
+  return std::make_shared<const BatchOrder>(
+      dataset_->rows(), options_.shuffle, OrderKey{options_.seed, epoch}, position, options_.split);
 }
 
 uint64_t Loader::batches(uint64_t position) const {

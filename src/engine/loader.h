@@ -25,9 +25,9 @@ class Loader {
     return options_;
   }  // with the chosen num_threads and prefetch
 
-  // A pass over `epoch` from `position`. The caller closes the one before it. Throws kInvalid
-  // for a position beyond the rows.
-  std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position);
+  // A pass over `epoch` from `position`, of every `every`-th batch. The caller closes the one
+  // before it. Throws kInvalid for a position beyond the rows. Requires: 0 < every < 2^31.
+  std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position, uint64_t every = 1);
 
   // The pass that was started last, or null.
   std::shared_ptr<Pass> last_pass() const { return pass_; }
@@ -37,6 +37,9 @@ class Loader {
 
   // The batch that start(epoch, position) would give first; nothing at the end.
   std::optional<Batch> peek(uint64_t epoch, uint64_t position) const;
+
+  // Which rows the batches of start(epoch, position) hold.
+  std::shared_ptr<const BatchOrder> order(uint64_t epoch, uint64_t position) const;
 
   // Batches of this rank in a pass from `position`.
   uint64_t batches(uint64_t position) const;

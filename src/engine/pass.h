@@ -54,6 +54,9 @@ class Pass {
 
   uint64_t epoch() const noexcept { return epoch_; }
 
+  // Which rows each batch of this pass holds.
+  std::shared_ptr<const BatchOrder> order() const noexcept { return maker_.order(); }
+
   // The position up to which batches were handed out.
   uint64_t position() const noexcept;
 

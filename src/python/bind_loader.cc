@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/loader.h"
 #include "python/arrays.h"
+#include "python/batch_order.h"
 #include "python/bindings.h"
 #include "python/gil.h"
 #include "python/owners.h"
@@ -82,7 +83,22 @@ class PyPass {
 
   const Pass& pass() const { return *pass_; }
 
-  nb::object next() {
+  nb::object next() { return maker_->make(take()); }
+
+  // Counted with its number, so that threads that share the iterator know what they have got.
+  nb::tuple next_numbered() {
+    Batch batch = take();
+    const uint64_t number = batch.number;
+    return nb::make_tuple(number, maker_->make(std::move(batch)));
+  }
+
+  void close() const {
+    const GilRelease unlocked;
+    pass_->close("this iterator was closed; iterate the loader again");
+  }
+
+ private:
+  Batch take() {
     release_dropped_owners();
     Batch batch;
     while (true) {
@@ -92,7 +108,7 @@ class PyPass {
         next = pass_->next(batch, kSignalCheck);
       }
       if (next == Pass::Next::kBatch) {
-        return maker_->make(std::move(batch));
+        return batch;
       }
       if (next == Pass::Next::kEnd) {
         throw nb::stop_iteration();
@@ -103,12 +119,6 @@ class PyPass {
     }
   }
 
-  void close() const {
-    const GilRelease unlocked;
-    pass_->close("this iterator was closed; iterate the loader again");
-  }
-
- private:
   std::shared_ptr<Pass> pass_;
   std::shared_ptr<const BatchBuilder> maker_;
 };
@@ -123,11 +133,11 @@ class PyLoader {
   PyLoader(const PyLoader&) = delete;
   PyLoader& operator=(const PyLoader&) = delete;
 
-  std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position) {
+  std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position, uint64_t every) {
     release_dropped_owners();
     // With the GIL, so that another thread finds either the old pass or the new one.
     const std::shared_ptr<Pass> superseded = loader_.last_pass();
-    auto pass = std::make_shared<PyPass>(loader_.start(epoch, position), maker_);
+    auto pass = std::make_shared<PyPass>(loader_.start(epoch, position, every), maker_);
     close_pass(superseded, "superseded: a later iter() of the same loader took its place");
     return pass;
   }
@@ -190,7 +200,12 @@ void bind_loader(nb::module_& module) {
           "__iter__", [](nb::handle self) { return nb::borrow(self); },
           nb::sig("def __iter__(self) -> Pass"))
       .def("__next__", &PyPass::next, nb::sig("def __next__(self) -> typing.Any"))
+      .def("next_numbered", &PyPass::next_numbered,
+           nb::sig("def next_numbered(self) -> tuple[int, typing.Any]"))
       .def("close", &PyPass::close)
+      .def_prop_ro(
+          "order",
+          [](const PyPass& self) { return std::make_shared<PyBatchOrder>(self.pass().order()); })
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
       .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
@@ -214,9 +229,15 @@ void bind_loader(nb::module_& module) {
           "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
           "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
           "as_tuple"_a)
-      .def("start", &PyLoader::start, "epoch"_a, "position"_a)
+      .def("start", &PyLoader::start, "epoch"_a, "position"_a, "every"_a = 1)
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))
+      .def(
+          "order",
+          [](const PyLoader& self, uint64_t epoch, uint64_t position) {
+            return std::make_shared<PyBatchOrder>(self.loader().order(epoch, position));
+          },
+          "epoch"_a, "position"_a)
       .def(
           "batches",
           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },

@@ -114,6 +114,7 @@ def test_repr_says_what_it_does(numbered: Numbered) -> None:
         assert part in text
     batches = iter(loader)
     assert repr(batches) == "<headrace iterator of epoch 0, at row 0>"
+    next(batches)
     loader.close()
     assert repr(batches) == "<headrace iterator of epoch 0, closed>"
     assert "epoch=1" in repr(loader)
