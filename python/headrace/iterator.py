@@ -5,8 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from headrace.errors import InvalidError
+
 if TYPE_CHECKING:
     from headrace.loader import AnyPass, Loader
+
+
+def end_state(*, ended: bool) -> dict[str, bool]:
+    """Returns the state of an iterator.
+
+    Behind the last batch of an epoch the loader stands at the beginning of the next one. An
+    iterator that is restored there has nothing more to give, though, and uses up no epoch.
+    """
+    return {"ended": ended}
+
+
+def has_ended(state: object) -> bool:
+    """Whether the iterator that saved `state` was at its end.
+
+    Raises:
+        InvalidError: If `state` is none.
+    """
+    match state:
+        case {"ended": bool(ended), **rest} if not rest:
+            return ended
+    raise InvalidError("the state of an iterator is a dict as its state_dict() gives it")
 
 
 class PassIterator(Iterator[Any]):
@@ -29,6 +52,16 @@ class PassIterator(Iterator[Any]):
 
     def __next__(self) -> Any:
         return self._next()
+
+    def state_dict(self) -> dict[str, bool]:
+        """Returns what torchdata's StatefulDataLoader keeps beside the state of the loader."""
+        return end_state(ended=self._pass.done)
+
+    def load_state_dict(self, state: dict[str, bool]) -> None:
+        """Makes this the rest of the saved iterator; the loader has its position already."""
+        if has_ended(state):
+            self._end()
+            self._next = iter(()).__next__
 
     def __repr__(self) -> str:
         current = self._pass

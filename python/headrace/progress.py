@@ -63,9 +63,9 @@ class Progress:
         self._ignored = -1  # set_epoch hides that pass while it stands at this position
 
     @property
-    def last(self) -> Pass | None:
-        """The last pass started, live or not."""
-        return self._last
+    def current(self) -> Pass | None:
+        """The last pass started, live or not, unless `set_epoch` or `resume` came after it."""
+        return None if self._last is None or self._is_ignored(self._last) else self._last
 
     def next(self) -> tuple[int, int]:
         """Returns the epoch and the position of the next pass."""

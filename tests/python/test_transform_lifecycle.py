@@ -269,8 +269,8 @@ def test_ctrl_c_interrupts_a_slow_transform(threads: int | None, tmp_path: Path)
         loader = loader_of(sleepy, transform_threads={threads})
         batches = iter(loader)
         next(batches)
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             while True:
                 next(batches)
         except KeyboardInterrupt:
