@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import InvalidError
 
 if TYPE_CHECKING:
-    from headrace.loader import AnyPass, Loader
+    from headrace.loader import Loader
+    from headrace.passes import AnyPass
 
 
 def end_state(*, ended: bool) -> dict[str, bool]:

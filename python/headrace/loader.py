@@ -5,27 +5,28 @@ from __future__ import annotations
 import atexit
 import contextlib
 import weakref
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
 from headrace import _core, checks, dataloader_arguments
 from headrace import shuffle as shuffles
 from headrace import state as states
-from headrace.batch_context import BatchContext
+from headrace.batch_context import BatchContext, BatchPlaces
+from headrace.batches_by_index import ListedBatches, NamedPlaces, check_exclusive
 from headrace.dataset import Dataset
 from headrace.dealing import Dealing
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
+from headrace.passes import AnyPass, close_pass, make_pass
 from headrace.progress import Progress
 from headrace.transform import Transform, TransformFunction, check_threads
-from headrace.transformed_pass import ThreadedPass, TransformedPass
+from headrace.transformed_pass import TransformedPass
 
 _MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
 _EXIT_GRACE_SECONDS = 5.0  # for transforms that are still running
-
-AnyPass = _core.Pass | TransformedPass
 
 
 class Loader:
@@ -61,6 +62,10 @@ class Loader:
         num_threads: Threads of the core; None chooses.
         prefetch: Batches made ahead; None chooses.
         output: "torch", "numpy", or "dlpack" for objects that any array library takes.
+        batch_sampler: A sequence of index arrays or lists, each the rows of a batch, instead of
+            `batch_size`. Batches may have any sizes and repeat rows. It is asked for ``[i]`` a
+            few batches ahead, in the thread that takes batches. `shuffle` then is the order of
+            the batches, ranks share out whole batches, and positions count batches.
         transform: A Python function of whole batches, ``fn(batch)`` or ``fn(batch, context)`` with
             a `BatchContext`; what it returns is the batch. It keeps the number of rows.
         transform_threads: Python threads that run the transform, about `prefetch` batches ahead;
@@ -89,6 +94,7 @@ class Loader:
         num_threads: int | None = None,
         prefetch: int | None = None,
         output: Output = "torch",
+        batch_sampler: Sequence[Any] | None = None,
         transform: TransformFunction | None = None,
         transform_threads: int | None = None,
         **unsupported: object,
@@ -100,8 +106,12 @@ class Loader:
                 "with hr.from_arrays (arrays, tensors), hr.memmap (raw files) or hr.open (.npy)"
             )
         self._dataset = dataset
+        self._listed: ListedBatches | None = None
+        if batch_sampler is not None:
+            check_exclusive(batch_size=batch_size, drop_last=drop_last, exact=exact)
+            self._listed = ListedBatches(batch_sampler, rows=len(dataset))
         self._dealing = Dealing.of(
-            len(dataset),
+            len(dataset) if self._listed is None else len(self._listed),
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
@@ -142,17 +152,27 @@ class Loader:
         with contextlib.suppress(HeadraceError):  # the batch that cannot be read will say so
             self._dataset_id()
         before = self._last_pass
-        current = self._make_pass(*self._progress.next())
+        current = make_pass(
+            self._core,
+            self._core.start(*self._progress.next()),
+            listed=self._listed,
+            transform=self._transform,
+            transform_threads=self._transform_threads,
+            seed=self._dealing.seed,
+        )
         self._progress.begin(current)
         self._last_pass = current
+        close_pass(before, "superseded: a later iter() of the same loader took its place")
         if isinstance(before, TransformedPass):
             self._transform_s += before.transform_s
-            before.close("superseded: a later iter() of the same loader took its place")
         end = current.collect if isinstance(current, TransformedPass) else current.close
         return PassIterator(current, self, end=end)
 
     def __repr__(self) -> str:
-        arguments = [*self._dealing.describe(), f"output={self._output!r}"]
+        arguments = self._dealing.describe()
+        if self._listed is not None:
+            arguments[0] = f"batch_sampler=<{len(self._listed)} batches>"
+        arguments += [f"output={self._output!r}"]
         arguments += [f"transform={self._transform.name}"] if self._transform else []
         return (
             f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); "
@@ -202,11 +222,13 @@ class Loader:
             # What is saved now is not to be read again: its files must still be whole.
             self._dataset._core.check_files()
         epoch, position = self._progress.handed_out()
-        dataset = {
+        dataset: dict[str, Any] = {
             "rows": len(self._dataset),
             "schema": self._dataset.schema.digest(),
             "id": self._dataset_id(),
         }
+        if self._listed is not None:
+            dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
         return self._dealing.state(dataset, epoch=epoch, position=position)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -253,11 +275,19 @@ class Loader:
         last = self._last_pass
         live = last is not None and last.live
         epoch, position = self._progress.handed_out() if live else self._progress.next()
-        batch = self._core.peek(epoch, position)
-        if batch is None or self._transform is None:
-            return batch
         order = self._core.order(epoch, position)
-        context = BatchContext(order, seed=self._dealing.seed, epoch=epoch, batch=0)
+        if order.batches == 0:
+            return None
+        places: BatchPlaces = order
+        if self._listed is None:
+            batch = self._core.peek(epoch, position)
+        else:
+            rows = self._listed.rows_of(int(order.items(0)[0]))
+            places = NamedPlaces(order, rows)
+            batch = self._core.read(rows)
+        if self._transform is None:
+            return batch
+        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=0)
         return self._transform(batch, context)
 
     def stats(self) -> dict[str, float | int]:
@@ -301,22 +331,9 @@ class Loader:
             "carry over loader.state_dict()"
         )
 
-    def _make_pass(self, epoch: int, position: int) -> AnyPass:
-        core = self._core.start(epoch, position)
-        transform, seed = self._transform, self._dealing.seed
-        if transform is None:
-            return core
-        if self._transform_threads == 0:
-            return TransformedPass(core, transform, seed=seed)
-        ahead = int(self._core.stats()["prefetch"])
-        return ThreadedPass(
-            core, transform, seed=seed, threads=self._transform_threads, ahead=ahead
-        )
-
     def _close_pass(self, *, grace: float | None = None) -> None:
         self._core.close()
-        if isinstance(self._last_pass, TransformedPass):
-            self._last_pass.close("the loader was closed; iterate it again", grace=grace)
+        close_pass(self._last_pass, "the loader was closed; iterate it again", grace=grace)
 
     def _dataset_id(self) -> str:
         # Known from before the first batch: a state is wanted most after a file has failed.
@@ -331,6 +348,7 @@ class Loader:
             prefetch=self._prefetch,
             output=self._output,
             as_tuple=self._dataset._as_tuple,
+            listed=0 if self._listed is None else len(self._listed),
             **self._dealing.core_arguments(),
         )
 

@@ -63,7 +63,8 @@ def check_state(
             f"{what} with seed={seed}"
         )
     epoch = _integer("epoch", fields["epoch"], MAX_EPOCH)
-    position = _integer("position", fields["position"], own["dataset"]["rows"] - 1)
+    items = own["dataset"].get("batches", own["dataset"]["rows"])
+    position = _integer("position", fields["position"], items - 1)
     return seed, epoch, position
 
 
@@ -72,6 +73,8 @@ def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         ("rows", "rows", "open the same dataset, and make the same views of it"),
         ("schema", "schema hash", "open the same columns, with the same names, dtypes and shapes"),
         ("id", "content id", "rows at some positions have other values: open the same files"),
+        ("batches", "number of batches", "give the same batch_sampler="),
+        ("batches_id", "hash of batches", "give the same batch_sampler="),
     ):
         if name not in own:
             continue

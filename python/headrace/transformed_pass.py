@@ -18,10 +18,12 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from headrace.batch_context import BatchContext, BatchPlaces
 from headrace.errors import CancelledError
+from headrace.progress import Places
 from headrace.transform import Transform
 
 _CLOSED = "this iterator was closed; iterate the loader again"
@@ -30,6 +32,10 @@ _FAILED = "the pass ended with an error; iterate the loader again"
 # What a pass that is collected, or the end of the process, waits at most for functions of the
 # user's that are still running. They may wait for a lock that the collecting thread holds.
 _GRACE_SECONDS = 1.0
+
+
+# Where a batch that was taken stands; asked once for each.
+PlacesOf = Callable[[int], BatchPlaces]
 
 
 class Source(Protocol):
@@ -44,8 +50,8 @@ class Source(Protocol):
         """Whether another batch may come."""
 
     @property
-    def order(self) -> BatchPlaces:
-        """Which rows the batches hold."""
+    def order(self) -> Places:
+        """What the batches hold."""
 
     def next_numbered(self) -> tuple[int, Any]:
         """Returns the next batch and its number; raises StopIteration at the end."""
@@ -57,8 +63,11 @@ class Source(Protocol):
 class TransformedPass:
     """A pass over the transformed batches of `source`; counts what the user has received."""
 
-    def __init__(self, source: Source, transform: Transform, *, seed: int) -> None:
+    def __init__(
+        self, source: Source, transform: Transform, *, places: PlacesOf, seed: int
+    ) -> None:
         self._source = source
+        self._places = places
         self._transform = transform
         self._seed = seed
         self.order = source.order
@@ -133,7 +142,9 @@ class TransformedPass:
             raise CancelledError(self._closed)
 
     def _apply(self, number: int, batch: Any) -> tuple[Any, float]:
-        context = BatchContext(self.order, seed=self._seed, epoch=self.epoch, batch=number)
+        context = BatchContext(
+            self._places(number), seed=self._seed, epoch=self.epoch, batch=number
+        )
         return self._transform.timed(batch, context)
 
 
@@ -141,9 +152,16 @@ class ThreadedPass(TransformedPass):
     """A pass that is transformed in Python threads; they start with the first next()."""
 
     def __init__(
-        self, source: Source, transform: Transform, *, seed: int, threads: int, ahead: int
+        self,
+        source: Source,
+        transform: Transform,
+        *,
+        places: PlacesOf,
+        seed: int,
+        threads: int,
+        ahead: int,
     ) -> None:
-        super().__init__(source, transform, seed=seed)
+        super().__init__(source, transform, places=places, seed=seed)
         self._shelf = _Shelf(max(ahead, threads))
         self._count = threads
         self._threads: list[threading.Thread] = []

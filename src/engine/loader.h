@@ -35,11 +35,18 @@ class Loader {
   // Closes the last pass, if it still lives; `why` is what its next() throws from then on.
   void close(const std::string& why);
 
-  // The batch that start(epoch, position) would give first; nothing at the end.
+  // The batch that start(epoch, position) would give first; nothing at the end. Not for listed
+  // batches.
   std::optional<Batch> peek(uint64_t epoch, uint64_t position) const;
 
-  // Which rows the batches of start(epoch, position) hold.
+  // Which rows, or listed batches, the batches of start(epoch, position) hold.
   std::shared_ptr<const BatchOrder> order(uint64_t epoch, uint64_t position) const;
+
+  // Memory for a listed batch of `rows` rows. Requires: rows > 0.
+  SlotPools pools_of(uint64_t rows) { return sized_pools_.of(rows); }
+
+  // A batch of these rows, outside every pass. Requires: rows of the dataset, at least one.
+  Batch read(const std::vector<uint64_t>& rows);
 
   // Batches of this rank in a pass from `position`.
   uint64_t batches(uint64_t position) const;
@@ -51,7 +58,8 @@ class Loader {
 
   DatasetPtr dataset_;
   LoaderOptions options_;
-  SlotPools pools_;
+  SlotPools pools_;             // of batches that the split makes
+  SizedPools sized_pools_;      // of listed ones
   LoaderStats finished_;        // of the passes before pass_
   std::shared_ptr<Pass> pass_;  // the last one started
 };
