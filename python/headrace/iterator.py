@@ -42,11 +42,14 @@ class PassIterator(Iterator[Any]):
 
     __slots__ = ("_end", "_loader", "_next", "_pass")
 
-    def __init__(self, current: AnyPass, loader: Loader, *, end: Callable[[], None]) -> None:
-        self._end = end
+    def __init__(self, current: AnyPass, loader: Loader) -> None:
+        self._loader = loader  # `for batch in hr.Loader(...)` keeps the loader nowhere else
+        self._adopt(current)
+
+    def _adopt(self, current: AnyPass) -> None:
+        self._end: Callable[[], None] = getattr(current, "collect", current.close)
         self._pass = current
         self._next = current.__next__
-        self._loader = loader  # `for batch in hr.Loader(...)` keeps the loader nowhere else
 
     def __iter__(self) -> PassIterator:
         return self

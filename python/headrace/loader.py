@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copy
+import os
+import sys
+import warnings
 import weakref
 from collections.abc import Sequence
+from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments
+from headrace import _core, checks, dataloader_arguments, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
 from headrace.batches_by_index import ListedBatches, NamedPlaces, check_exclusive
+from headrace.dataloader_worker import WorkerIterator, WorkerShare, refuse_output
 from headrace.dataset import Dataset
 from headrace.dealing import Dealing
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
@@ -21,7 +27,8 @@ from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 from headrace.passes import AnyPass, close_pass, make_pass
 from headrace.progress import Progress
-from headrace.transform import Transform, TransformFunction, check_threads
+from headrace.shared_epochs import SharedEpochs
+from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
 from headrace.transformed_pass import TransformedPass
 
 _MAX_THREADS = 1024
@@ -131,7 +138,9 @@ class Loader:
         self._progress = Progress()
         self._last_pass: AnyPass | None = None  # as the progress has it
         self._transform_s = 0.0  # of the passes before the last one
+        self._share: WorkerShare | None = None  # of a worker of a DataLoader
         self._id = ""
+        torch_bridge.register_iterable(Loader)
         _live_loaders.add(self)
 
     @property
@@ -149,24 +158,18 @@ class Loader:
         return self._core.batches(0)
 
     def __iter__(self) -> PassIterator:
+        torch_bridge.register_iterable(Loader)
+        if torch_bridge.collates(sys._getframe(1)):
+            raise InvalidError(
+                "this DataLoader would put the batches of the Loader into batches again; make it "
+                "with DataLoader(loader, batch_size=None)"
+            )
         with contextlib.suppress(HeadraceError):  # the batch that cannot be read will say so
             self._dataset_id()
-        before = self._last_pass
-        current = make_pass(
-            self._core,
-            self._core.start(*self._progress.next()),
-            listed=self._listed,
-            transform=self._transform,
-            transform_threads=self._transform_threads,
-            seed=self._dealing.seed,
-        )
-        self._progress.begin(current)
-        self._last_pass = current
-        close_pass(before, "superseded: a later iter() of the same loader took its place")
-        if isinstance(before, TransformedPass):
-            self._transform_s += before.transform_s
-        end = current.collect if isinstance(current, TransformedPass) else current.close
-        return PassIterator(current, self, end=end)
+        share = self._worker_share()
+        if share is not None:
+            return WorkerIterator(share, self)
+        return PassIterator(self._begin(*self._progress.next()), self)
 
     def __repr__(self) -> str:
         arguments = self._dealing.describe()
@@ -221,15 +224,12 @@ class Loader:
         if self._last_pass is not None and self._last_pass.live:
             # What is saved now is not to be read again: its files must still be whole.
             self._dataset._core.check_files()
-        epoch, position = self._progress.handed_out()
-        dataset: dict[str, Any] = {
-            "rows": len(self._dataset),
-            "schema": self._dataset.schema.digest(),
-            "id": self._dataset_id(),
-        }
-        if self._listed is not None:
-            dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
-        return self._dealing.state(dataset, epoch=epoch, position=position)
+        if self._progress.read_by_workers:
+            raise UnsupportedError(
+                "this Loader is read by workers of a DataLoader, and how far they are is not known "
+                "here: a state with workers exists only through torchdata's StatefulDataLoader"
+            )
+        return self._state()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state`: the next pass is the rest of its epoch, the one after a full one.
@@ -242,7 +242,7 @@ class Loader:
             InvalidError: If `state` is none, or another dataset's or order's. Nothing changes then.
         """
         seed, epoch, position = states.check_state(
-            state, self.state_dict(), any_seed=self._dealing.draws_seed
+            state, self._state(), any_seed=self._dealing.draws_seed and self._share is None
         )
         self._close_pass()
         if seed != self._dealing.seed:
@@ -250,12 +250,21 @@ class Loader:
             self._core = self._make_core()
         self._progress.resume(epoch, position)
         self._last_pass = None
+        share = self._worker_share()
+        if share is not None:
+            share.load(epoch, position)
 
     def __getitem__(self, index: object) -> NoReturn:
-        """Refuses: torch's DataLoader, given a Loader, asks it for single items."""
+        """Refuses: there are only whole batches, one after another."""
+        if torch_bridge.register_iterable(Loader):
+            raise UnsupportedError(
+                "torch was imported after this Loader had been made, so this DataLoader took it "
+                "for a list of rows; make the DataLoader again, and it is right"
+            )
         raise UnsupportedError(
-            "a Loader gives whole batches, one after another: iterate it itself, without a "
-            "DataLoader around it; loader.peek() shows the next batch, a Dataset has single rows"
+            "a Loader gives whole batches, one after another: iterate it, or give it to torch as "
+            "DataLoader(loader, batch_size=None); loader.peek() shows the next batch, a Dataset "
+            "has single rows"
         )
 
     def peek(self) -> Any:
@@ -274,7 +283,11 @@ class Loader:
         """
         last = self._last_pass
         live = last is not None and last.live
-        epoch, position = self._progress.handed_out() if live else self._progress.next()
+        share = self._worker_share()
+        if share is not None:
+            epoch, position = share.point()
+        else:
+            epoch, position = self._progress.handed_out() if live else self._progress.next()
         order = self._core.order(epoch, position)
         if order.batches == 0:
             return None
@@ -325,11 +338,76 @@ class Loader:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> NoReturn:
-        raise UnsupportedError(
-            "a headrace Loader cannot be pickled yet; make it in the process that uses it, and "
-            "carry over loader.state_dict()"
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles arguments and state. For a process that is being started, that it is a copy."""
+        check_picklable("transform", None if self._transform is None else self._transform.function)
+        spawned = get_spawning_popen() is not None
+        shared = self._progress.share() if spawned else None
+        point = self._progress.next() if spawned else self._progress.handed_out()
+        return _restore, (self._dataset, self._arguments(), point, spawned, shared)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Loader:
+        # Without the pickle of __reduce__: a dataset is never changed, so that copies share it.
+        arguments = self._arguments()
+        for name in ("batch_sampler", "transform"):
+            arguments[name] = copy.deepcopy(arguments[name], memo)
+        return _restore(self._dataset, arguments, self._progress.handed_out(), False, None)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Returns the arguments of this loader, with the seed that it has drawn."""
+        return self._dealing.arguments() | {
+            "num_threads": self._num_threads or None,
+            "prefetch": self._prefetch or None,
+            "output": self._output,
+            "batch_sampler": None if self._listed is None else self._listed.sequence,
+            "transform": None if self._transform is None else self._transform.function,
+            "transform_threads": self._transform_threads or None,
+        }
+
+    def _begin(self, epoch: int, position: int, *, every: int = 1) -> AnyPass:
+        """Starts a pass, which is the last one from now on."""
+        before = self._last_pass
+        current = make_pass(
+            self._core,
+            self._core.start(epoch, position, every),
+            listed=self._listed,
+            transform=self._transform,
+            transform_threads=self._transform_threads,
+            seed=self._dealing.seed,
         )
+        self._progress.begin(current)
+        self._last_pass = current
+        close_pass(before, "superseded: a later iter() of the same loader took its place")
+        if isinstance(before, TransformedPass):
+            self._transform_s += before.transform_s
+        return current
+
+    def _state(self) -> dict[str, Any]:
+        dataset: dict[str, Any] = {
+            "rows": len(self._dataset),
+            "schema": self._dataset.schema.digest(),
+            "id": self._dataset_id(),
+        }
+        if self._listed is not None:
+            dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
+        share = self._worker_share()
+        epoch, position = self._progress.handed_out() if share is None else share.point()
+        state = self._dealing.state(dataset, epoch=epoch, position=position)
+        if share is not None:
+            state["worker"] = {"id": share.id, "of": share.workers}
+        return state
+
+    def _worker_share(self) -> WorkerShare | None:
+        """Returns what is to be read here, if this is a copy in a worker of a DataLoader."""
+        info = torch_bridge.worker_info()
+        if info is None or not self._progress.is_copy:
+            return None
+        if self._share is None:
+            refuse_output(self._output)
+            self._share = WorkerShare(self, info, self._progress.share())
+            self._num_threads = self._num_threads or 1  # the other processors have workers, too
+            self._core = self._make_core()
+        return self._share
 
     def _close_pass(self, *, grace: float | None = None) -> None:
         self._core.close()
@@ -353,6 +431,23 @@ class Loader:
         )
 
 
+def _restore(
+    dataset: Dataset,
+    arguments: dict[str, Any],
+    point: tuple[int, int],
+    spawned: bool,
+    shared: SharedEpochs | None,
+) -> Loader:
+    """Returns the loader that was pickled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the original has said it
+        loader = Loader(dataset, **arguments)
+    loader._progress.resume(*point)
+    if spawned:
+        loader._progress.adopt(shared)
+    return loader
+
+
 def _count(name: str, value: int | None, *, high: int, hint: str) -> int:
     return 0 if value is None else checks.check_int(name, value, low=1, high=high, hint=hint)
 
@@ -365,3 +460,13 @@ _live_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
 def _close_live_loaders() -> None:
     for loader in list(_live_loaders):
         loader._close_pass(grace=_EXIT_GRACE_SECONDS)
+
+
+def _share_live_loaders() -> None:
+    # A child may be a worker of a DataLoader.
+    if torch_bridge.is_loaded():
+        for loader in list(_live_loaders):
+            loader._progress.share()
+
+
+os.register_at_fork(before=_share_live_loaders)

@@ -15,7 +15,6 @@ from headrace.shuffle import describe_state
 VERSION = 1
 MAX_EPOCH = 2**63 - 2  # so that the epoch after it is one too
 
-_FIELDS = ("version", "dataset", "shuffle", "seed", "epoch", "position", "tail")
 _TAIL_ARGUMENTS = {
     "repeat": "drop_last=False, exact=False",
     "drop": "drop_last=True",
@@ -38,7 +37,8 @@ def check_state(
         InvalidError: If `state` is no state, or belongs to another order of rows. The message
             says what differs and what to do.
     """
-    fields = _mapping("the state", state, _FIELDS)
+    fields = _mapping("the state", state, tuple(own))
+    _check_worker(fields.get("worker"), own.get("worker"))
     if not _is_int(fields["version"]) or fields["version"] != VERSION:
         raise InvalidError(
             f"the state has version {_short(fields['version'])}; this headrace reads version "
@@ -64,8 +64,18 @@ def check_state(
         )
     epoch = _integer("epoch", fields["epoch"], MAX_EPOCH)
     items = own["dataset"].get("batches", own["dataset"]["rows"])
-    position = _integer("position", fields["position"], items - 1)
+    # A worker may have nothing left while others go on with the epoch.
+    last = items if "worker" in own else items - 1
+    position = _integer("position", fields["position"], last)
     return seed, epoch, position
+
+
+def _check_worker(found: object, own: object) -> None:
+    if found != own:
+        raise InvalidError(
+            f"the state is of worker {_short(found)} of a DataLoader, this is {own}; make the "
+            "DataLoader with as many workers as the one that saved it"
+        )
 
 
 def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
@@ -107,6 +117,11 @@ def _mapping(what: str, value: object, names: tuple[str, ...]) -> Mapping[str, A
         raise InvalidError(f"{what} is a dict as state_dict() gives it, not {_short(value)}")
     missing = [name for name in names if name not in value]
     unknown = [name for name in value if name not in names]
+    if "worker" in unknown or "worker" in missing:
+        raise InvalidError(
+            "a state of a DataLoader's worker and one of a Loader without workers are not the same:"
+            " save and load through a StatefulDataLoader with the same num_workers"
+        )
     if missing or unknown:
         raise InvalidError(
             f"{what} has the fields {', '.join(names)}; "

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import pickle
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace import checks
 from headrace.batch_context import BatchContext
-from headrace.errors import InvalidError, TransformError
+from headrace.errors import InvalidError, TransformError, UnsupportedError
 
 TransformFunction = Callable[..., Any]
 
 _SHOWN_ROWS = 3
 _MAX_THREADS = 1024
+_BY_VALUE = {"cloudpickle", "dill"}  # pickle any function
 
 
 class Transform:
@@ -80,6 +83,19 @@ def check_threads(threads: object, transform: object) -> int:
         raise InvalidError(f"transform_threads={threads!r} is given without transform=")
     hint = "None runs the transform in the thread that takes the batches"
     return checks.check_int("transform_threads", threads, low=1, high=_MAX_THREADS, hint=hint)
+
+
+def check_picklable(name: str, function: object) -> None:
+    """Raises UnsupportedError for a function that pickle cannot find by its name."""
+    if not inspect.isfunction(function) or not _BY_VALUE.isdisjoint(sys.modules):
+        return
+    try:
+        pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise UnsupportedError(
+            f"{name}={function!r} cannot be pickled ({error}); define the function at the top of a "
+            "module, not as a lambda or inside another function"
+        ) from error
 
 
 def _caller(function: TransformFunction) -> Callable[[TransformFunction, Any, BatchContext], Any]:

@@ -255,11 +255,3 @@ def test_without_torch_the_error_says_how_to_go_on(run_script: RunScript) -> Non
     assert done.returncode == 0, done.stderr
     assert "pip install torch" in done.stdout
     assert 'output="numpy"' in done.stdout
-
-
-def test_a_loader_inside_a_dataloader_says_what_to_do(
-    numbered: Callable[[int], hr.Dataset],
-) -> None:
-    loader = hr.Loader(numbered(10), batch_size=2, output="numpy")
-    with pytest.raises(hr.UnsupportedError, match="iterate it itself"):
-        next(iter(torch.utils.data.DataLoader(loader, batch_size=None)))  # type: ignore[arg-type]

@@ -81,5 +81,3 @@ def test_objects_that_cannot_be_pickled_say_what_to_do(
     ds = numbered(4)
     with pytest.raises(hr.UnsupportedError, match="in the process that uses it"):
         pickle.dumps(ds)
-    with pytest.raises(hr.UnsupportedError, match="state_dict"):
-        pickle.dumps(hr.Loader(ds, output="numpy"))
