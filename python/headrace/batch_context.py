@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace import torch_bridge
-from headrace.progress import Places
+from headrace.epochs import Places
 
 
 class BatchPlaces(Places, Protocol):

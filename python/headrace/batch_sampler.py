@@ -9,8 +9,8 @@ from headrace import _core, checks
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.dealing import Dealing
+from headrace.epochs import Epochs
 from headrace.iterator import end_state, has_ended
-from headrace.progress import Progress
 
 _MAX_ROWS = 2**62
 
@@ -71,12 +71,12 @@ class BatchSampler:
             world_size=world_size,
         )
         self._batches = self._dealing.order(0, 0).batches
-        self._progress = Progress()
+        self._epochs = Epochs()
 
     @property
     def epoch(self) -> int:
         """The epoch that the next iteration is, or goes on with after a resume."""
-        return self._progress.next()[0]
+        return self._epochs.next()[0]
 
     def __len__(self) -> int:
         """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
@@ -105,7 +105,7 @@ class BatchSampler:
             >>> sampler.epoch
             5
         """
-        self._progress.set_epoch(epoch)
+        self._epochs.set_epoch(epoch)
 
     def state_dict(self, *, batches: int | None = None) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -125,7 +125,7 @@ class BatchSampler:
             [[6, 7], [8, 9]]
         """
         if batches is None:
-            epoch, position = self._progress.handed_out()
+            epoch, position = self._epochs.handed_out()
         else:
             epoch, position = self._after(batches)
         dataset = {"rows": self._dealing.items}
@@ -145,15 +145,15 @@ class BatchSampler:
             state, self.state_dict(), any_seed=self._dealing.draws_seed, what="batch sampler"
         )
         self._dealing = self._dealing.with_seed(seed)
-        self._progress.resume(epoch, position)
+        self._epochs.resume(epoch, position)
 
     def _after(self, batches: int) -> tuple[int, int]:
-        last = self._progress.current
+        last = self._epochs.current
         drawn = last.drawn if isinstance(last, SamplerPass) else 0
         hint = "so many were drawn in this pass"
         count = checks.check_int("batches", batches, low=0, high=drawn, hint=hint)
         if last is None:
-            return self._progress.handed_out()
+            return self._epochs.handed_out()
         order = last.order
         if count == order.batches and order.complete:
             return last.epoch + 1, 0
@@ -174,10 +174,10 @@ class SamplerPass(Iterator[list[int]]):
         if self._ended:
             raise StopIteration
         if self._order is None:
-            epoch, position = self._sampler._progress.next()
+            epoch, position = self._sampler._epochs.next()
             self._order = self._sampler._dealing.order(epoch, position)
             self.epoch = epoch
-            self._sampler._progress.begin(self)
+            self._sampler._epochs.begin(self)
         if self.drawn == self._order.batches:
             self._ended = True
             raise StopIteration

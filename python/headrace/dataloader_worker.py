@@ -75,14 +75,14 @@ class WorkerShare:
             self._resume(self._loaded[0])
             return self._loaded
         if self._epochs is None:
-            epoch, start = self._loader._progress.next()
+            epoch, start = self._loader._epochs.next()
         else:
             epoch, start = self._epochs.take((self._base_seed, self._passes), self.id)
         return epoch, self._own_start(start)
 
     def _look(self) -> tuple[int, int]:
         if self._epochs is None:
-            return self._loader._progress.next()
+            return self._loader._epochs.next()
         return self._epochs.look((self._base_seed, self._passes), self.id)
 
     def _resume(self, epoch: int) -> None:

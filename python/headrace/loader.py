@@ -22,11 +22,11 @@ from headrace.batches_by_index import ListedBatches, NamedPlaces, check_exclusiv
 from headrace.dataloader_worker import WorkerIterator, WorkerShare, refuse_output
 from headrace.dataset import Dataset
 from headrace.dealing import Dealing
+from headrace.epochs import Epochs
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 from headrace.passes import AnyPass, close_pass, make_pass
-from headrace.progress import Progress
 from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
 from headrace.transformed_pass import TransformedPass
@@ -135,7 +135,7 @@ class Loader:
         self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
         self._core = self._make_core()
-        self._progress = Progress()
+        self._epochs = Epochs()
         self._last_pass: AnyPass | None = None  # as the progress has it
         self._transform_s = 0.0  # of the passes before the last one
         self._share: WorkerShare | None = None  # of a worker of a DataLoader
@@ -151,7 +151,7 @@ class Loader:
     @property
     def epoch(self) -> int:
         """The epoch that the next ``iter(loader)`` starts, or goes on with after a resume."""
-        return self._progress.next()[0]
+        return self._epochs.next()[0]
 
     def __len__(self) -> int:
         """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
@@ -169,7 +169,7 @@ class Loader:
         share = self._worker_share()
         if share is not None:
             return WorkerIterator(share, self)
-        return PassIterator(self._begin(*self._progress.next()), self)
+        return PassIterator(self._begin(*self._epochs.next()), self)
 
     def __repr__(self) -> str:
         arguments = self._dealing.describe()
@@ -195,7 +195,7 @@ class Loader:
             >>> loader.epoch
             5
         """
-        self._progress.set_epoch(epoch)
+        self._epochs.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -224,7 +224,7 @@ class Loader:
         if self._last_pass is not None and self._last_pass.live:
             # What is saved now is not to be read again: its files must still be whole.
             self._dataset._core.check_files()
-        if self._progress.read_by_workers:
+        if self._epochs.read_by_workers:
             raise UnsupportedError(
                 "this Loader is read by workers of a DataLoader, and how far they are is not known "
                 "here: a state with workers exists only through torchdata's StatefulDataLoader"
@@ -248,7 +248,7 @@ class Loader:
         if seed != self._dealing.seed:
             self._dealing = self._dealing.with_seed(seed)
             self._core = self._make_core()
-        self._progress.resume(epoch, position)
+        self._epochs.resume(epoch, position)
         self._last_pass = None
         share = self._worker_share()
         if share is not None:
@@ -287,7 +287,7 @@ class Loader:
         if share is not None:
             epoch, position = share.point()
         else:
-            epoch, position = self._progress.handed_out() if live else self._progress.next()
+            epoch, position = self._epochs.handed_out() if live else self._epochs.next()
         order = self._core.order(epoch, position)
         if order.batches == 0:
             return None
@@ -342,8 +342,8 @@ class Loader:
         """Pickles arguments and state. For a process that is being started, that it is a copy."""
         check_picklable("transform", None if self._transform is None else self._transform.function)
         spawned = get_spawning_popen() is not None
-        shared = self._progress.share() if spawned else None
-        point = self._progress.next() if spawned else self._progress.handed_out()
+        shared = self._epochs.share() if spawned else None
+        point = self._epochs.next() if spawned else self._epochs.handed_out()
         return _restore, (self._dataset, self._arguments(), point, spawned, shared)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Loader:
@@ -351,7 +351,7 @@ class Loader:
         arguments = self._arguments()
         for name in ("batch_sampler", "transform"):
             arguments[name] = copy.deepcopy(arguments[name], memo)
-        return _restore(self._dataset, arguments, self._progress.handed_out(), False, None)
+        return _restore(self._dataset, arguments, self._epochs.handed_out(), False, None)
 
     def _arguments(self) -> dict[str, Any]:
         """Returns the arguments of this loader, with the seed that it has drawn."""
@@ -375,7 +375,7 @@ class Loader:
             transform_threads=self._transform_threads,
             seed=self._dealing.seed,
         )
-        self._progress.begin(current)
+        self._epochs.begin(current)
         self._last_pass = current
         close_pass(before, "superseded: a later iter() of the same loader took its place")
         if isinstance(before, TransformedPass):
@@ -391,7 +391,7 @@ class Loader:
         if self._listed is not None:
             dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
         share = self._worker_share()
-        epoch, position = self._progress.handed_out() if share is None else share.point()
+        epoch, position = self._epochs.handed_out() if share is None else share.point()
         state = self._dealing.state(dataset, epoch=epoch, position=position)
         if share is not None:
             state["worker"] = {"id": share.id, "of": share.workers}
@@ -400,11 +400,11 @@ class Loader:
     def _worker_share(self) -> WorkerShare | None:
         """Returns what is to be read here, if this is a copy in a worker of a DataLoader."""
         info = torch_bridge.worker_info()
-        if info is None or not self._progress.is_copy:
+        if info is None or not self._epochs.is_copy:
             return None
         if self._share is None:
             refuse_output(self._output)
-            self._share = WorkerShare(self, info, self._progress.share())
+            self._share = WorkerShare(self, info, self._epochs.share())
             self._num_threads = self._num_threads or 1  # the other processors have workers, too
             self._core = self._make_core()
         return self._share
@@ -442,9 +442,9 @@ def _restore(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the original has said it
         loader = Loader(dataset, **arguments)
-    loader._progress.resume(*point)
+    loader._epochs.resume(*point)
     if spawned:
-        loader._progress.adopt(shared)
+        loader._epochs.adopt(shared)
     return loader
 
 
@@ -466,7 +466,7 @@ def _share_live_loaders() -> None:
     # A child may be a worker of a DataLoader.
     if torch_bridge.is_loaded():
         for loader in list(_live_loaders):
-            loader._progress.share()
+            loader._epochs.share()
 
 
 os.register_at_fork(before=_share_live_loaders)

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from headrace.batch_context import BatchContext, BatchPlaces
+from headrace.epochs import Places
 from headrace.errors import CancelledError
-from headrace.progress import Places
 from headrace.transform import Transform
 
 _CLOSED = "this iterator was closed; iterate the loader again"

@@ -200,7 +200,7 @@ def test_a_bad_batch_is_an_error_in_its_place(
     with pytest.raises(hr.CancelledError):
         next(run)
     batches[3] = [3]
-    assert loader._progress.handed_out() == (0, 3)
+    assert loader._epochs.handed_out() == (0, 3)
 
 
 def test_an_exception_of_the_sequence_names_the_batch(make: Make) -> None:

@@ -49,7 +49,7 @@ class Pass(Protocol):
         """What the batches hold."""
 
 
-class Progress:
+class Epochs:
     """The passes over a sequence of epochs, one after another.
 
     Each pass is the next epoch; `set_epoch` and `resume` choose another. A pass that was started
