@@ -38,7 +38,8 @@ class BatchContext:
         position: The position of the batch's first row in the order of the epoch. No two ranks
             share one. For the batches of a ``batch_sampler=``: the position of the batch in the
             order of the batches.
-        batch: The number of the batch in its pass, from 0; a resume begins a new pass.
+        batch: The number of the batch in its pass, from 0. A resume begins a new pass, and each
+            worker of a DataLoader has its own.
 
     Example:
         >>> import numpy as np, headrace as hr

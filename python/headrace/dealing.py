@@ -94,7 +94,7 @@ class Dealing:
         return {
             "batch_size": self.batch_size,
             "shuffle": self.shuffle,
-            "seed": self.seed,
+            "seed": None if self.draws_seed else self.seed,
             "drop_last": self.drop_last,
             "exact": self.exact,
             "rank": self.rank,

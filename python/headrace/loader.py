@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import copy
-import os
 import sys
 import warnings
-import weakref
 from collections.abc import Sequence
 from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, torch_bridge
+from headrace import _core, checks, dataloader_arguments, live_loaders, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
@@ -33,7 +30,6 @@ from headrace.transformed_pass import TransformedPass
 
 _MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
-_EXIT_GRACE_SECONDS = 5.0  # for transforms that are still running
 
 
 class Loader:
@@ -110,7 +106,9 @@ class Loader:
         if not isinstance(dataset, Dataset):
             raise InvalidError(
                 f"a Loader reads a headrace Dataset, not a {type(dataset).__name__}; make one "
-                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files) or hr.open (.npy)"
+                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files), hr.open (.npy) or "
+                "hr.from_items (anything, by a function of yours), or keep your Dataset and give "
+                "it our order: DataLoader(dataset, batch_sampler=hr.BatchSampler(len(dataset), 64))"
             )
         self._dataset = dataset
         self._listed: ListedBatches | None = None
@@ -136,12 +134,12 @@ class Loader:
         check_output(output, dataset.schema)
         self._core = self._make_core()
         self._epochs = Epochs()
-        self._last_pass: AnyPass | None = None  # as the progress has it
+        self._last_pass: AnyPass | None = None  # as the epochs have it
         self._transform_s = 0.0  # of the passes before the last one
         self._share: WorkerShare | None = None  # of a worker of a DataLoader
         self._id = ""
         torch_bridge.register_iterable(Loader)
-        _live_loaders.add(self)
+        live_loaders.add(self)
 
     @property
     def dataset(self) -> Dataset:
@@ -245,9 +243,7 @@ class Loader:
             state, self._state(), any_seed=self._dealing.draws_seed and self._share is None
         )
         self._close_pass()
-        if seed != self._dealing.seed:
-            self._dealing = self._dealing.with_seed(seed)
-            self._core = self._make_core()
+        self._use_seed(seed)
         self._epochs.resume(epoch, position)
         self._last_pass = None
         share = self._worker_share()
@@ -309,8 +305,7 @@ class Loader:
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
         batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that
         the threads waited for training; transform_s: time in the transform, summed over its
-        threads; queue_depth: batches ready now; passes; num_threads and
-        prefetch in use.
+        threads; queue_depth: batches ready now; passes; num_threads and prefetch in use.
         """
         stats = self._core.stats()
         if self._transform is not None:
@@ -351,11 +346,12 @@ class Loader:
         arguments = self._arguments()
         for name in ("batch_sampler", "transform"):
             arguments[name] = copy.deepcopy(arguments[name], memo)
-        return _restore(self._dataset, arguments, self._epochs.handed_out(), False, None)
+        return _restore(self._dataset, arguments, self._epochs.handed_out())
 
     def _arguments(self) -> dict[str, Any]:
-        """Returns the arguments of this loader, with the seed that it has drawn."""
+        """Returns the arguments of this loader, and the seed that it has drawn, if it has."""
         return self._dealing.arguments() | {
+            "drawn_seed": self._dealing.seed,
             "num_threads": self._num_threads or None,
             "prefetch": self._prefetch or None,
             "output": self._output,
@@ -419,6 +415,11 @@ class Loader:
             self._id = f"{self._dataset._core.fingerprint():016x}"
         return self._id
 
+    def _use_seed(self, seed: int) -> None:
+        if seed != self._dealing.seed:
+            self._dealing = self._dealing.with_seed(seed)
+            self._core = self._make_core()
+
     def _make_core(self) -> _core.Loader:
         return _core.Loader(
             self._dataset._core,
@@ -435,13 +436,15 @@ def _restore(
     dataset: Dataset,
     arguments: dict[str, Any],
     point: tuple[int, int],
-    spawned: bool,
-    shared: SharedEpochs | None,
+    spawned: bool = False,
+    shared: SharedEpochs | None = None,
 ) -> Loader:
     """Returns the loader that was pickled."""
+    seed = arguments.pop("drawn_seed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the original has said it
         loader = Loader(dataset, **arguments)
+    loader._use_seed(seed)
     loader._epochs.resume(*point)
     if spawned:
         loader._epochs.adopt(shared)
@@ -450,23 +453,3 @@ def _restore(
 
 def _count(name: str, value: int | None, *, high: int, hint: str) -> int:
     return 0 if value is None else checks.check_int(name, value, low=1, high=high, hint=hint)
-
-
-# At exit threads must be joined while the interpreter still stands.
-_live_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_live_loaders() -> None:
-    for loader in list(_live_loaders):
-        loader._close_pass(grace=_EXIT_GRACE_SECONDS)
-
-
-def _share_live_loaders() -> None:
-    # A child may be a worker of a DataLoader.
-    if torch_bridge.is_loaded():
-        for loader in list(_live_loaders):
-            loader._epochs.share()
-
-
-os.register_at_fork(before=_share_live_loaders)

@@ -6,7 +6,8 @@ from headrace import _core
 from headrace.batch_context import BatchPlaces
 from headrace.batches_by_index import ListedBatches, ListedPass
 from headrace.transform import Transform
-from headrace.transformed_pass import PlacesOf, ThreadedPass, TransformedPass
+from headrace.transform_threads import ThreadedPass
+from headrace.transformed_pass import PlacesOf, TransformedPass
 
 AnyPass = _core.Pass | ListedPass | TransformedPass
 

@@ -137,7 +137,8 @@ def test_one_warning_names_cast_where_torch_can_do_little(dtype: str) -> None:
 def test_a_dataset_of_another_library_is_told_what_to_make() -> None:
     other = torch.utils.data.TensorDataset(torch.zeros(3))
     with pytest.raises(
-        hr.InvalidError, match=r"TensorDataset.*hr\.from_arrays.*hr\.memmap.*hr\.op"
+        hr.InvalidError,
+        match=r"TensorDataset.*hr\.from_arrays.*hr\.memmap.*hr\.open.*hr\.from_items.*BatchSampler",
     ):
         hr.Loader(other)  # type: ignore[arg-type]
 
