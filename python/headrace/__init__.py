@@ -10,6 +10,8 @@ Example:
 """
 
 from headrace.arrays import from_arrays
+from headrace.batch_context import BatchContext
+from headrace.batch_sampler import BatchSampler
 from headrace.column import Column
 from headrace.combine import concat, zip
 from headrace.dataset import Dataset
@@ -37,6 +39,8 @@ from headrace.windows import windows
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchContext",
+    "BatchSampler",
     "BlockShuffle",
     "CancelledError",
     "Column",

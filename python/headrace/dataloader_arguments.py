@@ -10,10 +10,9 @@ from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 
 _ANSWERS = {
     "num_workers": "headrace uses threads; drop it or use num_threads",
-    "collate_fn": "batches are gathered as a whole; drop it, and change batches inside the loop",
-    "sampler": "use shuffle= for the order, ds.subset(indices) for chosen rows, "
-    "rank= and world_size= for many processes",
-    "batch_sampler": "use shuffle= for the order, and batch_size=",
+    "collate_fn": "batches are gathered as a whole; drop it, and change them with transform=",
+    "sampler": "use shuffle= for the order, ds.subset(indices) for chosen rows, batch_sampler= for "
+    "batches of your own, rank= and world_size= for many processes",
     "pin_memory": "batches are in plain memory; drop it, or call .pin_memory() on a batch",
     "pin_memory_device": "batches are in plain memory; drop it",
     "timeout": "threads are not waited for with a limit; drop it",
@@ -23,7 +22,6 @@ _ANSWERS = {
     "generator": "use seed=; every order follows from (seed, epoch)",
     "multiprocessing_context": "there are no worker processes; drop it",
     "in_order": "batches always come in order; drop it",
-    "transform": "transforms are not supported yet; change batches inside the loop",
 }
 
 

@@ -95,9 +95,29 @@ class CancelledError(HeadraceError, RuntimeError):
 
 
 class TransformError(HeadraceError, RuntimeError):
-    """A function of the user's raised an exception, which is the ``__cause__``."""
+    """A function of the user's raised an exception, the `__cause__`, or returned no batch.
+
+    Attributes:
+        epoch: The epoch of the batch, or None.
+        batch: The number of the batch in its pass, or None.
+        position: The position of its first row in the epoch's order, or None.
+    """
 
     code = "transform"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        row: int | None = None,
+        epoch: int | None = None,
+        batch: int | None = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(message, row=row)
+        self.epoch = epoch
+        self.batch = batch
+        self.position = position
 
 
 class MissingDependencyError(HeadraceError, ImportError):

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import secrets
-import weakref
+import copy
+import sys
+import warnings
+from collections.abc import Sequence
+from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, ranks
+from headrace import _core, checks, dataloader_arguments, live_loaders, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
+from headrace.batch_context import BatchContext, BatchPlaces
+from headrace.batches_by_index import ListedBatches, NamedPlaces, check_exclusive
+from headrace.dataloader_worker import WorkerIterator, WorkerShare, refuse_output
 from headrace.dataset import Dataset
+from headrace.dealing import Dealing
+from headrace.epochs import Epochs
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
+from headrace.passes import AnyPass, close_pass, make_pass
+from headrace.shared_epochs import SharedEpochs
+from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
+from headrace.transformed_pass import TransformedPass
 
-_MAX_BATCH_SIZE = 2**31 - 1
 _MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
 
@@ -30,7 +40,8 @@ class Loader:
     or dicts of tensors, as the dataset's rows are.
 
     * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
-      the next loop goes on with the next epoch. `set_epoch` chooses another.
+      the next loop goes on with the next epoch. `set_epoch` chooses another. An iterator that
+      gave no batch has used up no epoch.
     * One iterator is live at a time: a second ``iter(loader)`` ends the first, which then raises
       CancelledError.
     * `state_dict` is the position in the running epoch; `load_state_dict` goes on from there
@@ -54,6 +65,14 @@ class Loader:
         num_threads: Threads of the core; None chooses.
         prefetch: Batches made ahead; None chooses.
         output: "torch", "numpy", or "dlpack" for objects that any array library takes.
+        batch_sampler: A sequence of index arrays or lists, each the rows of a batch, instead of
+            `batch_size`. Batches may have any sizes and repeat rows. It is asked for ``[i]`` a
+            few batches ahead, in the thread that takes batches. `shuffle` then is the order of
+            the batches, ranks share out whole batches, and positions count batches.
+        transform: A Python function of whole batches, ``fn(batch)`` or ``fn(batch, context)`` with
+            a `BatchContext`; what it returns is the batch. It keeps the number of rows.
+        transform_threads: Python threads that run the transform, about `prefetch` batches ahead;
+            batches still come in order. None runs it in the thread that takes the batch.
         **unsupported: Nothing; arguments of torch's DataLoader get an error that says what to do.
 
     Example:
@@ -78,39 +97,49 @@ class Loader:
         num_threads: int | None = None,
         prefetch: int | None = None,
         output: Output = "torch",
+        batch_sampler: Sequence[Any] | None = None,
+        transform: TransformFunction | None = None,
+        transform_threads: int | None = None,
         **unsupported: object,
     ) -> None:
         dataloader_arguments.refuse(unsupported, Loader)
         if not isinstance(dataset, Dataset):
             raise InvalidError(
                 f"a Loader reads a headrace Dataset, not a {type(dataset).__name__}; make one "
-                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files) or hr.open (.npy)"
+                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files), hr.open (.npy) or "
+                "hr.from_items (anything, by a function of yours), or keep your Dataset and give "
+                "it our order: DataLoader(dataset, batch_sampler=hr.BatchSampler(len(dataset), 64))"
             )
         self._dataset = dataset
-        self._batch_size = checks.check_int("batch_size", batch_size, low=1, high=_MAX_BATCH_SIZE)
-        self._shuffle = shuffles.check_shuffle(shuffle)
-        self._drop_last = checks.check_bool("drop_last", drop_last)
-        self._exact = checks.check_bool("exact", exact)
-        self._rank, self._world_size = ranks.resolve_rank(rank, world_size)
-        self._draws_seed = seed is None
-        if self._draws_seed and self._world_size > 1:
-            raise InvalidError(
-                "seed=None would give every rank an order of its own; pass the same seed= to all"
-            )
-        self._seed = secrets.randbits(64) if seed is None else checks.check_seed(seed)
+        self._listed: ListedBatches | None = None
+        if batch_sampler is not None:
+            check_exclusive(batch_size=batch_size, drop_last=drop_last, exact=exact)
+            self._listed = ListedBatches(batch_sampler, rows=len(dataset))
+        self._dealing = Dealing.of(
+            len(dataset) if self._listed is None else len(self._listed),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            exact=exact,
+            rank=rank,
+            world_size=world_size,
+        )
         choose = "None lets headrace choose"
         self._num_threads = _count("num_threads", num_threads, high=_MAX_THREADS, hint=choose)
         self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
-        self._output = output
-        self._check_tail()
+        self._output: Output = output
+        self._transform = None if transform is None else Transform(transform)
+        self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
         self._core = self._make_core()
-        self._epoch = 0  # the pass that the next iter() starts,
-        self._position = 0  # and where in it
-        self._pass: _core.Pass | None = None  # the last pass started, live or not
-        self._ignored = -1  # set_epoch hides that pass while it stands at this position
+        self._epochs = Epochs()
+        self._last_pass: AnyPass | None = None  # as the epochs have it
+        self._transform_s = 0.0  # of the passes before the last one
+        self._share: WorkerShare | None = None  # of a worker of a DataLoader
         self._id = ""
-        _live_loaders.add(self)
+        torch_bridge.register_iterable(Loader)
+        live_loaders.add(self)
 
     @property
     def dataset(self) -> Dataset:
@@ -120,29 +149,35 @@ class Loader:
     @property
     def epoch(self) -> int:
         """The epoch that the next ``iter(loader)`` starts, or goes on with after a resume."""
-        return self._epoch
+        return self._epochs.next()[0]
 
     def __len__(self) -> int:
         """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
         return self._core.batches(0)
 
     def __iter__(self) -> PassIterator:
+        torch_bridge.register_iterable(Loader)
+        if torch_bridge.collates(sys._getframe(1)):
+            raise InvalidError(
+                "this DataLoader would put the batches of the Loader into batches again; make it "
+                "with DataLoader(loader, batch_size=None)"
+            )
         with contextlib.suppress(HeadraceError):  # the batch that cannot be read will say so
             self._dataset_id()
-        self._pass = self._core.start(self._epoch, self._position)
-        self._epoch, self._position, self._ignored = self._epoch + 1, 0, -1
-        return PassIterator(self._pass, self)
+        share = self._worker_share()
+        if share is not None:
+            return WorkerIterator(share, self)
+        return PassIterator(self._begin(*self._epochs.next()), self)
 
     def __repr__(self) -> str:
-        arguments = [f"batch_size={self._batch_size}", f"shuffle={self._shuffle}"]
-        arguments += [f"seed={self._seed}"]
-        arguments += ["drop_last=True"] * self._drop_last + ["exact=True"] * self._exact
-        if self._world_size > 1:
-            arguments += [f"rank={self._rank}", f"world_size={self._world_size}"]
+        arguments = self._dealing.describe()
+        if self._listed is not None:
+            arguments[0] = f"batch_sampler=<{len(self._listed)} batches>"
         arguments += [f"output={self._output!r}"]
+        arguments += [f"transform={self._transform.name}"] if self._transform else []
         return (
             f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); "
-            f"epoch={self._epoch}, batches={len(self)}>"
+            f"epoch={self.epoch}, batches={len(self)}>"
         )
 
     def set_epoch(self, epoch: int) -> None:
@@ -158,10 +193,7 @@ class Loader:
             >>> loader.epoch
             5
         """
-        hint = "epochs start at 0"
-        self._epoch = checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint)
-        self._position = 0
-        self._ignored = -1 if self._pass is None else self._pass.position
+        self._epochs.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -187,23 +219,15 @@ class Loader:
             >>> all(map(np.array_equal, next(iter(other)), next(batches)))
             True
         """
-        if self._pass is not None and self._pass.live:
+        if self._last_pass is not None and self._last_pass.live:
             # What is saved now is not to be read again: its files must still be whole.
             self._dataset._core.check_files()
-        epoch, position = self._handed_out()
-        return {
-            "version": states.VERSION,
-            "dataset": {
-                "rows": len(self._dataset),
-                "schema": self._dataset.schema.digest(),
-                "id": self._dataset_id(),
-            },
-            "shuffle": shuffles.to_state(self._shuffle),
-            "seed": self._seed,
-            "epoch": epoch,
-            "position": position,
-            "tail": "drop" if self._drop_last else "exact" if self._exact else "repeat",
-        }
+        if self._epochs.read_by_workers:
+            raise UnsupportedError(
+                "this Loader is read by workers of a DataLoader, and how far they are is not known "
+                "here: a state with workers exists only through torchdata's StatefulDataLoader"
+            )
+        return self._state()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state`: the next pass is the rest of its epoch, the one after a full one.
@@ -216,21 +240,27 @@ class Loader:
             InvalidError: If `state` is none, or another dataset's or order's. Nothing changes then.
         """
         seed, epoch, position = states.check_state(
-            state, self.state_dict(), any_seed=self._draws_seed
+            state, self._state(), any_seed=self._dealing.draws_seed and self._share is None
         )
-        if seed != self._seed:
-            self._core.close()
-            self._seed = seed
-            self._core = self._make_core()
-        elif self._pass is not None:
-            self._pass.close()
-        self._epoch, self._position, self._pass, self._ignored = epoch, position, None, -1
+        self._close_pass()
+        self._use_seed(seed)
+        self._epochs.resume(epoch, position)
+        self._last_pass = None
+        share = self._worker_share()
+        if share is not None:
+            share.load(epoch, position)
 
     def __getitem__(self, index: object) -> NoReturn:
-        """Refuses: torch's DataLoader, given a Loader, asks it for single items."""
+        """Refuses: there are only whole batches, one after another."""
+        if torch_bridge.register_iterable(Loader):
+            raise UnsupportedError(
+                "torch was imported after this Loader had been made, so this DataLoader took it "
+                "for a list of rows; make the DataLoader again, and it is right"
+            )
         raise UnsupportedError(
-            "a Loader gives whole batches, one after another: iterate it itself, without a "
-            "DataLoader around it; loader.peek() shows the next batch, a Dataset has single rows"
+            "a Loader gives whole batches, one after another: iterate it, or give it to torch as "
+            "DataLoader(loader, batch_size=None); loader.peek() shows the next batch, a Dataset "
+            "has single rows"
         )
 
     def peek(self) -> Any:
@@ -247,17 +277,35 @@ class Loader:
             >>> loader.epoch
             0
         """
-        if self._pass is not None and self._pass.live:
-            return self._core.peek(self._pass.epoch, self._pass.position)
-        return self._core.peek(self._epoch, self._position)
+        last = self._last_pass
+        live = last is not None and last.live
+        share = self._worker_share()
+        if share is not None:
+            epoch, position = share.point()
+        else:
+            epoch, position = self._epochs.handed_out() if live else self._epochs.next()
+        order = self._core.order(epoch, position)
+        if order.batches == 0:
+            return None
+        places: BatchPlaces = order
+        if self._listed is None:
+            batch = self._core.peek(epoch, position)
+        else:
+            rows = self._listed.rows_of(int(order.items(0)[0]))
+            places = NamedPlaces(order, rows)
+            batch = self._core.read(rows)
+        if self._transform is None:
+            return batch
+        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=0)
+        return self._transform(batch, context)
 
     def stats(self) -> dict[str, float | int | str]:
         """Returns counts since the loader was made (or its seed loaded), and times in seconds.
 
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many
         batches; consumer_wait_s: time that training waited for batches; worker_wait_s: time that
-        the threads waited for training; queue_depth: batches ready now; passes; num_threads and
-        prefetch in use.
+        the threads waited for training; transform_s: time in the transform, summed over its
+        threads; queue_depth: batches ready now; passes; num_threads and prefetch in use.
 
         regime: how rows got from files into memory when the last pass looked: "arrays" if nothing
         is in files, "resident" if all is in memory already, "read_ahead" if the files fit and are
@@ -265,7 +313,12 @@ class Loader:
         asked for. regime_changes counts changes within passes; hinted_bytes and read_ahead_bytes
         say how much was asked for, in bytes of files.
         """
-        return self._core.stats()
+        stats = self._core.stats()
+        if self._transform is not None:
+            last = self._last_pass
+            running = last.transform_s if isinstance(last, TransformedPass) else 0.0
+            stats["transform_s"] = self._transform_s + running
+        return stats
 
     def close(self) -> None:
         """Ends a live iterator and joins the threads.
@@ -273,7 +326,7 @@ class Loader:
         Closing again does nothing. The state stays, and a later ``iter(loader)`` starts the
         threads anew.
         """
-        self._core.close()
+        self._close_pass()
 
     def __enter__(self) -> Loader:
         return self
@@ -286,18 +339,81 @@ class Loader:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> NoReturn:
-        raise UnsupportedError(
-            "a headrace Loader cannot be pickled yet; make it in the process that uses it, and "
-            "carry over loader.state_dict()"
-        )
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles arguments and state. For a process that is being started, that it is a copy."""
+        check_picklable("transform", None if self._transform is None else self._transform.function)
+        spawned = get_spawning_popen() is not None
+        shared = self._epochs.share() if spawned else None
+        point = self._epochs.next() if spawned else self._epochs.handed_out()
+        return _restore, (self._dataset, self._arguments(), point, spawned, shared)
 
-    def _handed_out(self) -> tuple[int, int]:
-        """Returns the epoch and the position behind the last batch handed out."""
-        current = self._pass
-        if current is None or current.done or current.position == self._ignored:
-            return self._epoch, self._position
-        return current.epoch, current.position
+    def __deepcopy__(self, memo: dict[int, Any]) -> Loader:
+        # Without the pickle of __reduce__: a dataset is never changed, so that copies share it.
+        arguments = self._arguments()
+        for name in ("batch_sampler", "transform"):
+            arguments[name] = copy.deepcopy(arguments[name], memo)
+        return _restore(self._dataset, arguments, self._epochs.handed_out())
+
+    def _arguments(self) -> dict[str, Any]:
+        """Returns the arguments of this loader, and the seed that it has drawn, if it has."""
+        return self._dealing.arguments() | {
+            "drawn_seed": self._dealing.seed,
+            "num_threads": self._num_threads or None,
+            "prefetch": self._prefetch or None,
+            "output": self._output,
+            "batch_sampler": None if self._listed is None else self._listed.sequence,
+            "transform": None if self._transform is None else self._transform.function,
+            "transform_threads": self._transform_threads or None,
+        }
+
+    def _begin(self, epoch: int, position: int, *, every: int = 1) -> AnyPass:
+        """Starts a pass, which is the last one from now on."""
+        before = self._last_pass
+        current = make_pass(
+            self._core,
+            self._core.start(epoch, position, every),
+            listed=self._listed,
+            transform=self._transform,
+            transform_threads=self._transform_threads,
+            seed=self._dealing.seed,
+        )
+        self._epochs.begin(current)
+        self._last_pass = current
+        close_pass(before, "superseded: a later iter() of the same loader took its place")
+        if isinstance(before, TransformedPass):
+            self._transform_s += before.transform_s
+        return current
+
+    def _state(self) -> dict[str, Any]:
+        dataset: dict[str, Any] = {
+            "rows": len(self._dataset),
+            "schema": self._dataset.schema.digest(),
+            "id": self._dataset_id(),
+        }
+        if self._listed is not None:
+            dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
+        share = self._worker_share()
+        epoch, position = self._epochs.handed_out() if share is None else share.point()
+        state = self._dealing.state(dataset, epoch=epoch, position=position)
+        if share is not None:
+            state["worker"] = {"id": share.id, "of": share.workers}
+        return state
+
+    def _worker_share(self) -> WorkerShare | None:
+        """Returns what is to be read here, if this is a copy in a worker of a DataLoader."""
+        info = torch_bridge.worker_info()
+        if info is None or not self._epochs.is_copy:
+            return None
+        if self._share is None:
+            refuse_output(self._output)
+            self._share = WorkerShare(self, info, self._epochs.share())
+            self._num_threads = self._num_threads or 1  # the other processors have workers, too
+            self._core = self._make_core()
+        return self._share
+
+    def _close_pass(self, *, grace: float | None = None) -> None:
+        self._core.close()
+        close_pass(self._last_pass, "the loader was closed; iterate it again", grace=grace)
 
     def _dataset_id(self) -> str:
         # Known from before the first batch: a state is wanted most after a file has failed.
@@ -305,46 +421,41 @@ class Loader:
             self._id = f"{self._dataset._core.fingerprint():016x}"
         return self._id
 
+    def _use_seed(self, seed: int) -> None:
+        if seed != self._dealing.seed:
+            self._dealing = self._dealing.with_seed(seed)
+            self._core = self._make_core()
+
     def _make_core(self) -> _core.Loader:
         return _core.Loader(
             self._dataset._core,
-            batch_size=self._batch_size,
-            shuffle=shuffles.to_core(self._shuffle),
-            seed=self._seed,
-            drop_last=self._drop_last,
-            exact=self._exact,
-            rank=self._rank,
-            world_size=self._world_size,
             num_threads=self._num_threads,
             prefetch=self._prefetch,
             output=self._output,
             as_tuple=self._dataset._as_tuple,
+            listed=0 if self._listed is None else len(self._listed),
+            **self._dealing.core_arguments(),
         )
 
-    def _check_tail(self) -> None:
-        if self._drop_last and self._exact:
-            raise InvalidError(
-                "drop_last=True and exact=True contradict each other: the last rows are left out "
-                "or dealt without repeats; pass one of them"
-            )
-        rows, step = len(self._dataset), self._batch_size * self._world_size
-        if self._drop_last and step > rows:
-            raise InvalidError(
-                f"drop_last=True leaves no batch: batch_size {self._batch_size} x world_size "
-                f"{self._world_size} = {step} is more than the {rows} rows; use a smaller "
-                "batch_size or drop_last=False"
-            )
+
+def _restore(
+    dataset: Dataset,
+    arguments: dict[str, Any],
+    point: tuple[int, int],
+    spawned: bool = False,
+    shared: SharedEpochs | None = None,
+) -> Loader:
+    """Returns the loader that was pickled."""
+    seed = arguments.pop("drawn_seed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the original has said it
+        loader = Loader(dataset, **arguments)
+    loader._use_seed(seed)
+    loader._epochs.resume(*point)
+    if spawned:
+        loader._epochs.adopt(shared)
+    return loader
 
 
 def _count(name: str, value: int | None, *, high: int, hint: str) -> int:
     return 0 if value is None else checks.check_int(name, value, low=1, high=high, hint=hint)
-
-
-# At exit threads must be joined while the interpreter still stands.
-_live_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_live_loaders() -> None:
-    for loader in list(_live_loaders):
-        loader.close()

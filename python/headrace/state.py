@@ -15,8 +15,6 @@ from headrace.shuffle import describe_state
 VERSION = 1
 MAX_EPOCH = 2**63 - 2  # so that the epoch after it is one too
 
-_FIELDS = ("version", "dataset", "shuffle", "seed", "epoch", "position", "tail")
-_DATASET_FIELDS = ("rows", "schema", "id")
 _TAIL_ARGUMENTS = {
     "repeat": "drop_last=False, exact=False",
     "drop": "drop_last=True",
@@ -24,45 +22,60 @@ _TAIL_ARGUMENTS = {
 }
 
 
-def check_state(state: object, own: Mapping[str, Any], *, any_seed: bool) -> tuple[int, int, int]:
+def check_state(
+    state: object, own: Mapping[str, Any], *, any_seed: bool, what: str = "loader"
+) -> tuple[int, int, int]:
     """Returns (seed, epoch, position) of a state that this loader can go on from.
 
     Args:
         state: What the user gives.
         own: The state of this loader itself.
         any_seed: Whether the loader takes over the seed of the state.
+        what: What the loader is called in messages.
 
     Raises:
         InvalidError: If `state` is no state, or belongs to another order of rows. The message
             says what differs and what to do.
     """
-    fields = _mapping("the state", state, _FIELDS)
+    fields = _mapping("the state", state, tuple(own))
+    _check_worker(fields.get("worker"), own.get("worker"))
     if not _is_int(fields["version"]) or fields["version"] != VERSION:
         raise InvalidError(
             f"the state has version {_short(fields['version'])}; this headrace reads version "
             f"{VERSION}: go on with the headrace that saved it"
         )
-    dataset = _mapping("the state's dataset", fields["dataset"], _DATASET_FIELDS)
+    dataset = _mapping("the state's dataset", fields["dataset"], tuple(own["dataset"]))
     _check_dataset(dataset, own["dataset"])
-    _check_shuffle(fields["shuffle"], own["shuffle"])
+    _check_shuffle(fields["shuffle"], own["shuffle"], what)
     tail = fields["tail"]
     if not isinstance(tail, str) or tail not in _TAIL_ARGUMENTS:
         known = ", ".join(map(repr, _TAIL_ARGUMENTS))
         raise InvalidError(f"the state's tail is {_short(tail)}; a tail is one of {known}")
     if tail != own["tail"]:
         raise InvalidError(
-            f"the state was saved with {_TAIL_ARGUMENTS[tail]}, this loader has "
-            f"{_TAIL_ARGUMENTS[own['tail']]}; make the loader with {_TAIL_ARGUMENTS[tail]}"
+            f"the state was saved with {_TAIL_ARGUMENTS[tail]}, this {what} has "
+            f"{_TAIL_ARGUMENTS[own['tail']]}; make the {what} with {_TAIL_ARGUMENTS[tail]}"
         )
     seed = _integer("seed", fields["seed"], 2**64 - 1)
     if seed != own["seed"] and not any_seed:
         raise InvalidError(
-            f"the state was saved with seed={seed}, this loader has seed={own['seed']}; make the "
-            f"loader with seed={seed}"
+            f"the state was saved with seed={seed}, this {what} has seed={own['seed']}; make the "
+            f"{what} with seed={seed}"
         )
     epoch = _integer("epoch", fields["epoch"], MAX_EPOCH)
-    position = _integer("position", fields["position"], own["dataset"]["rows"] - 1)
+    items = own["dataset"].get("batches", own["dataset"]["rows"])
+    # A worker may have nothing left while others go on with the epoch.
+    last = items if "worker" in own else items - 1
+    position = _integer("position", fields["position"], last)
     return seed, epoch, position
+
+
+def _check_worker(found: object, own: object) -> None:
+    if found != own:
+        raise InvalidError(
+            f"the state is of worker {_short(found)} of a DataLoader, this is {own}; make the "
+            "DataLoader with as many workers as the one that saved it"
+        )
 
 
 def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
@@ -70,7 +83,11 @@ def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         ("rows", "rows", "open the same dataset, and make the same views of it"),
         ("schema", "schema hash", "open the same columns, with the same names, dtypes and shapes"),
         ("id", "content id", "rows at some positions have other values: open the same files"),
+        ("batches", "number of batches", "give the same batch_sampler="),
+        ("batches_id", "hash of batches", "give the same batch_sampler="),
     ):
+        if name not in own:
+            continue
         value = found[name]
         if type(value) is not type(own[name]):
             kind = type(own[name]).__name__
@@ -82,7 +99,7 @@ def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
             )
 
 
-def _check_shuffle(found: object, own: Mapping[str, Any]) -> None:
+def _check_shuffle(found: object, own: Mapping[str, Any], what: str) -> None:
     # Plain equality would take 4.0 or True for an int.
     same = isinstance(found, Mapping) and found.keys() == own.keys()
     if same and isinstance(found, Mapping):
@@ -90,8 +107,8 @@ def _check_shuffle(found: object, own: Mapping[str, Any]) -> None:
     if not same:
         saved = describe_state(found)
         raise InvalidError(
-            f"the state was saved with {_short(saved, quote=False)}, this loader has "
-            f"{describe_state(own)}; make the loader with the shuffle of the state"
+            f"the state was saved with {_short(saved, quote=False)}, this {what} has "
+            f"{describe_state(own)}; make the {what} with the shuffle of the state"
         )
 
 
@@ -100,6 +117,11 @@ def _mapping(what: str, value: object, names: tuple[str, ...]) -> Mapping[str, A
         raise InvalidError(f"{what} is a dict as state_dict() gives it, not {_short(value)}")
     missing = [name for name in names if name not in value]
     unknown = [name for name in value if name not in names]
+    if "worker" in unknown or "worker" in missing:
+        raise InvalidError(
+            "a state of a DataLoader's worker and one of a Loader without workers are not the same:"
+            " save and load through a StatefulDataLoader with the same num_workers"
+        )
     if missing or unknown:
         raise InvalidError(
             f"{what} has the fields {', '.join(names)}; "

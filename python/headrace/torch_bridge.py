@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, TypeGuard
+from types import FrameType
+from typing import Any, NamedTuple, TypeGuard
 
 from headrace.errors import InvalidError, MissingDependencyError, UnsupportedError
 
@@ -18,6 +19,11 @@ def require_torch() -> None:
             'output="torch" needs torch, which cannot be imported '
             f'({error}); install it with "pip install torch", or pass output="numpy"'
         ) from error
+
+
+def is_loaded() -> bool:
+    """Whether the program has imported torch's DataLoader."""
+    return "torch.utils.data" in sys.modules
 
 
 def is_tensor(value: object) -> TypeGuard[Any]:
@@ -74,6 +80,50 @@ def bfloat16_from_bits(bits: Any) -> Any:
     """Returns the bfloat16 tensor over the bits in an int16 array."""
     torch = importlib.import_module("torch")
     return torch.from_numpy(bits).view(torch.bfloat16)
+
+
+class WorkerInfo(NamedTuple):
+    """Which worker of a DataLoader this process is."""
+
+    id: int
+    workers: int
+    base_seed: int  # the same for all workers of one iteration of the DataLoader
+
+
+def worker_info() -> WorkerInfo | None:
+    """Returns which worker of a DataLoader this process is, None if it is none."""
+    data = sys.modules.get("torch.utils.data")
+    info = None if data is None else data.get_worker_info()
+    return None if info is None else WorkerInfo(info.id, info.num_workers, info.seed - info.id)
+
+
+def register_iterable(kind: type) -> bool:
+    """Makes `kind` an IterableDataset for torch's DataLoader, once torch is there.
+
+    Returns:
+        Whether it was registered now and not before.
+    """
+    data = sys.modules.get("torch.utils.data")
+    iterable = getattr(data, "IterableDataset", None)  # None while torch is being imported
+    if iterable is None or issubclass(kind, iterable):
+        return False
+    iterable.register(kind)
+    return True
+
+
+def collates(caller: FrameType) -> bool:
+    """Whether `caller`, which asks for an iterator, is a DataLoader that makes batches of items.
+
+    torch tells an IterableDataset nothing of it, so this looks at the caller's own variable.
+    """
+    name = caller.f_globals.get("__name__")
+    return name == "torch.utils.data._utils.fetch" and bool(caller.f_locals.get("auto_collation"))
+
+
+def generator(seed: int) -> Any:
+    """Returns a torch generator for the CPU. Imports torch, for a caller that wants tensors."""
+    require_torch()
+    return sys.modules["torch"].Generator().manual_seed(seed)
 
 
 def process_group_size() -> int:

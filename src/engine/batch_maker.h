@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "dataset/dataset.h"
 #include "dataset/reader.h"
+#include "engine/batch_order.h"
 #include "engine/batch_ring.h"
-#include "engine/plan.h"
+#include "engine/row_lists.h"
 #include "engine/slot_pool.h"
-#include "order/order.h"
 
 namespace headrace {
 
@@ -20,14 +22,19 @@ struct LoaderOptions {
   Shuffle shuffle;
   uint64_t seed = 0;
   uint64_t num_threads = 0;  // 0 = the processors that this process may use but one, at most 8
+  uint64_t listed = 0;       // batches whose rows the consumer names; 0 = the split makes batches
   uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 64 MiB, between 2 and 32
 };
 
 // The pools of one loader, one per column.
 using SlotPools = std::vector<std::shared_ptr<SlotPool>>;
 
-// How batch n of one pass comes about: plan, order, rows, slots. Immutable; shared by the workers
-// of the pass.
+// Which items the batches of a pass hold: rows of the dataset, or listed batches.
+std::shared_ptr<const BatchOrder> order_of(const Dataset& dataset, const LoaderOptions& options,
+                                           uint64_t epoch, uint64_t position);
+
+// How batch n of one pass comes about: plan, order, rows, slots. Immutable but for lists; shared by
+// the workers of the pass.
 class BatchMaker {
  public:
   // What one thread needs to make batches, kept from batch to batch.
@@ -40,15 +47,23 @@ class BatchMaker {
     std::vector<std::byte*> outs;
   };
 
-  // Requires: position <= dataset->rows().
+  // Listed batches have pools of their own, and take `pools` to be empty.
+  // Requires: position <= the dataset's rows, or the number of listed batches.
   BatchMaker(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uint64_t position,
              SlotPools pools);
 
-  const Plan& plan() const noexcept { return plan_; }
-  const Order& order() const noexcept { return order_; }
+  const std::shared_ptr<const BatchOrder>& order() const noexcept { return order_; }
+  const Plan& plan() const noexcept { return order_->plan(); }
 
-  // The rows of batch `number`, in its order. Requires: number < plan().batches().
-  void rows_of(uint64_t number, Order::Workspace& space, std::vector<uint64_t>& rows) const;
+  // Names the rows of listed batch `number`.
+  void name(uint64_t number, RowList list) const { lists_->put(number, std::move(list)); }
+
+  // Whether the user names the rows of each batch.
+  bool listed() const noexcept { return lists_ != nullptr; }
+
+  // The rows of batch `number`, in its order; false for a listed batch that was not named yet or is
+  // being made. Requires: number < plan().batches().
+  bool rows_of(uint64_t number, Order::Workspace& space, std::vector<uint64_t>& rows) const;
 
   // How rows are read that may have to be waited for.
   struct Cold {
@@ -56,15 +71,20 @@ class BatchMaker {
     const std::atomic<bool>* cancelled = nullptr;
   };
 
-  // Fills `batch` with batch `number`. Throws what reading throws.
+  // Fills `batch` with batch `number`. Throws what reading throws. A listed batch must have been
+  // named, and is made once.
   void make(uint64_t number, Workspace& space, Batch& batch,
             const std::optional<Cold>& cold = std::nullopt) const;
 
+  // Fills the columns of `batch` with `rows` of the workspace's dataset, in memory of `pools`.
+  static void read(std::span<const uint64_t> rows, const SlotPools& pools, Workspace& space,
+                   Batch& batch, const std::optional<Cold>& cold = std::nullopt);
+
  private:
   DatasetPtr dataset_;
-  Order order_;
-  Plan plan_;
+  std::shared_ptr<const BatchOrder> order_;
   SlotPools pools_;
+  std::unique_ptr<RowLists> lists_;  // null if the split makes the batches
 };
 
 }  // namespace headrace

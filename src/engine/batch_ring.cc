@@ -1,5 +1,6 @@
 #include "engine/batch_ring.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -13,7 +14,8 @@ constexpr std::chrono::microseconds kYieldFor{100};
 
 }  // namespace
 
-BatchRing::BatchRing(uint64_t capacity, uint64_t batches) : places_(capacity), batches_(batches) {}
+BatchRing::BatchRing(uint64_t capacity, uint64_t batches, uint64_t allowed)
+    : places_(capacity), batches_(batches), allowed_(allowed) {}
 
 template <typename MayGo>
 bool BatchRing::yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may_go) {
@@ -50,6 +52,19 @@ std::optional<uint64_t> BatchRing::try_claim(uint64_t ahead) {
     return std::nullopt;
   }
   return claimed_++;
+}
+
+void BatchRing::allow(uint64_t allowed) {
+  const std::lock_guard lock(mutex_);
+  allowed_ = allowed;
+  if (sleeping_workers_ > 0) {
+    room_.notify_one();
+  }
+}
+
+uint64_t BatchRing::reach() const {
+  const std::lock_guard lock(mutex_);
+  return std::min<uint64_t>(batches_, taken_ + places_.size());
 }
 
 void BatchRing::publish(Batch batch) {

@@ -33,8 +33,9 @@ class BatchRing {
  public:
   enum class Taken : uint8_t { kBatch, kTimeout, kEnd, kClosed };
 
-  // A ring for batches 0 .. batches - 1. Requires: capacity > 0.
-  BatchRing(uint64_t capacity, uint64_t batches);
+  // A ring for batches 0 .. batches - 1, of which the first `allowed` may be claimed. Requires:
+  // capacity > 0.
+  BatchRing(uint64_t capacity, uint64_t batches, uint64_t allowed = UINT64_MAX);
 
   // For workers: the number of the next batch to fill; waits while the ring is full. Nothing when
   // all are claimed or the ring was closed.
@@ -42,6 +43,12 @@ class BatchRing {
 
   // The same without waiting: nothing also while `ahead` batches or more are claimed and not taken.
   std::optional<uint64_t> try_claim(uint64_t ahead);
+
+  // Lets the first `allowed` batches be claimed.
+  void allow(uint64_t allowed);
+
+  // How many batches could be claimed by now, were all allowed.
+  uint64_t reach() const;
 
   // For workers: hands over a claimed batch. After close() it is dropped.
   void publish(Batch batch);
@@ -70,7 +77,9 @@ class BatchRing {
   template <typename MayGo>
   static bool yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may_go);
 
-  bool has_room() const noexcept { return claimed_ - taken_ < places_.size(); }
+  bool has_room() const noexcept {
+    return claimed_ - taken_ < places_.size() && claimed_ < allowed_;
+  }
 
   struct Place {
     bool ready = false;
@@ -82,6 +91,7 @@ class BatchRing {
   std::condition_variable ready_;
   std::vector<Place> places_;  // batch n is at n % capacity
   uint64_t batches_;
+  uint64_t allowed_;
   uint64_t claimed_ = 0;
   uint64_t taken_ = 0;
   uint64_t depth_ = 0;

@@ -16,6 +16,7 @@ constexpr uint64_t kMaxDefaultThreads =
 constexpr uint64_t kPrefetchBytes = uint64_t{64} << 20;
 constexpr uint64_t kMinPrefetch = 2;
 constexpr uint64_t kMaxPrefetch = 32;
+constexpr uint64_t kListedPrefetch = 8;
 constexpr uint64_t kMaxBatchRows = uint64_t{1} << 31;
 
 uint64_t usable_processors() {
@@ -33,17 +34,30 @@ void check_at_least_one(uint64_t value, const char* name) {
   }
 }
 
-void check_position(uint64_t position, uint64_t rows) {
-  if (position > rows) {
+// What positions count.
+uint64_t items(const Dataset& dataset, const LoaderOptions& options) {
+  return options.listed > 0 ? options.listed : dataset.rows();
+}
+
+std::vector<uint64_t> row_bytes(const Dataset& dataset) {
+  std::vector<uint64_t> bytes;
+  for (const DatasetColumn& column : dataset.columns()) {
+    bytes.push_back(column.field.row_bytes());
+  }
+  return bytes;
+}
+
+void check_position(uint64_t position, uint64_t items) {
+  if (position > items) {
     throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) + " is beyond the " +
-                                         std::to_string(rows) + " rows of an epoch");
+                                         std::to_string(items) + " rows of an epoch");
   }
 }
 
 }  // namespace
 
 Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
-    : dataset_(std::move(dataset)), options_(options) {
+    : dataset_(std::move(dataset)), options_(options), sized_pools_({}, 0) {
   Plan::Split& split = options_.split;
   check_at_least_one(split.batch_size, "batch_size");
   check_at_least_one(split.world_size, "world_size");
@@ -58,7 +72,7 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
                                          std::to_string(split.world_size));
   }
   // Validates the shuffle now, not at the first batch.
-  static_cast<void>(Order(dataset_->rows(), options_.shuffle, {}));
+  static_cast<void>(Order(items(*dataset_, options_), options_.shuffle, {}));
   if (options_.num_threads == 0) {
     // One is left to the consumer, which makes small batches itself when it would have to wait.
     const uint64_t others = std::max<uint64_t>(1, usable_processors() - 1);
@@ -66,24 +80,30 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
   }
   const uint64_t batch_rows = std::min(split.batch_size, dataset_->rows());
   uint64_t batch_bytes = 0;
-  for (const DatasetColumn& column : dataset_->columns()) {
-    const uint64_t bytes = checked_mul(batch_rows, column.field.row_bytes(), "bytes of a batch");
+  for (const uint64_t bytes_of_row : row_bytes(*dataset_)) {
+    const uint64_t bytes = checked_mul(batch_rows, bytes_of_row, "bytes of a batch");
     batch_bytes = checked_add(batch_bytes, bytes, "bytes of a batch");
   }
   if (options_.prefetch == 0) {
     const uint64_t least = std::max(kMinPrefetch, options_.num_threads);
-    options_.prefetch =
-        std::clamp(kPrefetchBytes / batch_bytes, least, std::max(least, kMaxPrefetch));
+    // Nobody knows how large listed batches will be.
+    const uint64_t wanted = options_.listed > 0 ? kListedPrefetch : kPrefetchBytes / batch_bytes;
+    options_.prefetch = std::clamp(wanted, least, std::max(least, kMaxPrefetch));
   }
-  for (const DatasetColumn& column : dataset_->columns()) {
-    pools_.push_back(std::make_shared<SlotPool>(batch_rows * column.field.row_bytes(),
-                                                options_.prefetch + options_.num_threads + 2));
+  const size_t kept = options_.prefetch + options_.num_threads + 2;
+  sized_pools_ = SizedPools(row_bytes(*dataset_), kept);
+  if (options_.listed == 0) {
+    for (const uint64_t bytes : row_bytes(*dataset_)) {
+      pools_.push_back(std::make_shared<SlotPool>(batch_rows * bytes, kept));
+    }
   }
 }
 
-std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position) {
-  check_position(position, dataset_->rows());
-  auto fresh = std::make_shared<Pass>(dataset_, options_, epoch, position, pools_);
+std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position, uint64_t every) {
+  check_position(position, items(*dataset_, options_));
+  LoaderOptions options = options_;
+  options.split.every = every;
+  auto fresh = std::make_shared<Pass>(dataset_, options, epoch, position, pools_);
   if (pass_ != nullptr) {
     add(finished_, pass_->stats());
   }
@@ -98,7 +118,7 @@ void Loader::close(const std::string& why) {
 }
 
 std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
-  check_position(position, dataset_->rows());
+  check_position(position, items(*dataset_, options_));
   const BatchMaker maker(dataset_, options_, epoch, position, pools_);
   if (maker.plan().batches() == 0) {
     return std::nullopt;
@@ -110,9 +130,22 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
   return batch;
 }
 
+Batch Loader::read(const std::vector<uint64_t>& rows) {
+  BatchMaker::Workspace space(dataset_);
+  Batch batch;
+  BatchMaker::read(rows, sized_pools_.of(rows.size()), space, batch);
+  space.reader.check_files();
+  return batch;
+}
+
+std::shared_ptr<const BatchOrder> Loader::order(uint64_t epoch, uint64_t position) const {
+  check_position(position, items(*dataset_, options_));
+  return order_of(*dataset_, options_, epoch, position);
+}
+
 uint64_t Loader::batches(uint64_t position) const {
-  check_position(position, dataset_->rows());
-  return Plan(dataset_->rows(), position, options_.split).batches();
+  check_position(position, items(*dataset_, options_));
+  return Plan(items(*dataset_, options_), position, options_.split).batches();
 }
 
 LoaderStats Loader::stats() const {

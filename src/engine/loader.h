@@ -25,9 +25,9 @@ class Loader {
     return options_;
   }  // with the chosen num_threads and prefetch
 
-  // A pass over `epoch` from `position`. The caller closes the one before it. Throws kInvalid
-  // for a position beyond the rows.
-  std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position);
+  // A pass over `epoch` from `position`, of every `every`-th batch. The caller closes the one
+  // before it. Throws kInvalid for a position beyond the rows. Requires: 0 < every < 2^31.
+  std::shared_ptr<Pass> start(uint64_t epoch, uint64_t position, uint64_t every = 1);
 
   // The pass that was started last, or null.
   std::shared_ptr<Pass> last_pass() const { return pass_; }
@@ -35,8 +35,18 @@ class Loader {
   // Closes the last pass, if it still lives; `why` is what its next() throws from then on.
   void close(const std::string& why);
 
-  // The batch that start(epoch, position) would give first; nothing at the end.
+  // The batch that start(epoch, position) would give first; nothing at the end. Not for listed
+  // batches.
   std::optional<Batch> peek(uint64_t epoch, uint64_t position) const;
+
+  // Which rows, or listed batches, the batches of start(epoch, position) hold.
+  std::shared_ptr<const BatchOrder> order(uint64_t epoch, uint64_t position) const;
+
+  // Memory for a listed batch of `rows` rows. Requires: rows > 0.
+  SlotPools pools_of(uint64_t rows) { return sized_pools_.of(rows); }
+
+  // A batch of these rows, outside every pass. Requires: rows of the dataset, at least one.
+  Batch read(const std::vector<uint64_t>& rows);
 
   // Batches of this rank in a pass from `position`.
   uint64_t batches(uint64_t position) const;
@@ -48,7 +58,8 @@ class Loader {
 
   DatasetPtr dataset_;
   LoaderOptions options_;
-  SlotPools pools_;
+  SlotPools pools_;             // of batches that the split makes
+  SizedPools sized_pools_;      // of listed ones
   LoaderStats finished_;        // of the passes before pass_
   std::shared_ptr<Pass> pass_;  // the last one started
 };

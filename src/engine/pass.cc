@@ -50,7 +50,8 @@ double seconds(std::chrono::nanoseconds time) {
 }  // namespace
 
 struct Pass::Engine {
-  Engine(uint64_t capacity, uint64_t batches) : ring(capacity, batches) {}
+  Engine(uint64_t capacity, uint64_t batches, uint64_t allowed)
+      : ring(capacity, batches, allowed) {}
   ~Engine() { stop(); }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -80,7 +81,8 @@ Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uin
       share_before_(static_cast<double>(options.split.rank) /
                     static_cast<double>(options.split.world_size)),
       maker_(std::move(dataset), options, epoch, position, std::move(pools)),
-      pid_(getpid()) {}
+      pid_(getpid()),
+      listed_(options.listed > 0) {}
 
 Pass::~Pass() {
   if (pid_ != getpid()) {
@@ -104,7 +106,7 @@ Pass::Engine& Pass::running() {
 // An engine with at least one thread, or an error and nothing left behind.
 std::unique_ptr<Pass::Engine> Pass::start_engine() {
   const uint64_t batches = maker_.plan().batches();
-  auto engine = std::make_unique<Engine>(prefetch_, batches);
+  auto engine = std::make_unique<Engine>(prefetch_, batches, listed_ ? 0 : batches);
   if (dataset_->file_count() > 0 && batches > 0) {
     engine->prefetch =
         std::make_unique<Prefetch>(dataset_, maker_, engine->ring, num_threads_ + 1, share_before_);
@@ -190,11 +192,39 @@ bool Pass::help(Engine& engine) noexcept {
   return true;
 }
 
-Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
+void Pass::check_process() const {
   if (pid_ != getpid()) {
     throw Error(ErrorCode::kCancelled,
                 "this iterator was started before the process forked; iterate the loader again");
   }
+}
+
+std::optional<uint64_t> Pass::wanted() {
+  check_process();
+  if (!listed_ || done_.load() || named_ == running().ring.reach()) {
+    return std::nullopt;
+  }
+  std::vector<uint64_t> item;
+  order()->items_of(named_, naming_space_, item);
+  return item.front();
+}
+
+void Pass::name(RowList list) {
+  for (const uint64_t row : list.rows) {
+    if (row >= dataset_->rows()) {
+      throw Error(ErrorCode::kIndex,
+                  "row " + std::to_string(row) + " is out of range for " +
+                      std::to_string(dataset_->rows()) + " rows",
+                  {.file = "", .column = "", .row = row});
+    }
+  }
+  BatchRing& ring = running().ring;
+  maker_.name(named_, std::move(list));
+  ring.allow(++named_);
+}
+
+Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
+  check_process();
   const std::lock_guard one_consumer(next_mutex_);
   if (done_.load()) {
     return Next::kEnd;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -53,11 +54,22 @@ class Pass {
   // forked child.
   Next next(Batch& batch, std::chrono::milliseconds timeout);
 
+  // For listed batches: which one of the list is to be named next; nothing if all are, or as many
+  // as are made ahead. Throws what next() throws. Called, as name(), by one thread at a time.
+  std::optional<uint64_t> wanted();
+
+  // Names the rows of the batch that was wanted. Throws kIndex for a row that is none; nothing has
+  // changed then.
+  void name(RowList list);
+
   // Stops and joins the threads; `why` is what a later next() throws. Safe to call again, and from
   // any thread.
   void close(const std::string& why);
 
   uint64_t epoch() const noexcept { return epoch_; }
+
+  // Which rows each batch of this pass holds.
+  std::shared_ptr<const BatchOrder> order() const noexcept { return maker_.order(); }
 
   // The position up to which batches were handed out.
   uint64_t position() const noexcept;
@@ -73,6 +85,7 @@ class Pass {
  private:
   struct Engine;  // ring and threads; abandoned, not destroyed, in a forked child
 
+  void check_process() const;
   Engine& running();
   std::unique_ptr<Engine> start_engine();
   void work(Engine& engine) noexcept;
@@ -102,6 +115,9 @@ class Pass {
   std::mutex join_mutex_;  // held while the threads are joined
   std::mutex next_mutex_;  // one consumer at a time; over helper_space_
   std::unique_ptr<BatchMaker::Workspace> helper_space_;
+  bool listed_;
+  uint64_t named_ = 0;  // listed batches whose rows are known
+  Order::Workspace naming_space_;
 };
 
 }  // namespace headrace

@@ -17,17 +17,21 @@ Plan::Plan(uint64_t rows, uint64_t start, const Split& split)
     : rows_(rows), start_(start), split_(split) {
   const uint64_t round = split.batch_size * split.world_size;
   full_rounds_ = (rows - start) / round;
-  batches_ = full_rounds_;
+  rounds_ = full_rounds_;
   const uint64_t tail_start = start + full_rounds_ * round;
-  if (tail_start == rows || split.tail == Tail::kDrop) {
-    return;
+  if (tail_start != rows && split.tail != Tail::kDrop) {
+    const bool has_row = first_of_rank(tail_start, split.rank, split.world_size) < rows;
+    rounds_ += has_row || split.tail == Tail::kRepeat ? 1 : 0;
   }
-  const bool has_row = first_of_rank(tail_start, split.rank, split.world_size) < rows;
-  batches_ += has_row || split.tail == Tail::kRepeat ? 1 : 0;
+  batches_ = rounds_ / split.every + (rounds_ % split.every == 0 ? 0 : 1);
 }
 
 uint64_t Plan::position_after(uint64_t count) const noexcept {
-  return count > full_rounds_ ? rows_ : start_ + count * split_.batch_size * split_.world_size;
+  const uint64_t round = count * split_.every;
+  if (round > full_rounds_ || (split_.every > 1 && round >= rounds_)) {
+    return rows_;
+  }
+  return start_ + round * split_.batch_size * split_.world_size;
 }
 
 bool Plan::complete() const noexcept {
@@ -35,9 +39,10 @@ bool Plan::complete() const noexcept {
 }
 
 Plan::Batch Plan::batch(uint64_t number) const noexcept {
-  const uint64_t round_start = start_ + number * split_.batch_size * split_.world_size;
+  const uint64_t round = number * split_.every;
+  const uint64_t round_start = start_ + round * split_.batch_size * split_.world_size;
   const uint64_t first = first_of_rank(round_start, split_.rank, split_.world_size);
-  if (number < full_rounds_) {
+  if (round < full_rounds_) {
     return {first, split_.world_size, split_.batch_size, 0};
   }
   if (first >= rows_) {

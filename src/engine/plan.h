@@ -21,6 +21,9 @@ enum class Tail : uint8_t {
 // g * B * W, p + (g + 1) * B * W), and in it rank r takes the positions that are r modulo W. So the
 // order depends on neither batch size B nor world size W, and both may change between a stop and a
 // resume.
+//
+// Processes that work for one rank share its batches by starting at different rounds and taking
+// every n-th of them; what a batch holds does not change.
 class Plan {
  public:
   struct Split {
@@ -28,16 +31,18 @@ class Plan {
     uint64_t world_size = 1;
     uint64_t rank = 0;
     Tail tail = Tail::kRepeat;
+    uint64_t every = 1;  // takes the rounds 0, every, 2 * every, ... from the start
   };
 
   // Requires: start <= rows, batch_size and world_size > 0 with a product below 2^63, rank <
-  // world_size.
+  // world_size, 0 < every < 2^31.
   Plan(uint64_t rows, uint64_t start, const Split& split);
 
   // Batches of this rank from `start` to the end of the epoch.
   uint64_t batches() const noexcept { return batches_; }
 
-  // The position up to which the ranks together are done after `count` batches each.
+  // The position up to which the ranks together are done after `count` batches each, or, with
+  // `every` above 1, the one where the next batch begins.
   uint64_t position_after(uint64_t count) const noexcept;
 
   // Whether the ranks together are done after batches() of this one: with kExact another may have
@@ -61,6 +66,7 @@ class Plan {
   uint64_t start_;
   Split split_;
   uint64_t full_rounds_;
+  uint64_t rounds_;  // with a batch of this rank
   uint64_t batches_;
 };
 

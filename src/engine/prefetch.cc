@@ -63,7 +63,10 @@ void Prefetch::stop() noexcept {
   wake_.notify_all();
 }
 
-uint64_t Prefetch::asked_rows() const noexcept { return kHintSteps * step_rows_; }
+uint64_t Prefetch::asked_rows() const noexcept {
+  // Listed batches may be begun as soon as they are named.
+  return maker_.listed() ? 0 : kHintSteps * step_rows_;
+}
 
 void Prefetch::run_hints() noexcept {
   Clock::time_point next_look = Clock::now();
@@ -116,7 +119,7 @@ void Prefetch::look() {
     next = Regime::kHints;  // all was read once and did not stay: it does not fit after all
   }
   const bool was_cold = looks_ > 0 && cold();
-  in_blocks_ = situation.in_runs && maker_.order().blocks() != nullptr;
+  in_blocks_ = situation.in_runs && maker_.order()->order().blocks() != nullptr;
   choose_hinted_columns(situation);
   changes_ += next == now || looks_ == 0 ? 0 : 1;
   ++looks_;
@@ -138,20 +141,23 @@ Situation Prefetch::situation() {
     return situation;  // sources that name files, and do not read them as such
   }
   situation.files = ends_.back();
-  const Plan& plan = maker_.plan();
-  const uint64_t rows = plan.batches() * plan.batch(0).count;
+  const uint64_t rows = maker_.listed() ? dataset_->rows()  // a guess: the user knows
+                                        : maker_.plan().batches() * maker_.plan().batch(0).count;
   for (const uint64_t bytes : row_page_bytes_) {
     situation.wanted += rows * bytes;
   }
   situation.resident = resident_share();
   situation.available = available_memory();
   const uint64_t row_bytes = std::max<uint64_t>(1, situation.files / dataset_->rows());
-  if (const WindowShuffle* blocks = maker_.order().blocks()) {
+  if (maker_.listed()) {
+    return situation;
+  }
+  if (const WindowShuffle* blocks = maker_.order()->order().blocks()) {
     const uint64_t block_bytes = blocks->block_rows() * row_bytes;
     situation.in_runs = block_bytes >= kLeastBlockBytes &&
                         block_bytes * blocks->window() + kHintBytes <= situation.available / 2;
   } else {
-    situation.in_runs = maker_.order().sequential();
+    situation.in_runs = maker_.order()->order().sequential();
   }
   return situation;
 }
@@ -213,12 +219,19 @@ bool Prefetch::hint() {
   if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
     return false;
   }
-  ++next_batch_;
   if (in_blocks_) {
+    ++next_batch_;
     hint_blocks(batch);
     return true;
   }
-  maker_.rows_of(batch, order_, rows_);
+  const bool known = maker_.rows_of(batch, order_, rows_);
+  if (!known && batch >= claimed) {
+    return false;  // not named yet
+  }
+  ++next_batch_;
+  if (!known) {
+    return true;
+  }
   rows_.resize(std::min(rows_.size(), kHintSteps * step_rows_));
   hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
   return true;
@@ -226,7 +239,7 @@ bool Prefetch::hint() {
 
 // Asks for the blocks that `batch` draws from.
 void Prefetch::hint_blocks(uint64_t batch) {
-  const WindowShuffle& blocks = *maker_.order().blocks();
+  const WindowShuffle& blocks = *maker_.order()->order().blocks();
   const Plan::Batch plan = maker_.plan().batch(batch);
   const uint64_t last = plan.first + (plan.count - 1) * plan.stride;
   const uint64_t first = blocks.open_blocks(blocks.stage_of(plan.first)).first;

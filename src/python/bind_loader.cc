@@ -6,12 +6,15 @@
 #include <vector>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
 #include "base/error.h"
 #include "engine/loader.h"
 #include "python/arrays.h"
+#include "python/batch_order.h"
 #include "python/bindings.h"
 #include "python/gil.h"
 #include "python/owners.h"
@@ -21,6 +24,8 @@ using namespace nb::literals;
 
 namespace headrace::python {
 namespace {
+
+using Indices = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // How often a wait looks for Ctrl-C.
 constexpr std::chrono::milliseconds kSignalCheck{50};
@@ -82,7 +87,25 @@ class PyPass {
 
   const Pass& pass() const { return *pass_; }
 
-  nb::object next() {
+  std::optional<uint64_t> wanted() const { return pass_->wanted(); }
+  void name(RowList list) const { pass_->name(std::move(list)); }
+
+  nb::object next() { return maker_->make(take()); }
+
+  // Counted with its number, so that threads that share the iterator know what they have got.
+  nb::tuple next_numbered() {
+    Batch batch = take();
+    const uint64_t number = batch.number;
+    return nb::make_tuple(number, maker_->make(std::move(batch)));
+  }
+
+  void close() const {
+    const GilRelease unlocked;
+    pass_->close("this iterator was closed; iterate the loader again");
+  }
+
+ private:
+  Batch take() {
     release_dropped_owners();
     Batch batch;
     while (true) {
@@ -92,7 +115,7 @@ class PyPass {
         next = pass_->next(batch, kSignalCheck);
       }
       if (next == Pass::Next::kBatch) {
-        return maker_->make(std::move(batch));
+        return batch;
       }
       if (next == Pass::Next::kEnd) {
         throw nb::stop_iteration();
@@ -103,12 +126,6 @@ class PyPass {
     }
   }
 
-  void close() const {
-    const GilRelease unlocked;
-    pass_->close("this iterator was closed; iterate the loader again");
-  }
-
- private:
   std::shared_ptr<Pass> pass_;
   std::shared_ptr<const BatchBuilder> maker_;
 };
@@ -123,14 +140,21 @@ class PyLoader {
   PyLoader(const PyLoader&) = delete;
   PyLoader& operator=(const PyLoader&) = delete;
 
-  std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position) {
+  std::shared_ptr<PyPass> start(uint64_t epoch, uint64_t position, uint64_t every) {
     release_dropped_owners();
     // With the GIL, so that another thread finds either the old pass or the new one.
     const std::shared_ptr<Pass> superseded = loader_.last_pass();
-    auto pass = std::make_shared<PyPass>(loader_.start(epoch, position), maker_);
+    auto pass = std::make_shared<PyPass>(loader_.start(epoch, position, every), maker_);
     close_pass(superseded, "superseded: a later iter() of the same loader took its place");
     return pass;
   }
+
+  // With the GIL: one thread at a time may ask for pools.
+  void name(const PyPass& pass, const Indices& rows) {
+    pass.name({to_rows(rows), loader_.pools_of(rows.size())});
+  }
+
+  nb::object read(const Indices& rows) { return maker_->make(loader_.read(to_rows(rows))); }
 
   nb::object peek(uint64_t epoch, uint64_t position) const {
     std::optional<Batch> batch;
@@ -146,6 +170,13 @@ class PyLoader {
   const Loader& loader() const { return loader_; }
 
  private:
+  static std::vector<uint64_t> to_rows(const Indices& rows) {
+    if (rows.size() == 0) {
+      throw Error(ErrorCode::kInvalid, "a batch has at least one row; found 0");
+    }
+    return {rows.data(), rows.data() + rows.size()};
+  }
+
   // Takes a share of its own: another thread may start the next pass meanwhile.
   static void close_pass(const std::shared_ptr<Pass>& pass, const std::string& why) {
     if (pass != nullptr) {
@@ -194,7 +225,13 @@ void bind_loader(nb::module_& module) {
           "__iter__", [](nb::handle self) { return nb::borrow(self); },
           nb::sig("def __iter__(self) -> Pass"))
       .def("__next__", &PyPass::next, nb::sig("def __next__(self) -> typing.Any"))
+      .def("next_numbered", &PyPass::next_numbered,
+           nb::sig("def next_numbered(self) -> tuple[int, typing.Any]"))
+      .def("wanted", &PyPass::wanted)
       .def("close", &PyPass::close)
+      .def_prop_ro(
+          "order",
+          [](const PyPass& self) { return std::make_shared<PyBatchOrder>(self.pass().order()); })
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
       .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
@@ -206,21 +243,32 @@ void bind_loader(nb::module_& module) {
           [](PyLoader* self, std::shared_ptr<Dataset> dataset, uint64_t batch_size,
              const Shuffle& shuffle, uint64_t seed, bool drop_last, bool exact, uint64_t rank,
              uint64_t world_size, uint64_t num_threads, uint64_t prefetch,
-             const std::string& output, bool as_tuple) {
+             const std::string& output, bool as_tuple, uint64_t listed) {
             const LoaderOptions options{
                 .split = {batch_size, world_size, rank, tail_of(drop_last, exact)},
                 .shuffle = shuffle,
                 .seed = seed,
                 .num_threads = num_threads,
+                .listed = listed,
                 .prefetch = prefetch};
             new (self) PyLoader(std::move(dataset), options, output_from_name(output), as_tuple);
           },
           "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
           "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
-          "as_tuple"_a)
-      .def("start", &PyLoader::start, "epoch"_a, "position"_a)
+          "as_tuple"_a, "listed"_a = 0)
+      .def("start", &PyLoader::start, "epoch"_a, "position"_a, "every"_a = 1)
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))
+      .def("name", &PyLoader::name, "run"_a, "rows"_a,
+           nb::sig("def name(self, run: Pass, rows: numpy.typing.NDArray[numpy.int64]) -> None"))
+      .def("read", &PyLoader::read, "rows"_a,
+           nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> typing.Any"))
+      .def(
+          "order",
+          [](const PyLoader& self, uint64_t epoch, uint64_t position) {
+            return std::make_shared<PyBatchOrder>(self.loader().order(epoch, position));
+          },
+          "epoch"_a, "position"_a)
       .def(
           "batches",
           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },

@@ -50,18 +50,6 @@ TEST(BatchMaker, FillsEveryColumnWithTheRowsOfThePlan) {
   }
 }
 
-TEST(BatchMaker, TellsTheRowsOfABatchWithoutReading) {
-  const LoaderOptions options = options_of(4, Shuffle::Kind::kExact);
-  const BatchMaker maker = maker_of(in_memory({counting("id", 11)}), options, 1, 3);
-  const Batches expected = expected_batches(11, options, 1, 3);
-  Order::Workspace space;
-  std::vector<uint64_t> rows;
-  for (uint64_t number = 0; number < expected.size(); ++number) {
-    maker.rows_of(number, space, rows);
-    EXPECT_EQ(rows, expected[number]);
-  }
-}
-
 TEST(BatchMaker, SaysHowManyRowsAreRepeated) {
   LoaderOptions options = options_of(2);
   options.split = {.batch_size = 2, .world_size = 3, .rank = 2, .tail = Tail::kRepeat};

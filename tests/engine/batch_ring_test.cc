@@ -63,6 +63,30 @@ TEST(BatchRing, GivesBatchesInOrderHoweverTheyCome) {
   EXPECT_EQ(ring.claim(), std::nullopt);
 }
 
+TEST(BatchRing, LetsOnlyAllowedBatchesBeClaimed) {
+  BatchRing ring(4, 6, 0);
+  EXPECT_EQ(ring.reach(), 4U);
+  EXPECT_EQ(ring.try_claim(9), std::nullopt);
+  ring.allow(2);
+  EXPECT_EQ(ring.claim(), 0U);
+  EXPECT_EQ(ring.try_claim(9), 1U);
+  EXPECT_EQ(ring.try_claim(9), std::nullopt);
+  ring.publish(numbered(0));
+  Batch batch;
+  ASSERT_EQ(ring.take(batch, milliseconds(0)), BatchRing::Taken::kBatch);
+  EXPECT_EQ(ring.reach(), 5U);
+}
+
+TEST(BatchRing, WakesAWorkerForABatchThatIsAllowed) {
+  BatchRing ring(4, 6, 0);
+  std::optional<uint64_t> claimed;
+  std::thread worker([&] { claimed = ring.claim(); });
+  std::this_thread::sleep_for(milliseconds(20));
+  ring.allow(1);
+  worker.join();
+  EXPECT_EQ(claimed, 0U);
+}
+
 TEST(BatchRing, TryClaimNeverWaits) {
   BatchRing ring(3, 4);
   EXPECT_EQ(ring.try_claim(2), 0U);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,6 +25,89 @@ LoaderOptions split_options(uint64_t batch_size, uint64_t world_size, uint64_t r
   options.split.world_size = world_size;
   options.split.rank = rank;
   return options;
+}
+
+// Names rows until the pass wants no more: of batch i of the list, i % 3 + 1 rows from i.
+void name_all(Loader& loader, Pass& pass) {
+  while (const std::optional<uint64_t> wanted = pass.wanted()) {
+    std::vector<uint64_t> rows;
+    for (uint64_t k = 0; k <= *wanted % 3; ++k) {
+      rows.push_back(*wanted + k);
+    }
+    SlotPools pools = loader.pools_of(rows.size());
+    pass.name({std::move(rows), std::move(pools)});
+  }
+}
+
+LoaderOptions listed_options(uint64_t batches, Shuffle::Kind kind) {
+  LoaderOptions options = options_of(1, kind);
+  options.listed = batches;
+  return options;
+}
+
+TEST(Loader, GivesListedBatchesInTheOrderOfTheList) {
+  for (const auto kind : {Shuffle::Kind::kSequential, Shuffle::Kind::kExact}) {
+    Loader loader(counted(100), listed_options(50, kind));
+    const std::shared_ptr<Pass> pass = loader.start(1, 7);
+    std::vector<uint64_t> seen;
+    Batch batch;
+    for (name_all(loader, *pass); next_batch(*pass, batch); name_all(loader, *pass)) {
+      const std::vector<uint64_t> rows = ids(batch);
+      ASSERT_EQ(rows.size(), rows.front() % 3 + 1);
+      seen.push_back(rows.front());
+    }
+    std::vector<uint64_t> expected;
+    for (const std::vector<uint64_t>& item : expected_batches(50, listed_options(50, kind), 1, 7)) {
+      expected.push_back(item.front());
+    }
+    EXPECT_EQ(seen, expected);
+    EXPECT_TRUE(pass->done());
+    EXPECT_EQ(loader.batches(0), 50U);
+  }
+}
+
+TEST(Loader, WantsNoMoreListedBatchesThanItMakesAhead) {
+  LoaderOptions options = listed_options(50, Shuffle::Kind::kSequential);
+  options.prefetch = 3;
+  Loader loader(counted(100), options);
+  const std::shared_ptr<Pass> pass = loader.start(0, 0);
+  name_all(loader, *pass);
+  Batch batch;
+  ASSERT_TRUE(next_batch(*pass, batch));
+  EXPECT_EQ(pass->wanted(), 3U);  // 0, 1 and 2 are named, and 0 is taken
+}
+
+TEST(Loader, RefusesRowsOfAListedBatchThatDoNotExist) {
+  Loader loader(counted(10), listed_options(5, Shuffle::Kind::kSequential));
+  const std::shared_ptr<Pass> pass = loader.start(0, 0);
+  ASSERT_EQ(pass->wanted(), 0U);
+  expect_error(ErrorCode::kIndex, {"row 10", "10 rows"}, [&] {
+    pass->name({{3, 10}, loader.pools_of(2)});
+  });
+  EXPECT_EQ(pass->wanted(), 0U);
+}
+
+TEST(Loader, CountsTheRowsOfARepeatedListedBatch) {
+  LoaderOptions options = listed_options(4, Shuffle::Kind::kSequential);
+  options.split.world_size = 3;
+  options.split.rank = 2;
+  Loader loader(counted(100), options);
+  const std::shared_ptr<Pass> pass = loader.start(0, 0);
+  name_all(loader, *pass);
+  const Batches batches = drain(*pass);
+  ASSERT_EQ(batches.size(), 2U);
+  EXPECT_EQ(batches[0].front(), 2U);
+  EXPECT_EQ(loader.stats().padding, batches[1].size());
+}
+
+TEST(Loader, ReadsRowsOutsideEveryPass) {
+  Loader loader(counted(10), listed_options(5, Shuffle::Kind::kSequential));
+  EXPECT_EQ(ids(loader.read({7, 7, 1})), (std::vector<uint64_t>{7, 7, 1}));
+}
+
+TEST(Loader, StartsAPassOfEveryNthBatch) {
+  Loader loader(counted(10), options_of(2));
+  EXPECT_EQ(drain(*loader.start(0, 2, 2)), (Batches{{2, 3}, {6, 7}}));
 }
 
 TEST(Loader, RefusesSizesOfZero) {

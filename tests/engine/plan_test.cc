@@ -170,6 +170,59 @@ TEST(Plan, GoesOnExactlyWithOtherSizesAfterAnyRound) {
   });
 }
 
+// Starts at different rounds and takes every n-th, as the processes of a torch DataLoader do.
+std::vector<Plan> shares_of(const Deal& deal, uint64_t rank, uint64_t workers) {
+  std::vector<Plan> shares;
+  for (uint64_t worker = 0; worker < workers; ++worker) {
+    const uint64_t start = std::min(deal.rows, deal.start + worker * deal.round());
+    shares.emplace_back(deal.rows, start,
+                        Plan::Split{deal.batch_size, deal.world_size, rank, deal.tail, workers});
+  }
+  return shares;
+}
+
+TEST(Plan, IsSharedByWorkersThatTakeEveryNthRound) {
+  for_each_deal([](const Deal& deal) {
+    for (uint64_t rank = 0; rank < deal.world_size; ++rank) {
+      const Plan whole = deal.plans()[rank];
+      for (const uint64_t workers : {1U, 2U, 3U, 7U}) {
+        const std::vector<Plan> shares = shares_of(deal, rank, workers);
+        uint64_t batches = 0;
+        for (const Plan& share : shares) {
+          batches += share.batches();
+        }
+        ASSERT_EQ(batches, whole.batches());
+        for (uint64_t number = 0; number < whole.batches(); ++number) {
+          const Plan::Batch expected = whole.batch(number);
+          const Plan::Batch batch = shares[number % workers].batch(number / workers);
+          ASSERT_EQ(own_positions(batch), own_positions(expected));
+          ASSERT_EQ(batch.first, expected.first);
+          ASSERT_EQ(batch.repeated, expected.repeated);
+        }
+      }
+    }
+  });
+}
+
+TEST(Plan, OfAWorkerGoesOnExactlyWhereItsNextBatchBegins) {
+  for_each_deal([](const Deal& deal) {
+    for (const uint64_t workers : {2U, 3U}) {
+      for (const Plan& share : shares_of(deal, 0, workers)) {
+        for (uint64_t done = 0; done <= share.batches(); ++done) {
+          const Plan rest(deal.rows, share.position_after(done),
+                          {deal.batch_size, deal.world_size, 0, deal.tail, workers});
+          ASSERT_EQ(rest.batches(), share.batches() - done);
+          for (uint64_t number = 0; number < rest.batches(); ++number) {
+            ASSERT_EQ(rest.batch(number).first, share.batch(done + number).first);
+            ASSERT_EQ(rest.batch(number).count, share.batch(done + number).count);
+          }
+        }
+        ASSERT_EQ(share.position_after(share.batches()), deal.rows);
+      }
+    }
+  });
+}
+
 TEST(Plan, OfOneRankIsTheBatchesOfTorch) {
   const Plan plan(10, 0, {.batch_size = 4, .world_size = 1, .rank = 0, .tail = Tail::kRepeat});
   ASSERT_EQ(plan.batches(), 3U);

@@ -103,6 +103,23 @@ def test_the_state_after_a_break_is_the_interrupted_point(make: MakeLoader) -> N
     assert point(loader) == (1, 0)
 
 
+def test_an_iterator_that_gave_no_batch_uses_up_no_epoch(make: MakeLoader) -> None:
+    loader = make()
+    unused = iter(loader)
+    assert loader.epoch == 0
+    assert rows(loader) == epoch(make, 0)
+    with pytest.raises(hr.CancelledError):
+        next(unused)
+    state = loader.state_dict() | {"position": 4}
+    loader.load_state_dict(state)
+    iter(loader)
+    assert rows(loader) == epoch(make, 1)[2:]
+    assert loader.epoch == 2
+    iter(loader)
+    loader.set_epoch(7)
+    assert rows(loader) == epoch(make, 7)
+
+
 def test_the_state_of_a_short_last_batch_and_of_drop_last(make: MakeLoader) -> None:
     loader = make(batch_size=4)
     points = [point(loader) for _batch in loader]

@@ -74,10 +74,3 @@ def test_import_does_not_import_torch(
         """
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_objects_that_cannot_be_pickled_say_what_to_do(
-    numbered: Callable[[int], hr.Dataset],
-) -> None:
-    with pytest.raises(hr.UnsupportedError, match="state_dict"):
-        pickle.dumps(hr.Loader(numbered(4), output="numpy"))

@@ -1,0 +1,134 @@
+"""Which epoch the workers of a torch DataLoader read: agreed on through a small shared file.
+
+A DataLoader without persistent workers starts new processes for every epoch, each with a fresh copy
+of the loader, which alone would begin at the same epoch again. So the copies share an anonymous
+file (memfd), inherited by fork and passed on by spawn and forkserver:
+
+1. The file holds the epoch and the position of the next pass. The process that owns the loader
+   writes them when the user changes them.
+2. A worker that begins a pass locks the file and looks for its DataLoader's iteration in a table.
+   torch draws a seed for each iteration and tells it to all of its workers; the passes that one
+   persistent worker begins are counted as well. If the iteration is not there, or this worker has
+   been there already (for a user may give every iteration the same seed), it is a new one, takes
+   the next pass, and advances it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from multiprocessing import reduction
+from typing import Any
+
+_KEPT = 16  # iterations; more than are ever alive at once
+_MAX_BYTES = 1 << 20
+
+Iteration = tuple[int, int]  # the DataLoader's seed, and the number of the pass in its workers
+Point = tuple[int, int]  # epoch and position
+
+
+class SharedEpochs:
+    """The next pass of a loader that several processes read."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Takes over the descriptor of a file that `create` has made."""
+        self._descriptor = descriptor
+
+    @classmethod
+    def create(cls, point: Point) -> SharedEpochs:
+        """Returns a new file whose next pass begins at `point`."""
+        shared = cls(os.memfd_create("headrace-epochs", os.MFD_CLOEXEC))
+        shared._write({"next": point, "taken": []})
+        return shared
+
+    def next(self) -> Point:
+        """Returns where the next pass begins."""
+        with self._locked():
+            return _point(self._read())
+
+    def put_next(self, point: Point) -> None:
+        """Makes the next pass begin at `point`."""
+        with self._locked():
+            self._write(self._read() | {"next": point})
+
+    def take(self, iteration: Iteration, worker: int) -> Point:
+        """Returns where the pass of `iteration` begins; `worker` reads it from now on."""
+        with self._locked():
+            content = self._read()
+            entry = _find(content, iteration, worker)
+            if entry is None:
+                entry = _add(content, iteration, _point(content))
+            entry["workers"].append(worker)
+            self._write(content)
+            return entry["epoch"], entry["position"]
+
+    def look(self, iteration: Iteration, worker: int) -> Point:
+        """Returns what `take` would, and changes nothing."""
+        with self._locked():
+            content = self._read()
+            entry = _find(content, iteration, worker)
+            return _point(content) if entry is None else (entry["epoch"], entry["position"])
+
+    def resume(self, iteration: Iteration, worker: int, epoch: int) -> None:
+        """Notes that `iteration` reads the rest of `epoch`, which `worker` knows from a state."""
+        with self._locked():
+            content = self._read()
+            entry = _find(content, iteration, worker) or _add(content, iteration, (epoch, 0))
+            entry["workers"].append(worker)
+            entry["epoch"], content["next"] = epoch, (epoch + 1, 0)
+            self._write(content)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For processes that multiprocessing starts; DupFd is how its own objects do it.
+        return _attach, (reduction.DupFd(self._descriptor),)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            os.close(self._descriptor)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        # Held by the process, so that a worker that is killed leaves it free.
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    def _read(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(os.pread(self._descriptor, _MAX_BYTES, 0))
+        return content
+
+    def _write(self, content: dict[str, Any]) -> None:
+        content["taken"] = content["taken"][-_KEPT:]
+        data = json.dumps(content).encode()
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, data, 0)
+
+
+def _attach(descriptor: Any) -> SharedEpochs:
+    return SharedEpochs(descriptor.detach())
+
+
+def _point(content: dict[str, Any]) -> Point:
+    epoch, position = content["next"]
+    return epoch, position
+
+
+def _find(content: dict[str, Any], iteration: Iteration, worker: int) -> dict[str, Any] | None:
+    for entry in reversed(content["taken"]):
+        if entry["iteration"] == list(iteration) and worker not in entry["workers"]:
+            found: dict[str, Any] = entry
+            return found
+    return None
+
+
+def _add(content: dict[str, Any], iteration: Iteration, point: Point) -> dict[str, Any]:
+    epoch, position = point
+    entry = {"iteration": list(iteration), "epoch": epoch, "position": position, "workers": []}
+    content["taken"].append(entry)
+    content["next"] = (epoch + 1, 0)
+    return entry

@@ -1,0 +1,193 @@
+"""A pass whose batches go through a transform in Python threads.
+
+1. A worker waits until fewer than `ahead` batches are claimed and not yet handed out.
+2. It takes the next batch of the source, under a lock, so that an error of the source, or its end,
+   comes behind the batches that were taken before.
+3. It calls the transform, and puts the result, or the error, on the shelf under its number.
+4. The consumer takes the results off the shelf in order. An error ends the pass.
+
+Workers hold no reference to the pass or its transform while they wait, so that a cycle of the
+user's through the transform can be collected, which ends them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import Any
+
+from headrace.transform import Transform
+from headrace.transformed_pass import CLOSED, FAILED, PlacesOf, Source, TransformedPass
+
+
+class ThreadedPass(TransformedPass):
+    """A pass that is transformed in Python threads; they start with the first next()."""
+
+    def __init__(
+        self,
+        source: Source,
+        transform: Transform,
+        *,
+        places: PlacesOf,
+        seed: int,
+        threads: int,
+        ahead: int,
+    ) -> None:
+        super().__init__(source, transform, places=places, seed=seed)
+        self._shelf = _Shelf(max(ahead, threads))
+        self._count = threads
+        self._threads: list[threading.Thread] = []
+
+    def __next__(self) -> Any:
+        if self._pid != os.getpid():
+            self._source.next_numbered()  # says so
+        self._start()
+        with self._shelf.changed:
+            while True:
+                self._check_open()
+                outcome = self._shelf.take(self._handed_out)
+                if outcome is not None:
+                    break
+                self._shelf.changed.wait()
+            if outcome.error is None:
+                self._handed_out += 1
+                self.transform_s += outcome.seconds
+            elif isinstance(outcome.error, StopIteration):
+                self._told_end = True
+            else:
+                self._closed = self._closed or FAILED
+        if outcome.error is not None or self.done:
+            self.close()
+        if outcome.error is not None:
+            try:
+                raise outcome.error
+            finally:
+                del outcome  # no cycle through the traceback
+        return outcome.result
+
+    def close(self, why: str = CLOSED, *, grace: float | None = None) -> None:
+        """Ends the pass and joins its threads; `why` is what a later next() raises."""
+        if self._pid != os.getpid():
+            self._closed = self._closed or why
+            return  # the threads and whoever held the locks are in another process
+        with self._shelf.changed:
+            if not self.done:
+                self._closed = self._closed or why
+            self._shelf.stop()
+            threads = list(self._threads)
+        self._source.close()
+        end = None if grace is None else time.monotonic() + grace
+        here = threading.current_thread()
+        if here in threads:
+            return  # collected by one of them: it must not wait for the others, nor for itself
+        for thread in threads:
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+
+    def _start(self) -> None:
+        with self._shelf.changed:
+            if self._threads or self._closed or self.done:
+                return
+            this = weakref.ref(self)
+            for index in range(min(self._count, max(1, self.order.batches))):
+                thread = threading.Thread(
+                    target=_work,
+                    args=(self._shelf, self._source, this),
+                    name=f"headrace-transform-{index}",
+                    daemon=True,  # at exit they are joined by the loader, with a limit
+                )
+                try:
+                    thread.start()
+                except RuntimeError:
+                    if not self._threads:
+                        raise
+                    return  # fewer threads give the same batches
+                self._threads.append(thread)
+
+
+class _Outcome:
+    """What became of a batch."""
+
+    __slots__ = ("error", "result", "seconds")
+
+    def __init__(
+        self, result: Any = None, seconds: float = 0.0, error: BaseException | None = None
+    ) -> None:
+        self.result = result
+        self.seconds = seconds
+        self.error = error
+
+
+class _Shelf:
+    """Where workers leave results and a consumer finds them, under one lock."""
+
+    def __init__(self, ahead: int) -> None:
+        self.changed = threading.Condition()
+        self.results: dict[int, _Outcome] = {}
+        self._ahead = ahead
+        self._claimed = 0  # batches that workers may take from the source, or have taken
+        self._freed = 0  # of these, handed out
+        self._stopped = False
+        self._taking = threading.Lock()
+        self._taken = 0
+        self._ended = False
+
+    def take(self, number: int) -> _Outcome | None:
+        """Returns the outcome of a batch if it is there. Requires: `changed` is held."""
+        outcome = self.results.pop(number, None)
+        if outcome is not None:
+            self._freed += 1
+            self.changed.notify_all()
+        return outcome
+
+    def claim(self) -> bool:
+        """Waits for room for one more batch; False once there is nothing to do."""
+        with self.changed:
+            while not self._stopped and self._claimed - self._freed >= self._ahead:
+                self.changed.wait()
+            self._claimed += 1
+            return not self._stopped
+
+    def take_from(self, source: Source) -> tuple[int, Any] | None:
+        """Returns the next batch of the source; its end, or its error, goes on the shelf."""
+        with self._taking:
+            if self._ended:
+                return None
+            try:
+                number, batch = source.next_numbered()
+            except BaseException as error:  # noqa: BLE001  # raised where it is taken
+                self._ended = True
+                self.put(self._taken, _Outcome(error=error))
+                return None
+            self._taken = number + 1
+            return number, batch
+
+    def put(self, number: int, outcome: _Outcome) -> None:
+        """Adds the outcome of a batch; dropped after `stop`."""
+        with self.changed:
+            if not self._stopped:
+                self.results[number] = outcome
+                self.changed.notify_all()
+
+    def stop(self) -> None:
+        """Ends the workers when they next look. Requires: `changed` is held."""
+        self._stopped = True
+        self.results.clear()
+        self.changed.notify_all()
+
+
+def _work(shelf: _Shelf, source: Source, this: weakref.ref[ThreadedPass]) -> None:
+    while shelf.claim():
+        taken = shelf.take_from(source)
+        owner = this()
+        if taken is None or owner is None:
+            return
+        number, batch = taken
+        try:
+            outcome = _Outcome(*owner._apply(number, batch))
+        except BaseException as error:  # noqa: BLE001  # raised where it is taken
+            outcome = _Outcome(error=error)
+        del owner, batch, taken
+        shelf.put(number, outcome)
+        del outcome

@@ -1,0 +1,48 @@
+#include "engine/row_lists.h"
+
+#include <bit>
+#include <memory>
+#include <utility>
+
+#include "base/checked.h"
+
+namespace headrace {
+
+void RowLists::put(uint64_t number, RowList list) {
+  const std::lock_guard lock(mutex_);
+  lists_.emplace(number, std::move(list));
+}
+
+bool RowLists::look(uint64_t number, std::vector<uint64_t>& rows) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = lists_.find(number);
+  if (found == lists_.end()) {
+    return false;
+  }
+  rows = found->second.rows;
+  return true;
+}
+
+RowList RowLists::take(uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  return std::move(lists_.extract(number).mapped());
+}
+
+SizedPools::SizedPools(std::vector<uint64_t> row_bytes, size_t kept)
+    : row_bytes_(std::move(row_bytes)), kept_(kept), pools_(64) {}
+
+const std::vector<std::shared_ptr<SlotPool>>& SizedPools::of(uint64_t rows) {
+  const auto exponent = static_cast<size_t>(std::bit_width(rows - 1));
+  auto& pools = pools_.at(exponent);
+  if (pools.empty()) {
+    std::vector<std::shared_ptr<SlotPool>> fresh;
+    for (const uint64_t row_bytes : row_bytes_) {
+      const uint64_t bytes = checked_mul(uint64_t{1} << exponent, row_bytes, "bytes of a batch");
+      fresh.push_back(std::make_shared<SlotPool>(bytes, kept_));
+    }
+    pools = std::move(fresh);
+  }
+  return pools;
+}
+
+}  // namespace headrace

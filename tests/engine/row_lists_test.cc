@@ -1,0 +1,69 @@
+#include "engine/row_lists.h"
+
+#include <cstdint>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "testing/errors.h"
+
+namespace headrace {
+namespace {
+
+TEST(RowLists, GivesEachListOnceInAnyOrder) {
+  RowLists lists;
+  for (uint64_t number = 0; number < 10; ++number) {
+    lists.put(number, {{number, number + 1}, {}});
+  }
+  for (const uint64_t number : {3U, 0U, 9U, 1U}) {
+    EXPECT_EQ(lists.take(number).rows, (std::vector<uint64_t>{number, number + 1}));
+  }
+}
+
+TEST(RowLists, MayBeUsedByManyThreads) {
+  RowLists lists;
+  constexpr uint64_t kCount = 1000;
+  for (uint64_t number = 0; number < kCount; ++number) {
+    lists.put(number, {{number}, {}});
+  }
+  std::vector<std::thread> threads;
+  for (uint64_t first = 0; first < 4; ++first) {
+    threads.emplace_back([&lists, first] {
+      for (uint64_t number = first; number < kCount; number += 4) {
+        EXPECT_EQ(lists.take(number).rows.front(), number);
+        lists.put(kCount + number, {{number}, {}});
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
+
+TEST(SizedPools, HoldTheRowsInAtMostTwiceTheirMemory) {
+  SizedPools pools({8, 100}, 2);
+  for (const uint64_t rows : {1U, 2U, 3U, 4U, 5U, 1000U, 1024U, 1025U}) {
+    const auto& found = pools.of(rows);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_GE(found[0]->bytes(), rows * 8);
+    EXPECT_LT(found[0]->bytes(), 2 * rows * 8 + 8);
+    EXPECT_GE(found[1]->bytes(), rows * 100);
+    EXPECT_EQ(found[1].get(), pools.of(rows)[1].get());
+  }
+}
+
+TEST(SizedPools, ShareOnePoolAmongSizesThatAreAlike) {
+  SizedPools pools({8}, 2);
+  EXPECT_EQ(pools.of(5)[0].get(), pools.of(8)[0].get());
+  EXPECT_NE(pools.of(8)[0].get(), pools.of(9)[0].get());
+}
+
+TEST(SizedPools, RefuseSizesBeyond64Bits) {
+  SizedPools pools({uint64_t{1} << 40}, 2);
+  expect_error(ErrorCode::kInvalid, {"bytes of a batch"}, [&] { pools.of(uint64_t{1} << 30); });
+}
+
+}  // namespace
+}  // namespace headrace
