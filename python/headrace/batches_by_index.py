@@ -133,9 +133,7 @@ class ListedPass:
         self._pass = current
         self._batches = batches
         self._named: dict[int, IndexArray] = {}
-        self._count = 0  # batches that were named
-        self._taken = 0
-        self._failed: HeadraceError | None = None  # in place of the batch behind those named
+        self._failed: tuple[int, HeadraceError] | None = None  # in place of that batch
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self.order = current.order
@@ -167,11 +165,9 @@ class ListedPass:
             return self._pass.next_numbered()  # which refuses
         with self._lock:
             self._name()
-            if self._failed is not None and self._taken == self._count:
-                self._raise(self._failed)
-            number, batch = self._pass.next_numbered()
-            self._taken = number + 1
-            return number, batch
+            if self._failed is not None and self._failed[0] == self._pass.handed_out:
+                self._raise(self._failed[1])
+            return self._pass.next_numbered()
 
     def places(self, number: int) -> BatchPlaces:
         """Returns where a batch that was taken stands; once for each."""
@@ -192,15 +188,15 @@ class ListedPass:
             wanted = self._pass.wanted()
             if wanted is None:
                 return
+            number, item = wanted
             try:
-                rows = self._batches.rows_of(wanted)
+                # In this order, so that Ctrl-C between the two does no harm.
+                rows = self._named[number] = self._batches.rows_of(item)
                 self._core.name(self._pass, rows)
             except HeadraceError as error:
                 # A pass that was closed meanwhile says why by itself.
-                self._failed = None if isinstance(error, CancelledError) else error
+                self._failed = None if isinstance(error, CancelledError) else (number, error)
                 return
-            self._named[self._count] = rows
-            self._count += 1
 
     def _raise(self, error: HeadraceError) -> NoReturn:
         self._failed = None  # from now on the pass says that it is closed

@@ -19,7 +19,14 @@ import weakref
 from typing import Any
 
 from headrace.transform import Transform
-from headrace.transformed_pass import CLOSED, FAILED, PlacesOf, Source, TransformedPass
+from headrace.transformed_pass import (
+    CLOSED,
+    FAILED,
+    GRACE_SECONDS,
+    PlacesOf,
+    Source,
+    TransformedPass,
+)
 
 
 class ThreadedPass(TransformedPass):
@@ -45,21 +52,24 @@ class ThreadedPass(TransformedPass):
             self._source.next_numbered()  # says so
         self._start()
         with self._shelf.changed:
+            # Counted first and dropped then, so that Ctrl-C in between leaves no gap to wait for.
+            self._shelf.drop(self._handed_out)
             while True:
                 self._check_open()
-                outcome = self._shelf.take(self._handed_out)
+                outcome = self._shelf.results.get(self._handed_out)
                 if outcome is not None:
                     break
                 self._shelf.changed.wait()
             if outcome.error is None:
                 self._handed_out += 1
+                self._shelf.drop(self._handed_out)
                 self.transform_s += outcome.seconds
             elif isinstance(outcome.error, StopIteration):
                 self._told_end = True
             else:
                 self._closed = self._closed or FAILED
         if outcome.error is not None or self.done:
-            self.close()
+            self.close(grace=GRACE_SECONDS)
         if outcome.error is not None:
             try:
                 raise outcome.error
@@ -133,13 +143,12 @@ class _Shelf:
         self._taken = 0
         self._ended = False
 
-    def take(self, number: int) -> _Outcome | None:
-        """Returns the outcome of a batch if it is there. Requires: `changed` is held."""
-        outcome = self.results.pop(number, None)
-        if outcome is not None:
-            self._freed += 1
+    def drop(self, handed_out: int) -> None:
+        """Makes room, as so many batches were handed out. Requires: `changed` is held."""
+        if handed_out > self._freed:
+            self.results.pop(handed_out - 1, None)
+            self._freed = handed_out
             self.changed.notify_all()
-        return outcome
 
     def claim(self) -> bool:
         """Waits for room for one more batch; False once there is nothing to do."""

@@ -14,7 +14,7 @@ from headrace.transform import Transform
 
 CLOSED = "this iterator was closed; iterate the loader again"
 FAILED = "the pass ended with an error; iterate the loader again"
-_GRACE_SECONDS = 1.0
+GRACE_SECONDS = 1.0
 
 # Where a batch that was taken stands; asked once for each.
 PlacesOf = Callable[[int], BatchPlaces]
@@ -114,7 +114,7 @@ class TransformedPass:
         Functions of the user's that are still running are waited for a moment only: they may wait
         for a lock that the collecting thread holds.
         """
-        self.close(grace=_GRACE_SECONDS)
+        self.close(grace=GRACE_SECONDS)
 
     def _check_open(self) -> None:
         if self.done:

@@ -199,14 +199,14 @@ void Pass::check_process() const {
   }
 }
 
-std::optional<uint64_t> Pass::wanted() {
+std::optional<Pass::Wanted> Pass::wanted() {
   check_process();
   if (!listed_ || done_.load() || named_ == running().ring.reach()) {
     return std::nullopt;
   }
   std::vector<uint64_t> item;
   order()->items_of(named_, naming_space_, item);
-  return item.front();
+  return Wanted{named_, item.front()};
 }
 
 void Pass::name(RowList list) {

@@ -54,9 +54,15 @@ class Pass {
   // forked child.
   Next next(Batch& batch, std::chrono::milliseconds timeout);
 
-  // For listed batches: which one of the list is to be named next; nothing if all are, or as many
-  // as are made ahead. Throws what next() throws. Called, as name(), by one thread at a time.
-  std::optional<uint64_t> wanted();
+  // A batch whose rows are to be named: its number in this pass, and which one of the list it is.
+  struct Wanted {
+    uint64_t number = 0;
+    uint64_t item = 0;
+  };
+
+  // For listed batches: the one to be named next; nothing if all are, or as many as are made ahead.
+  // Throws what next() throws. Called, as name(), by one thread at a time.
+  std::optional<Wanted> wanted();
 
   // Names the rows of the batch that was wanted. Throws kIndex for a row that is none; nothing has
   // changed then.
@@ -71,7 +77,8 @@ class Pass {
   // Which rows each batch of this pass holds.
   std::shared_ptr<const BatchOrder> order() const noexcept { return maker_.order(); }
 
-  // The position up to which batches were handed out.
+  // How many batches were handed out, and the position up to which they go.
+  uint64_t handed_out() const noexcept { return handed_out_.load(); }
   uint64_t position() const noexcept;
 
   // Whether the epoch is over for all ranks: every batch was handed out, or next() has said so.

@@ -8,6 +8,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
@@ -87,7 +88,13 @@ class PyPass {
 
   const Pass& pass() const { return *pass_; }
 
-  std::optional<uint64_t> wanted() const { return pass_->wanted(); }
+  std::optional<std::pair<uint64_t, uint64_t>> wanted() const {
+    const std::optional<Pass::Wanted> wanted = pass_->wanted();
+    if (!wanted) {
+      return std::nullopt;
+    }
+    return std::pair(wanted->number, wanted->item);
+  }
   void name(RowList list) const { pass_->name(std::move(list)); }
 
   nb::object next() { return maker_->make(take()); }
@@ -233,6 +240,7 @@ void bind_loader(nb::module_& module) {
           "order",
           [](const PyPass& self) { return std::make_shared<PyBatchOrder>(self.pass().order()); })
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
+      .def_prop_ro("handed_out", [](const PyPass& self) { return self.pass().handed_out(); })
       .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
       .def_prop_ro("live", [](const PyPass& self) { return self.pass().live(); });

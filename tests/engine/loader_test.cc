@@ -29,10 +29,10 @@ LoaderOptions split_options(uint64_t batch_size, uint64_t world_size, uint64_t r
 
 // Names rows until the pass wants no more: of batch i of the list, i % 3 + 1 rows from i.
 void name_all(Loader& loader, Pass& pass) {
-  while (const std::optional<uint64_t> wanted = pass.wanted()) {
+  while (const std::optional<Pass::Wanted> wanted = pass.wanted()) {
     std::vector<uint64_t> rows;
-    for (uint64_t k = 0; k <= *wanted % 3; ++k) {
-      rows.push_back(*wanted + k);
+    for (uint64_t k = 0; k <= wanted->item % 3; ++k) {
+      rows.push_back(wanted->item + k);
     }
     SlotPools pools = loader.pools_of(rows.size());
     pass.name({std::move(rows), std::move(pools)});
@@ -74,17 +74,18 @@ TEST(Loader, WantsNoMoreListedBatchesThanItMakesAhead) {
   name_all(loader, *pass);
   Batch batch;
   ASSERT_TRUE(next_batch(*pass, batch));
-  EXPECT_EQ(pass->wanted(), 3U);  // 0, 1 and 2 are named, and 0 is taken
+  EXPECT_EQ(pass->handed_out(), 1U);
+  EXPECT_EQ(pass->wanted()->number, 3U);  // 0, 1 and 2 are named, and 0 is taken
 }
 
 TEST(Loader, RefusesRowsOfAListedBatchThatDoNotExist) {
   Loader loader(counted(10), listed_options(5, Shuffle::Kind::kSequential));
   const std::shared_ptr<Pass> pass = loader.start(0, 0);
-  ASSERT_EQ(pass->wanted(), 0U);
+  ASSERT_EQ(pass->wanted()->item, 0U);
   expect_error(ErrorCode::kIndex, {"row 10", "10 rows"}, [&] {
     pass->name({{3, 10}, loader.pools_of(2)});
   });
-  EXPECT_EQ(pass->wanted(), 0U);
+  EXPECT_EQ(pass->wanted()->item, 0U);
 }
 
 TEST(Loader, CountsTheRowsOfARepeatedListedBatch) {
