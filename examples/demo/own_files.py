@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import json
 import statistics
 import sys
@@ -104,6 +105,7 @@ def measure(
             if results[name].failure:
                 continue
             if cold:
+                gc.collect()  # pages of a map that is still alive would stay
                 drop(own.files)
             make = functools.partial(
                 loader, own, rows=rows, batch_size=options.batch_size, seed=options.seed

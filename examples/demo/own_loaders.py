@@ -99,13 +99,29 @@ def _rows_by_hand(rows: int, seed: int) -> Rows | None:
     return np.random.default_rng(seed).choice(rows, MOST_ROWS_BY_HAND, replace=False)
 
 
+class Unread:
+    """A mapped file that dask slices when a row is wanted.
+
+    Of what it takes for an array in memory dask makes a copy: of whole files, before the first row.
+    """
+
+    def __init__(self, mapped: Any) -> None:
+        self._mapped = mapped
+        self.shape: tuple[int, ...] = mapped.shape
+        self.dtype: np.dtype[Any] = mapped.dtype
+        self.ndim: int = mapped.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._mapped[key]
+
+
 class OneRow(Dataset[torch.Tensor]):
     """A row by its number: np.memmap, with dask to join several files, as tutorials have it."""
 
     def __init__(self, own: OwnFiles, rows: Rows | None, deadline: Deadline) -> None:
         maps = own.maps()
         # name=False: dask need not hash what is in the files.
-        parts = [da.from_array(part, name=False) for part in maps]
+        parts = [da.from_array(Unread(part), name=False) for part in maps]
         self._lazy = len(maps) > 1
         self._rows = rows
         self._deadline = deadline
