@@ -144,6 +144,9 @@ class Pass:
     def position(self) -> int: ...
 
     @property
+    def asked(self) -> bool: ...
+
+    @property
     def done(self) -> bool: ...
 
     @property
