@@ -148,6 +148,9 @@ class Pass:
     def position(self) -> int: ...
 
     @property
+    def asked(self) -> bool: ...
+
+    @property
     def done(self) -> bool: ...
 
     @property

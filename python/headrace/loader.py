@@ -41,7 +41,7 @@ class Loader:
 
     * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
       the next loop goes on with the next epoch. `set_epoch` chooses another. An iterator that
-      gave no batch has used up no epoch.
+      was never asked for a batch has used up no epoch.
     * One iterator is live at a time: a second ``iter(loader)`` ends the first, which then raises
       CancelledError.
     * `state_dict` is the position in the running epoch; `load_state_dict` goes on from there

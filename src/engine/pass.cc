@@ -225,6 +225,7 @@ void Pass::name(RowList list) {
 
 Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
   check_process();
+  asked_.store(true, std::memory_order_relaxed);
   const std::lock_guard one_consumer(next_mutex_);
   if (done_.load()) {
     return Next::kEnd;

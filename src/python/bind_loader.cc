@@ -242,6 +242,7 @@ void bind_loader(nb::module_& module) {
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
       .def_prop_ro("handed_out", [](const PyPass& self) { return self.pass().handed_out(); })
       .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
+      .def_prop_ro("asked", [](const PyPass& self) { return self.pass().asked(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
       .def_prop_ro("live", [](const PyPass& self) { return self.pass().live(); });
 

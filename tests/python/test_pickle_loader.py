@@ -135,6 +135,13 @@ def test_a_transform_that_cannot_be_pickled_is_named(numbered: Numbered) -> None
         assert ys(copy.deepcopy(loader)) == ys(loader)
 
 
+@needs_datasets
+def test_a_library_that_pickles_any_function_may(numbered: Numbered) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    loader = loader_of(numbered(4), transform=lambda batch: batch)
+    assert ys(pickle.loads(cloudpickle.dumps(loader))) == ys(loader)
+
+
 def test_a_deep_copy_has_a_list_of_batches_of_its_own(numbered: Numbered) -> None:
     batches = [[1], [2]]
     loader = hr.Loader(numbered(4), batch_sampler=batches, output="numpy")
