@@ -30,7 +30,7 @@ constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
 
 }  // namespace
 
-Prefetch::Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing& ring,
+Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
                    uint64_t makers, double start)
     : dataset_(dataset),
       maker_(maker),

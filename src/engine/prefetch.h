@@ -35,8 +35,8 @@ class Prefetch {
   // For at most `makers` batches that are made at a time. Reading ahead begins at share `start` of
   // the files, 0 <= start < 1. Requires: dataset->file_count() > 0; `maker` and `ring` outlive the
   // threads.
-  Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing& ring, uint64_t makers,
-           double start);
+  Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
+           uint64_t makers, double start);
 
   // The bodies of its two threads; both return soon after stop().
   void run_hints() noexcept;
