@@ -122,6 +122,19 @@ def test_set_epoch_and_states_of_the_main_process_reach_the_workers(
     assert ys(outer) == epochs(make, 7)[0]
 
 
+def test_set_epoch_in_the_workers_counts_as_well(make: Make) -> None:
+    def start(_worker: int) -> None:
+        info: Any = torch.utils.data.get_worker_info()
+        info.dataset.set_epoch(6)
+
+    for persistent in (False, True):
+        loader = make()
+        outer = wrap(loader, 2, persistent_workers=persistent, worker_init_fn=start)
+        later = 7 if persistent else 6
+        assert [ys(outer), ys(outer)] == epochs(make, 6, later)
+        assert loader.epoch == later + 1
+
+
 def test_a_break_uses_up_an_epoch_and_an_unused_iterator_none(make: Make) -> None:
     for persistent in (False, True):
         outer = wrap(make(), 2, persistent_workers=persistent)
