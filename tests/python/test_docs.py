@@ -11,7 +11,8 @@ import pytest
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 
 
 def program(page: str, *, side: str) -> str:
@@ -54,7 +55,21 @@ def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_what_the_readme_shows_runs(run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    readme = (ROOT / "README.md").read_text()
+    before, title, page = readme.partition("## What you get")
+    assert title
+    assert page.count("```python") > 4
+    code = "\n" * before.count("\n") + program(page, side="+")
+    done = run_script(code, as_file=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
         if target.startswith(("http:", "https:", "mailto:")):
