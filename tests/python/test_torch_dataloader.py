@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -431,25 +430,12 @@ if __name__ == "__main__":
 """
 
 
-def _datasets_are_pickled() -> bool:
-    try:
-        pickle.dumps(hr.from_arrays(torch.arange(2)))
-    except hr.UnsupportedError:
-        return False
-    return True
-
-
-needs_datasets = pytest.mark.skipif(
-    not _datasets_are_pickled(), reason="datasets cannot be pickled yet"
-)
-
-
 @pytest.mark.parametrize(
     "method",
     [
         "fork",
-        pytest.param("spawn", marks=needs_datasets),
-        pytest.param("forkserver", marks=needs_datasets),
+        "spawn",
+        "forkserver",
     ],
 )
 @pytest.mark.parametrize("persistent", ["persistent", "fresh"])
