@@ -11,7 +11,7 @@ from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, live_loaders, torch_bridge
+from headrace import _core, checks, dataloader_arguments, live_loaders, ranks, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
@@ -437,6 +437,7 @@ class Loader:
             output=self._output,
             as_tuple=self._dataset._as_tuple,
             listed=0 if self._listed is None else len(self._listed),
+            local_ranks=ranks.local_ranks(self._dealing.world_size),
             **self._dealing.core_arguments(),
         )
 

@@ -13,7 +13,7 @@
 #include "dataset/dataset.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
-#include "engine/regime.h"
+#include "engine/prefetch.h"
 #include "engine/slot_pool.h"
 
 namespace headrace {
@@ -109,7 +109,7 @@ class Pass {
   uint64_t epoch_;
   uint64_t num_threads_;
   uint64_t prefetch_;
-  double share_before_;  // of the rows: what ranks before this one read
+  Prefetch::Setting prefetch_setting_;
   BatchMaker maker_;
   pid_t pid_;
 

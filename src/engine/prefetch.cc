@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/error.h"
 #include "engine/read_ahead.h"
 #include "storage/memory.h"
 
@@ -31,20 +32,22 @@ constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
 }  // namespace
 
 Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
-                   uint64_t makers, double start)
+                   const Setting& setting)
     : dataset_(dataset),
       maker_(maker),
       ring_(ring),
-      makers_(makers),
-      start_(start),
-      extents_(file_extents(*dataset)),
+      setting_(setting),
       column_bytes_(dataset->columns().size()),
       row_page_bytes_(dataset->columns().size()),
       step_rows_(Reader::rows_per_step(*dataset_)),
       requests_(*dataset_),
-      hinted_columns_(column_bytes_.size()) {
+      hinted_columns_(column_bytes_.size()) {}
+
+// Lists what is in files; in its own thread, since there may be tens of thousands of them.
+void Prefetch::prepare() {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   uint64_t end = 0;
+  extents_ = file_extents(*dataset_);
   for (const Extent& extent : extents_) {
     end += extent.bytes;
     ends_.push_back(end);
@@ -77,8 +80,8 @@ void Prefetch::run_hints() noexcept {
       const bool round_ended = round_over_ && !round_seen;
       if (Clock::now() >= next_look || round_ended) {
         round_seen = round_over_;
-        look();
         next_look = Clock::now() + kLookEvery;
+        look();
       }
       asked = cold() && hint();
     } catch (const std::exception&) {
@@ -102,7 +105,7 @@ void Prefetch::run_read_ahead() noexcept {
       return;
     }
     try {
-      ReadAhead round(extents_, start_);
+      ReadAhead round(extents_, setting_.start);
       round_over_ = round.run(reading_ahead_, read_ahead_bytes_);
     } catch (const std::exception&) {
       round_over_ = true;  // no memory: the rows come one by one
@@ -112,6 +115,9 @@ void Prefetch::run_read_ahead() noexcept {
 
 // Chooses the regime anew.
 void Prefetch::look() {
+  if (looks_ == 0) {
+    prepare();
+  }
   const Situation situation = this->situation();
   const Regime now = regime();
   Regime next = choose_regime(now, situation);
@@ -144,7 +150,7 @@ Situation Prefetch::situation() {
   const uint64_t rows = maker_.listed() ? dataset_->rows()  // a guess: the user knows
                                         : maker_.plan().batches() * maker_.plan().batch(0).count;
   for (const uint64_t bytes : row_page_bytes_) {
-    situation.wanted += rows * bytes;
+    situation.wanted += rows * bytes * setting_.sharers;
   }
   situation.resident = resident_share();
   situation.available = available_memory();
@@ -180,9 +186,13 @@ bool Prefetch::is_resident(uint64_t place) {
   const auto after = std::upper_bound(ends_.begin(), ends_.end(), place);
   const Extent& extent = extents_[static_cast<size_t>(after - ends_.begin())];
   const uint64_t offset = extent.offset + extent.bytes - (*after - place);
-  const File& file = files_.get(extent.rows->path, extent.rows->info);
-  return file.file_system() == FileSystemKind::kMemory ||
-         file.residency(offset) == Residency::kResident;
+  try {
+    const File& file = files_.get(extent.rows->path, extent.rows->info);
+    return file.file_system() == FileSystemKind::kMemory ||
+           file.residency(offset) == Residency::kResident;
+  } catch (const Error&) {
+    return false;  // gone, or another file by now
+  }
 }
 
 // Decides which columns are small enough to be asked for as a whole, and how far ahead the rows of
@@ -203,9 +213,14 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
 // Asks for the columns whose rows are not asked for one by one.
 void Prefetch::hint_whole_columns() {
   for (const Extent& extent : extents_) {
-    if (!hinted_columns_[extent.column]) {
+    if (hinted_columns_[extent.column] || stopped_) {
+      continue;
+    }
+    try {
       files_.get(extent.rows->path, extent.rows->info).will_need(extent.offset, extent.bytes);
       hinted_bytes_ += extent.bytes;
+    } catch (const Error&) {
+      // The batch that needs a row of this file says what is wrong with it.
     }
   }
 }
@@ -214,7 +229,7 @@ void Prefetch::hint_whole_columns() {
 bool Prefetch::hint() {
   const uint64_t claimed = ring_.claimed();
   // Those that are being made may still need most of their rows.
-  next_batch_ = std::max(next_batch_, claimed - std::min(claimed, makers_));
+  next_batch_ = std::max(next_batch_, claimed - std::min(claimed, setting_.makers));
   const uint64_t batch = next_batch_;
   if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
     return false;
