@@ -161,7 +161,7 @@ void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
     const Prefetch* prefetch = engine.prefetch.get();
     std::optional<BatchMaker::Cold> cold;
     if (prefetch != nullptr && prefetch->cold()) {
-      cold = {prefetch->asked_rows(), &prefetch->cancelled()};
+      cold = {prefetch->asked_rows(), [prefetch] { prefetch->check_running(); }};
     }
     maker_.make(number, *space, batch, cold);
   } catch (...) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/error.h"
 #include "engine/read_ahead.h"
 #include "storage/memory.h"
 
@@ -63,6 +64,12 @@ void Prefetch::stop() noexcept {
   wake_.notify_all();
 }
 
+void Prefetch::check_running() const {
+  if (stopped_.load(std::memory_order_relaxed)) {
+    throw Error(ErrorCode::kCancelled, "reading was cancelled");
+  }
+}
+
 uint64_t Prefetch::asked_rows() const noexcept {
   // Listed batches may be begun as soon as they are named.
   return maker_.listed() ? 0 : kHintSteps * step_rows_;
@@ -77,8 +84,8 @@ void Prefetch::run_hints() noexcept {
       const bool round_ended = round_over_ && !round_seen;
       if (Clock::now() >= next_look || round_ended) {
         round_seen = round_over_;
+        next_look = Clock::now() + kLookEvery;  // also after a look that fails
         look();
-        next_look = Clock::now() + kLookEvery;
       }
       asked = cold() && hint();
     } catch (const std::exception&) {
@@ -180,9 +187,13 @@ bool Prefetch::is_resident(uint64_t place) {
   const auto after = std::upper_bound(ends_.begin(), ends_.end(), place);
   const Extent& extent = extents_[static_cast<size_t>(after - ends_.begin())];
   const uint64_t offset = extent.offset + extent.bytes - (*after - place);
-  const File& file = files_.get(extent.rows->path, extent.rows->info);
-  return file.file_system() == FileSystemKind::kMemory ||
-         file.residency(offset) == Residency::kResident;
+  try {
+    const File& file = files_.get(extent.rows->path, extent.rows->info);
+    return file.file_system() == FileSystemKind::kMemory ||
+           file.residency(offset) == Residency::kResident;
+  } catch (const Error&) {
+    return false;  // removed or replaced: a map that holds it may still have to wait for its rows
+  }
 }
 
 // Decides which columns are small enough to be asked for as a whole, and how far ahead the rows of
@@ -203,9 +214,14 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
 // Asks for the columns whose rows are not asked for one by one.
 void Prefetch::hint_whole_columns() {
   for (const Extent& extent : extents_) {
-    if (!hinted_columns_[extent.column]) {
+    if (hinted_columns_[extent.column]) {
+      continue;
+    }
+    try {
       files_.get(extent.rows->path, extent.rows->info).will_need(extent.offset, extent.bytes);
       hinted_bytes_ += extent.bytes;
+    } catch (const Error&) {
+      // The other files are asked for all the same.
     }
   }
 }

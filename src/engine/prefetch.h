@@ -48,8 +48,8 @@ class Prefetch {
   bool cold() const noexcept { return cold_.load(std::memory_order_relaxed); }
   uint64_t asked_rows() const noexcept;
 
-  // True after stop(): for Reader::read_cold.
-  const std::atomic<bool>& cancelled() const noexcept { return stopped_; }
+  // Throws kCancelled after stop(): for reading that is under way then.
+  void check_running() const;
 
   Regime regime() const noexcept { return regime_.load(std::memory_order_relaxed); }
   uint64_t regime_changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
