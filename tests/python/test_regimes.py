@@ -124,7 +124,7 @@ def test_rows_that_need_no_whole_files_are_asked_for_alone(
     batches = iter(loader)
     next(batches)
     deadline = time.monotonic() + 30
-    while not loader.stats()["hinted_bytes"] and time.monotonic() < deadline:
+    while loader.stats()["hinted_bytes"] == 0 and time.monotonic() < deadline:
         time.sleep(0.01)
     stats = loader.stats()
     assert (stats["regime"], stats["read_ahead_bytes"]) == ("hints", 0)
