@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "dataset/reader.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/loading.h"
