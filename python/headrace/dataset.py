@@ -97,6 +97,10 @@ class Dataset:
             f"column's name, not by {key!r}{hint}"
         )
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a column of this name."""
+        return isinstance(name, str) and name in self._schema
+
     def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
@@ -68,6 +69,13 @@ def memmap(
     for name, value in unsupported.items():
         raise _unknown_argument(name, value)
     table = pair_files(columns)
+    for path in itertools.chain.from_iterable(table.paths):
+        if path.endswith(".npy"):
+            raise InvalidError(
+                f"{path!r} is a .npy file, whose header would be read as rows; use hr.open, which "
+                "knows its dtype and shape",
+                file=path,
+            )
     names, shapes = table.names, _row_shapes(table, row_shape)
     per_column = _per_column(table, dtype, what="dtype", is_tuple_of_values=_is_any_tuple)
     for name in names:

@@ -25,7 +25,8 @@ def kept_rows(
     """
     if not callable(fn):
         raise InvalidError(
-            f"filter takes a function of batches, not {fn!r}; for a mask use ds.subset(mask)"
+            f"filter takes a function of batches, not a {type(fn).__name__}; for a mask use "
+            "ds.subset(mask)"
         )
     if batch_rows is not None:
         batch_rows = checks.check_int("batch_rows", batch_rows, low=1, high=2**63 - 1)

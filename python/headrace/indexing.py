@@ -77,6 +77,11 @@ def row_numbers(key: Any, rows: int) -> IndexArray:
         return np.flatnonzero(array).astype(np.int64, copy=False)
     if array.size == 0:
         return np.empty(array.shape, np.int64)
+    if array.dtype.kind == "U":
+        raise InvalidError(
+            f"rows are named by integers or a mask, not by {key!r}; for some columns use "
+            "ds.select_columns([...])"
+        )
     if array.dtype.kind not in "iu":
         raise InvalidError(
             f"rows are named by integers or a mask, not by {array.dtype} values; "

@@ -52,7 +52,7 @@ class Loader:
       of the loader, and the exit of the process.
 
     Args:
-        dataset: Made by `from_arrays`, `memmap` or `open`.
+        dataset: Any headrace dataset: arrays, files, what a function made, or views of them.
         batch_size: Rows per batch and rank.
         shuffle: False for the dataset's order, True for a random order of all rows that takes no
             memory, or a `BlockShuffle`.
@@ -269,8 +269,9 @@ class Loader:
     def peek(self) -> Any:
         """Returns the next batch without using it up.
 
-        It is what ``next()`` of the live iterator will give, or else of a new iterator. None if
-        there is none, as at the end of a pass or where a resume leaves less than one batch.
+        It is what ``next()`` of the live iterator will give, or else of a new iterator: so after
+        the last batch of a pass it is the first one of the next. None if there is none, as where a
+        resume leaves less than one batch.
 
         Example:
             >>> import numpy as np, headrace as hr
@@ -310,11 +311,11 @@ class Loader:
         the threads waited for training; transform_s: time in the transform, summed over its
         threads; queue_depth: batches ready now; passes; num_threads and prefetch in use.
 
-        regime: how rows got from files into memory when the last pass looked: "arrays" if nothing
-        is in files, "resident" if all is in memory already, "read_ahead" if the files fit and are
-        read from end to end besides the rows that are due, "hints" if only rows that are due are
-        asked for. regime_changes counts changes within passes; hinted_bytes and read_ahead_bytes
-        say how much was asked for, in bytes of files.
+        regime: how rows got from files into memory when the last pass looked: "unknown" before
+        that, "arrays" if nothing is in files, "resident" if all is in memory already,
+        "read_ahead" if the files fit and are read from end to end besides the rows that are due,
+        "hints" if only rows that are due are asked for. regime_changes counts changes within
+        passes; hinted_bytes and read_ahead_bytes say how much was asked for, in bytes of files.
         """
         stats = self._core.stats()
         if self._transform is not None:

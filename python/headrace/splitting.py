@@ -16,7 +16,7 @@ def split_fractions(fractions: float | Sequence[float]) -> list[float]:
     if _is_number(fractions):
         first = _number(fractions)
         parts = [first, 1.0 - first]
-    elif isinstance(fractions, Iterable):
+    elif isinstance(fractions, Iterable) and not isinstance(fractions, (str, bytes)):
         parts = [_number(part) for part in fractions]
     else:
         raise InvalidError(f"a split is a number or several, between 0 and 1; found {fractions!r}")

@@ -32,7 +32,7 @@ def windows(
         within: A column, for time series: rows next to each other with equal values (byte for
             byte) in it are a series, and no window crosses from one series to the next. The first
             window of a series starts at its first row; series shorter than `length` have none.
-            The column is read once now, and windowed like the others. Takes 24 bytes for each
+            The column is read once now, and windowed like the others. Takes up to 32 bytes for each
             series, nothing for each window.
 
     Raises:

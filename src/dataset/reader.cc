@@ -72,8 +72,9 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
 }
 
 void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
-                       uint64_t asked, const std::atomic<bool>* cancelled) {
+                       uint64_t asked, const Poll& poll) {
   if (dataset_->file_count() == 0) {
+    poll();
     read(rows, outs);
     return;
   }
@@ -89,9 +90,7 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
   }
   std::vector<std::byte*> memory;
   for (uint64_t done = 0; done < rows.size(); done += step_rows_) {
-    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
-      throw Error(ErrorCode::kCancelled, "reading was cancelled");
-    }
+    poll();
     if (done + step_rows_ >= asked) {
       requests_.will_need(step_at(done + step_rows_), wanted);
     }
@@ -257,12 +256,12 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.field.dtype);
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
-        piece.source->read(number, run.first, run.count, out, files_);
+        piece.source->read(number, run.first, run.count, out, requests_.files());
         continue;
       }
       const uint64_t elements = run.count * row_elements;
       row_bytes_.resize(elements * conversion->from_size());
-      piece.source->read(number, run.first, run.count, row_bytes_.data(), files_);
+      piece.source->read(number, run.first, run.count, row_bytes_.data(), requests_.files());
       conversion->apply(row_bytes_.data(), out, elements);
     }
   }
@@ -318,7 +317,7 @@ void Reader::check_some_files() {
 }
 
 void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
-                std::span<std::byte* const> outs) {
+                std::span<std::byte* const> outs, const Poll& poll) {
   dataset->check_range(start, count, step);
   Reader reader(dataset);
   std::vector<std::byte*> parts(outs.begin(), outs.end());
@@ -333,7 +332,7 @@ void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64
         parts[c] = outs[c] + done * dataset->columns()[c].field.row_bytes();
       }
     }
-    reader.read_cold(rows, parts);
+    reader.read_cold(rows, parts, 0, poll);
   }
   reader.check_files();
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,9 +13,11 @@
 #include "dataset/dataset.h"
 #include "dataset/row_locator.h"
 #include "dataset/row_requests.h"
-#include "storage/open_files.h"
 
 namespace headrace {
+
+// Called now and then by what may take long; throws to stop it.
+using Poll = std::function<void()>;
 
 // Reads any rows of a dataset into plain memory. Keeps its scratch memory between calls: one per
 // thread, not shared.
@@ -30,10 +32,11 @@ class Reader {
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
 
   // The same for rows that may not be in memory yet: asks the kernel for coming rows while it
-  // copies those before them. The first `asked` rows were asked for already. Throws kCancelled soon
-  // after `cancelled` has become true, if it is given.
-  void read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
-                 uint64_t asked = 0, const std::atomic<bool>* cancelled = nullptr);
+  // copies those before them. The first `asked` rows were asked for already. Calls `poll` before
+  // each step, which may throw to stop.
+  void read_cold(
+      std::span<const uint64_t> rows, std::span<std::byte* const> outs, uint64_t asked = 0,
+      const Poll& poll = [] {});
 
   // Rows that read_cold() handles in one step.
   static uint64_t rows_per_step(const Dataset& dataset) noexcept;
@@ -74,7 +77,6 @@ class Reader {
   uint64_t step_rows_;
   RowLocator locator_;
   RowRequests requests_;
-  OpenFiles files_;  // of what is not mapped
   std::vector<Group> groups_;
   struct KnownConversion {
     std::vector<DType> path;
@@ -92,9 +94,11 @@ class Reader {
 };
 
 // Reads rows start, start + step, ...: `count` of them, column c to outs[c]; columns whose pointer
-// is null are skipped. Throws as Reader::read, and kIndex when a row does not exist.
-void read_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
-                std::span<std::byte* const> outs);
+// is null are skipped. Throws as Reader::read, and kIndex when a row does not exist. Calls `poll`
+// as Reader::read_cold does.
+void read_range(
+    const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+    std::span<std::byte* const> outs, const Poll& poll = [] {});
 
 // The same for one column.
 void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,

@@ -34,6 +34,15 @@ void apply_one(const SeriesMap& map, std::span<uint64_t> rows) noexcept {
 
 }  // namespace
 
+bool keeps_neighbours(const RowMap& map) noexcept {
+  constexpr int64_t kNear = 4;
+  if (const auto* step = std::get_if<StepMap>(&map)) {
+    return step->step >= -kNear && step->step <= kNear;
+  }
+  const auto* chosen = std::get_if<IndexMap>(&map);
+  return chosen == nullptr || chosen->ascending;
+}
+
 void apply_map(const RowMap& map, std::span<uint64_t> rows) noexcept {
   std::visit([rows](const auto& kind) { apply_one(kind, rows); }, map);
 }

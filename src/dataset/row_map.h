@@ -22,7 +22,8 @@ struct StepMap {
 
 // A user's array of row numbers, kept as it is. Every index was checked to be in range.
 struct IndexMap {
-  Buffer indices;  // int64
+  Buffer indices;          // int64
+  bool ascending = false;  // each is above the one before
 };
 
 // One part of a split.
@@ -41,6 +42,9 @@ struct SeriesMap {
 
 using RowMap = std::variant<StepMap, IndexMap, PartMap, SeriesMap>;
 using RowMapPtr = std::shared_ptr<const RowMap>;
+
+// Whether neighbours of the view are near each other in what it shows.
+bool keeps_neighbours(const RowMap& map) noexcept;
 
 // Replaces every row of the view by the row that it shows.
 void apply_map(const RowMap& map, std::span<uint64_t> rows) noexcept;

@@ -21,6 +21,9 @@ class RowRequests {
   // Returns the bytes asked for. Throws what opening a file throws. Requires: as RowLocator::start.
   uint64_t will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted = {});
 
+  // The files that it keeps open, for whoever reads the same rows in the same thread.
+  OpenFiles& files() noexcept { return files_; }
+
  private:
   uint64_t ask_for(uint32_t group, std::span<Run> runs, const std::vector<bool>& wanted);
   uint64_t rows_of_gap(uint32_t group, const Piece& piece) const;

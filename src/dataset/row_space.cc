@@ -181,6 +181,19 @@ RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<u
   return table(std::move(pieces));
 }
 
+bool RowSpace::keeps_neighbours() const noexcept {
+  if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
+    return headrace::keeps_neighbours(*mapped->map) && mapped->inner->keeps_neighbours();
+  }
+  if (const auto* windows = std::get_if<Windows>(&kind_)) {
+    return windows->inner->keeps_neighbours();
+  }
+  const auto* concat = std::get_if<Concat>(&kind_);
+  return concat == nullptr ||
+         std::all_of(concat->parts.begin(), concat->parts.end(),
+                     [](const RowSpacePtr& part) { return part->keeps_neighbours(); });
+}
+
 const RowMap* RowSpace::top_map() const noexcept {
   const auto* mapped = std::get_if<Mapped>(&kind_);
   return mapped == nullptr ? nullptr : mapped->map.get();

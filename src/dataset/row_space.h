@@ -61,6 +61,9 @@ class RowSpace {
   // The same rows with column k taken from column columns[k] of today.
   static RowSpacePtr with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns);
 
+  // Whether rows next to each other here are near each other where they are stored, mostly.
+  bool keeps_neighbours() const noexcept;
+
   // Whether the rows are one flat table, in the order of their files.
   bool is_table() const noexcept { return std::holds_alternative<Table>(kind_); }
 

@@ -195,6 +195,8 @@ DatasetPtr slice(const DatasetPtr& dataset, uint64_t start, uint64_t count, int6
 
 DatasetPtr subset(const DatasetPtr& dataset, Buffer indices) {
   const uint64_t count = indices.size() / sizeof(int64_t);
+  bool ascending = true;
+  int64_t before = -1;
   for (uint64_t i = 0; i < count; ++i) {
     int64_t row = 0;
     std::memcpy(&row, indices.data() + i * sizeof(row), sizeof(row));
@@ -203,8 +205,10 @@ DatasetPtr subset(const DatasetPtr& dataset, Buffer indices) {
                                          std::to_string(i) + " is out of range for " +
                                          std::to_string(dataset->rows()) + " rows");
     }
+    ascending = ascending && row > before;
+    before = row;
   }
-  return with_map(*dataset, count, IndexMap{std::move(indices)});
+  return with_map(*dataset, count, IndexMap{std::move(indices), ascending});
 }
 
 std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint64_t>& totals,

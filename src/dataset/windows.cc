@@ -97,7 +97,7 @@ SeriesMap find_series(const DatasetPtr& dataset, const WindowOptions& options, s
       rows[i] = done + i;
     }
     std::byte* const out = values.data() + row_bytes;
-    reader.read(rows, {{out}});
+    reader.read_cold(rows, {{out}}, 0, poll);
     const auto read = std::span(values).first((rows.size() + 1) * row_bytes);
     if (done == 0) {
       find_borders(read.subspan(row_bytes), row_bytes, 0, finder);

@@ -21,8 +21,8 @@ struct WindowOptions {
 //
 // With `within`, rows next to each other whose values in that column have equal bytes form a
 // series, and the windows of each series start anew with it; shorter series have none. Reads that
-// column once, calling `poll` every few thousand rows, which may throw to stop; keeps 24 bytes for
-// each series that has a window.
+// column once, calling `poll` every few thousand rows, which may throw to stop; keeps up to 32
+// bytes for each series that has a window.
 //
 // Throws kInvalid when length or stride is 0, no window fits, a window has 2^32 rows or more, or
 // sizes leave 64 bits; and as Reader::read. Requires: within < dataset->columns().size().

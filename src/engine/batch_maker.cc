@@ -44,7 +44,7 @@ void BatchMaker::read(std::span<const uint64_t> rows, const SlotPools& pools, Wo
     space.outs.push_back(batch.columns.back().data());
   }
   if (cold) {
-    space.reader.read_cold(rows, space.outs, cold->asked, cold->cancelled);
+    space.reader.read_cold(rows, space.outs, cold->asked, cold->poll);
   } else {
     space.reader.read(rows, space.outs);
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -69,7 +68,7 @@ class BatchMaker {
   // How rows are read that may have to be waited for.
   struct Cold {
     uint64_t asked = 0;  // rows at the front of the batch that were asked for already
-    const std::atomic<bool>* cancelled = nullptr;
+    Poll poll = [] {};   // called between the steps of reading; throws to stop
   };
 
   // Fills `batch` with batch `number`. Throws what reading throws. A listed batch must have been

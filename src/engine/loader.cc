@@ -117,7 +117,7 @@ void Loader::close(const std::string& why) {
   }
 }
 
-std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
+std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position, const Poll& poll) const {
   check_position(position, items(*dataset_, options_));
   const BatchMaker maker(dataset_, options_, epoch, position, pools_);
   if (maker.plan().batches() == 0) {
@@ -125,15 +125,15 @@ std::optional<Batch> Loader::peek(uint64_t epoch, uint64_t position) const {
   }
   BatchMaker::Workspace space(dataset_);
   Batch batch;
-  maker.make(0, space, batch, BatchMaker::Cold{});
+  maker.make(0, space, batch, BatchMaker::Cold{.poll = poll});
   space.reader.check_files();
   return batch;
 }
 
-Batch Loader::read(const std::vector<uint64_t>& rows) {
+Batch Loader::read(const RowList& list, const Poll& poll) const {
   BatchMaker::Workspace space(dataset_);
   Batch batch;
-  BatchMaker::read(rows, sized_pools_.of(rows.size()), space, batch);
+  BatchMaker::read(list.rows, list.pools, space, batch, BatchMaker::Cold{.poll = poll});
   space.reader.check_files();
   return batch;
 }
@@ -150,6 +150,9 @@ uint64_t Loader::batches(uint64_t position) const {
 
 LoaderStats Loader::stats() const {
   LoaderStats stats = finished_;
+  if (dataset_->file_count() == 0) {
+    stats.regime = Regime::kArrays;
+  }
   if (pass_ != nullptr) {
     add(stats, pass_->stats());
   }

@@ -36,8 +36,9 @@ class Loader {
   void close(const std::string& why);
 
   // The batch that start(epoch, position) would give first; nothing at the end. Not for listed
-  // batches.
-  std::optional<Batch> peek(uint64_t epoch, uint64_t position) const;
+  // batches. Calls `poll` as Reader::read_cold does.
+  std::optional<Batch> peek(
+      uint64_t epoch, uint64_t position, const Poll& poll = [] {}) const;
 
   // Which rows, or listed batches, the batches of start(epoch, position) hold.
   std::shared_ptr<const BatchOrder> order(uint64_t epoch, uint64_t position) const;
@@ -45,8 +46,10 @@ class Loader {
   // Memory for a listed batch of `rows` rows. Requires: rows > 0.
   SlotPools pools_of(uint64_t rows) { return sized_pools_.of(rows); }
 
-  // A batch of these rows, outside every pass. Requires: rows of the dataset, at least one.
-  Batch read(const std::vector<uint64_t>& rows);
+  // A batch of these rows, outside every pass; its memory is of pools_of(rows). Calls `poll` as
+  // Reader::read_cold does. Requires: rows of the dataset, at least one.
+  Batch read(
+      const RowList& list, const Poll& poll = [] {}) const;
 
   // Batches of this rank in a pass from `position`.
   uint64_t batches(uint64_t position) const;

@@ -133,7 +133,7 @@ std::unique_ptr<Pass::Engine> Pass::start_engine() {
       start_thread("headrace-ahead",
                    [&prefetch = *engine->prefetch] { prefetch.run_read_ahead(); });
     } catch (const std::system_error&) {
-      // Without them reading is slower, and right.
+      engine->prefetch->without_hints();  // reading is slower then, and right
     }
   }
   return engine;
@@ -162,7 +162,7 @@ void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
     const Prefetch* prefetch = engine.prefetch.get();
     std::optional<BatchMaker::Cold> cold;
     if (prefetch != nullptr && prefetch->cold()) {
-      cold = {prefetch->asked_rows(), &prefetch->cancelled()};
+      cold = {prefetch->asked_rows(), [prefetch] { prefetch->check_running(); }};
     }
     maker_.make(number, *space, batch, cold);
   } catch (...) {
@@ -318,6 +318,7 @@ uint64_t Pass::position() const noexcept {
 LoaderStats Pass::stats() const {
   LoaderStats stats;
   stats.passes = 1;
+  stats.regime = dataset_->file_count() == 0 ? Regime::kArrays : Regime::kUnknown;
   stats.batches = handed_out_.load();
   stats.rows = rows_.load();
   stats.padding = padding_.load();

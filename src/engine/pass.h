@@ -24,11 +24,11 @@ struct LoaderStats {
   uint64_t batches = 0;  // handed out
   uint64_t rows = 0;
   uint64_t bytes = 0;
-  uint64_t padding = 0;        // rows repeated in tails
-  double consumer_wait_s = 0;  // next() waiting for a batch
-  double worker_wait_s = 0;    // workers waiting for room, summed over the threads
-  uint64_t queue_depth = 0;    // batches ready now
-  Regime regime = Regime::kArrays;
+  uint64_t padding = 0;              // rows repeated in tails
+  double consumer_wait_s = 0;        // next() waiting for a batch
+  double worker_wait_s = 0;          // workers waiting for room, summed over the threads
+  uint64_t queue_depth = 0;          // batches ready now
+  Regime regime = Regime::kUnknown;  // of the last look
   uint64_t regime_changes = 0;
   uint64_t hinted_bytes = 0;      // asked for before they were due
   uint64_t read_ahead_bytes = 0;  // read from end to end of the files

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <unistd.h>
 #include <utility>
 
@@ -37,24 +38,29 @@ Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const Bat
       maker_(maker),
       ring_(ring),
       setting_(setting),
-      column_bytes_(dataset->columns().size()),
-      row_page_bytes_(dataset->columns().size()),
+      columns_(dataset->columns().size()),
       step_rows_(Reader::rows_per_step(*dataset_)),
       requests_(*dataset_),
-      hinted_columns_(column_bytes_.size()) {}
+      hinted_columns_(columns_.size()) {}
 
 // Lists what is in files; in its own thread, since there may be tens of thousands of them.
 void Prefetch::prepare() {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<Extent> extents = file_extents(*dataset_);
+  std::vector<uint64_t> ends;
   uint64_t end = 0;
-  extents_ = file_extents(*dataset_);
-  for (const Extent& extent : extents_) {
+  for (const Extent& extent : extents) {
     end += extent.bytes;
-    ends_.push_back(end);
-    column_bytes_[extent.column] += extent.bytes;
-    row_page_bytes_[extent.column] =
-        std::max(row_page_bytes_[extent.column], (extent.rows->row_bytes + page - 1) / page * page);
+    ends.push_back(end);
+    const RowSpace& space = *dataset_->groups()[dataset_->columns()[extent.column].group];
+    const uint64_t row_bytes = extent.rows->row_bytes * space.stored_rows();
+    FileColumn& column = columns_[extent.column];
+    column.bytes += extent.bytes;
+    column.row_bytes = std::max(column.row_bytes, row_bytes);
+    column.row_page_bytes = (column.row_bytes + page - 1) / page * page;
   }
+  ends_ = std::move(ends);
+  extents_ = std::move(extents);
 }
 
 void Prefetch::stop() noexcept {
@@ -66,9 +72,15 @@ void Prefetch::stop() noexcept {
   wake_.notify_all();
 }
 
+void Prefetch::check_running() const {
+  if (stopped_.load(std::memory_order_relaxed)) {
+    throw Error(ErrorCode::kCancelled, "reading was cancelled");
+  }
+}
+
 uint64_t Prefetch::asked_rows() const noexcept {
   // Listed batches may be begun as soon as they are named.
-  return maker_.listed() ? 0 : kHintSteps * step_rows_;
+  return maker_.listed() || !hinting_ ? 0 : kHintSteps * step_rows_;
 }
 
 void Prefetch::run_hints() noexcept {
@@ -96,6 +108,7 @@ void Prefetch::run_hints() noexcept {
 }
 
 void Prefetch::run_read_ahead() noexcept {
+  std::optional<ReadAhead> round;
   while (true) {
     {
       std::unique_lock lock(mutex_);
@@ -105,8 +118,10 @@ void Prefetch::run_read_ahead() noexcept {
       return;
     }
     try {
-      ReadAhead round(extents_, setting_.start);
-      round_over_ = round.run(reading_ahead_, read_ahead_bytes_);
+      if (!round) {
+        round.emplace(extents_, setting_.start);
+      }
+      round_over_ = round->run(reading_ahead_, read_ahead_bytes_);
     } catch (const std::exception&) {
       round_over_ = true;  // no memory: the rows come one by one
     }
@@ -115,7 +130,7 @@ void Prefetch::run_read_ahead() noexcept {
 
 // Chooses the regime anew.
 void Prefetch::look() {
-  if (looks_ == 0) {
+  if (extents_.empty()) {
     prepare();
   }
   const Situation situation = this->situation();
@@ -149,13 +164,17 @@ Situation Prefetch::situation() {
   situation.files = ends_.back();
   const uint64_t rows = maker_.listed() ? dataset_->rows()  // a guess: the user knows
                                         : maker_.plan().batches() * maker_.plan().batch(0).count;
-  for (const uint64_t bytes : row_page_bytes_) {
-    situation.wanted += rows * bytes * setting_.sharers;
+  uint64_t row_bytes = 0;
+  for (const FileColumn& column : columns_) {
+    situation.wanted += rows * column.row_page_bytes * setting_.sharers;
+    row_bytes += column.row_bytes;
   }
   situation.resident = resident_share();
   situation.available = available_memory();
-  const uint64_t row_bytes = std::max<uint64_t>(1, situation.files / dataset_->rows());
-  if (maker_.listed()) {
+  const auto& groups = dataset_->groups();
+  if (maker_.listed() || !std::all_of(groups.begin(), groups.end(), [](const RowSpacePtr& space) {
+        return space->keeps_neighbours();
+      })) {
     return situation;
   }
   if (const WindowShuffle* blocks = maker_.order()->order().blocks()) {
@@ -168,30 +187,37 @@ Situation Prefetch::situation() {
   return situation;
 }
 
-// The share of places in the files, evenly spread and others each time, that are in memory.
+// The share of places in the files, evenly spread and others each time, that are in memory. Where
+// the file system does not say, what was read from end to end and fits is taken to be there.
 double Prefetch::resident_share() {
   const double golden = 0.6180339887498949;
   const double phase = std::fmod(static_cast<double>(looks_) * golden, 1.0);
   uint64_t resident = 0;
+  uint64_t known = 0;
   for (uint64_t i = 0; i < kSamples; ++i) {
     const double at = (static_cast<double>(i) + phase) / kSamples;
     const auto place = static_cast<uint64_t>(at * static_cast<double>(ends_.back()));
-    resident += is_resident(std::min(place, ends_.back() - 1)) ? 1 : 0;
+    const Residency found = residency(std::min(place, ends_.back() - 1));
+    resident += found == Residency::kResident ? 1 : 0;
+    known += found == Residency::kUnknown ? 0 : 1;
   }
-  return static_cast<double>(resident) / kSamples;
+  if (known == 0) {
+    return round_over_ && read_ahead_bytes_ >= ends_.back() ? 1 : 0;
+  }
+  return static_cast<double>(resident) / static_cast<double>(known);
 }
 
-// Whether byte `place` of all extents is in memory; false where the file system does not say.
-bool Prefetch::is_resident(uint64_t place) {
+// Whether byte `place` of all extents is in memory.
+Residency Prefetch::residency(uint64_t place) {
   const auto after = std::upper_bound(ends_.begin(), ends_.end(), place);
   const Extent& extent = extents_[static_cast<size_t>(after - ends_.begin())];
   const uint64_t offset = extent.offset + extent.bytes - (*after - place);
   try {
     const File& file = files_.get(extent.rows->path, extent.rows->info);
-    return file.file_system() == FileSystemKind::kMemory ||
-           file.residency(offset) == Residency::kResident;
+    return file.file_system() == FileSystemKind::kMemory ? Residency::kResident
+                                                         : file.residency(offset);
   } catch (const Error&) {
-    return false;  // gone, or another file by now
+    return Residency::kUnknown;  // gone, or another file by now; a map may still hold it
   }
 }
 
@@ -202,8 +228,10 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
   const bool wants_much = situation.wanted >= situation.files / 4;
   uint64_t row_bytes = 0;
   for (size_t c = 0; c < hinted_columns_.size(); ++c) {
-    hinted_columns_[c] = column_bytes_[c] > small || (!wants_much && column_bytes_[c] > 0);
-    row_bytes += hinted_columns_[c] ? row_page_bytes_[c] : 0;
+    const FileColumn& column = columns_[c];
+    hinted_columns_[c] =
+        column.bytes > small || column.unreachable || (!wants_much && column.bytes > 0);
+    row_bytes += hinted_columns_[c] ? columns_[c].row_page_bytes : 0;
   }
   const uint64_t rows = std::min(maker_.plan().batch(0).count, kHintSteps * step_rows_);
   ahead_ =
@@ -220,7 +248,9 @@ void Prefetch::hint_whole_columns() {
       files_.get(extent.rows->path, extent.rows->info).will_need(extent.offset, extent.bytes);
       hinted_bytes_ += extent.bytes;
     } catch (const Error&) {
-      // The batch that needs a row of this file says what is wrong with it.
+      // Gone, while a map may still hold it: from now on its rows are asked for one by one.
+      columns_[extent.column].unreachable = true;
+      hinted_columns_[extent.column] = true;
     }
   }
 }

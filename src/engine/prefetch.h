@@ -52,8 +52,11 @@ class Prefetch {
   bool cold() const noexcept { return cold_.load(std::memory_order_relaxed); }
   uint64_t asked_rows() const noexcept;
 
-  // True after stop(): for Reader::read_cold.
-  const std::atomic<bool>& cancelled() const noexcept { return stopped_; }
+  // Says that run_hints() could not be started: workers ask for all rows themselves.
+  void without_hints() noexcept { hinting_ = false; }
+
+  // Throws kCancelled after stop(): for reading that is under way then.
+  void check_running() const;
 
   Regime regime() const noexcept { return regime_.load(std::memory_order_relaxed); }
   uint64_t regime_changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
@@ -69,7 +72,7 @@ class Prefetch {
   void look();
   Situation situation();
   double resident_share();
-  bool is_resident(uint64_t place);
+  Residency residency(uint64_t place);
   void choose_hinted_columns(const Situation& situation);
   void hint_whole_columns();
   bool hint();
@@ -82,9 +85,14 @@ class Prefetch {
 
   // Set by prepare(), before the other thread reads them.
   std::vector<Extent> extents_;
-  std::vector<uint64_t> ends_;            // running sums of the extents' bytes
-  std::vector<uint64_t> column_bytes_;    // in files, by column
-  std::vector<uint64_t> row_page_bytes_;  // by column: what one row alone brings in
+  std::vector<uint64_t> ends_;  // running sums of the extents' bytes
+  struct FileColumn {
+    uint64_t bytes = 0;           // in files
+    uint64_t row_bytes = 0;       // of the widest row
+    uint64_t row_page_bytes = 0;  // what one row alone brings in
+    bool unreachable = false;     // a file of it cannot be opened
+  };
+  std::vector<FileColumn> columns_;
 
   uint64_t step_rows_;
 
@@ -104,7 +112,8 @@ class Prefetch {
   std::atomic<bool> round_over_{false};     // it has read everything once
   std::atomic<bool> stopped_{false};
   std::atomic<bool> cold_{true};  // until a look tells otherwise
-  std::atomic<Regime> regime_{Regime::kHints};
+  std::atomic<Regime> regime_{Regime::kUnknown};
+  std::atomic<bool> hinting_{true};
   std::atomic<uint64_t> changes_{0};
   std::atomic<uint64_t> hinted_bytes_{0};
   std::atomic<uint64_t> read_ahead_bytes_{0};

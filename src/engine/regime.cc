@@ -18,6 +18,8 @@ constexpr uint64_t kWorthAllOf = 5;
 
 const char* regime_name(Regime regime) noexcept {
   switch (regime) {
+    case Regime::kUnknown:
+      return "unknown";
     case Regime::kArrays:
       return "arrays";
     case Regime::kResident:

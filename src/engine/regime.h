@@ -6,6 +6,7 @@ namespace headrace {
 
 // How rows get from files into memory while a pass runs.
 enum class Regime : uint8_t {
+  kUnknown,    // nobody has looked yet
   kArrays,     // nothing is in files
   kResident,   // all is in memory already: nothing is asked for
   kReadAhead,  // the files are read from end to end, and the rows that are due soon before that

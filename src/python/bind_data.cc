@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -147,21 +146,9 @@ Handle subset_of(const Handle& dataset, const Indices& indices) {
 // The scan for series may take minutes: Ctrl-C stops it.
 Handle windows_of(const Handle& dataset, uint64_t length, uint64_t stride,
                   std::optional<size_t> within) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::milliseconds kLookEvery{50};
-  Clock::time_point next_look = Clock::now() + kLookEvery;
-  std::optional<GilRelease> unlocked(std::in_place);
-  return handle(windows(dataset, {.length = length, .stride = stride, .within = within}, [&] {
-    if (Clock::now() < next_look) {
-      return;
-    }
-    unlocked.reset();
-    if (PyErr_CheckSignals() != 0) {
-      throw nb::python_error();
-    }
-    unlocked.emplace();
-    next_look = Clock::now() + kLookEvery;
-  }));
+  Interruptible work;
+  return handle(windows(dataset, {.length = length, .stride = stride, .within = within},
+                        [&work] { work.poll(); }));
 }
 
 std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) {
@@ -177,19 +164,19 @@ std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) 
   return checked;
 }
 
-// One numpy array of `rows` rows per column, filled by fill(outs) without the GIL.
+// One numpy array of `rows` rows per column, filled by fill(outs, poll) without the GIL.
 template <typename Fill>
 nb::list make_arrays(const Dataset& dataset, uint64_t rows, const Fill& fill) {
   std::vector<AlignedBytes> memory;
   {
-    const GilRelease unlocked;
+    Interruptible work;
     std::vector<std::byte*> outs;
     for (const DatasetColumn& column : dataset.columns()) {
       memory.emplace_back(
           allocate_aligned(checked_mul(rows, column.field.row_bytes(), "bytes of the rows")));
       outs.push_back(memory.back().get());
     }
-    fill(outs);
+    fill(outs, [&work] { work.poll(); });
   }
   nb::list arrays;
   for (size_t c = 0; c < memory.size(); ++c) {
@@ -204,17 +191,18 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
                                          std::to_string(wanted.size()) + "; read them in parts");
   }
   const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
-  return make_arrays(*dataset, rows.size(), [&](const std::vector<std::byte*>& outs) {
-    Reader reader(dataset);
-    reader.read_cold(rows, outs);
-    reader.check_files();
-  });
+  return make_arrays(*dataset, rows.size(),
+                     [&](const std::vector<std::byte*>& outs, const Poll& poll) {
+                       Reader reader(dataset);
+                       reader.read_cold(rows, outs, 0, poll);
+                       reader.check_files();
+                     });
 }
 
 nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64_t step) {
   dataset->check_range(start, count, step);
-  return make_arrays(*dataset, count, [&](const std::vector<std::byte*>& outs) {
-    read_range(dataset, start, count, step, outs);
+  return make_arrays(*dataset, count, [&](const std::vector<std::byte*>& outs, const Poll& poll) {
+    read_range(dataset, start, count, step, outs, poll);
   });
 }
 

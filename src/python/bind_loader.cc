@@ -1,4 +1,3 @@
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,9 +26,6 @@ namespace headrace::python {
 namespace {
 
 using Indices = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-// How often a wait looks for Ctrl-C.
-constexpr std::chrono::milliseconds kSignalCheck{50};
 
 Output output_from_name(const std::string& name) {
   if (name == "torch") {
@@ -119,7 +115,7 @@ class PyPass {
       Pass::Next next{};
       {
         const GilRelease unlocked;
-        next = pass_->next(batch, kSignalCheck);
+        next = pass_->next(batch, Interruptible::kLookEvery);
       }
       if (next == Pass::Next::kBatch) {
         return batch;
@@ -161,13 +157,21 @@ class PyLoader {
     pass.name({to_rows(rows), loader_.pools_of(rows.size())});
   }
 
-  nb::object read(const Indices& rows) { return maker_->make(loader_.read(to_rows(rows))); }
+  nb::object read(const Indices& rows) {
+    const RowList list{to_rows(rows), loader_.pools_of(rows.size())};
+    Batch batch;
+    {
+      Interruptible work;
+      batch = loader_.read(list, [&work] { work.poll(); });
+    }
+    return maker_->make(std::move(batch));
+  }
 
   nb::object peek(uint64_t epoch, uint64_t position) const {
     std::optional<Batch> batch;
     {
-      const GilRelease unlocked;
-      batch = loader_.peek(epoch, position);
+      Interruptible work;
+      batch = loader_.peek(epoch, position, [&work] { work.poll(); });
     }
     return batch ? maker_->make(std::move(*batch)) : nb::none();
   }

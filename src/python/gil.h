@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <unistd.h>
+#include <utility>
 
 #include <nanobind/nanobind.h>
 
@@ -27,6 +30,32 @@ class GilRelease {
 
  private:
   PyThreadState* state_;
+};
+
+// Work without the GIL that Ctrl-C stops.
+class Interruptible {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // How often a signal is looked for.
+  static constexpr std::chrono::milliseconds kLookEvery{50};
+
+  // Throws what the handler of a signal raised, with the GIL held from then on.
+  void poll() {
+    if (Clock::now() < next_look_) {
+      return;
+    }
+    unlocked_.reset();
+    if (PyErr_CheckSignals() != 0) {
+      throw nanobind::python_error();
+    }
+    unlocked_.emplace();
+    next_look_ = Clock::now() + kLookEvery;
+  }
+
+ private:
+  std::optional<GilRelease> unlocked_{std::in_place};
+  Clock::time_point next_look_ = Clock::now() + kLookEvery;
 };
 
 }  // namespace headrace::python

@@ -3,6 +3,8 @@
 #include "python/bindings.h"
 
 NB_MODULE(_core, module) {
+  // A process that ends by os._exit, as workers of torch's DataLoader do, leaves objects behind.
+  nanobind::set_leak_warnings(false);
   module.doc() =
       "The C++ core of headrace. Use the package headrace; this module may change at any time.";
   headrace::python::bind_errors();

@@ -21,7 +21,7 @@ constexpr std::array<uint32_t, 3> kMemoryFileSystems = {
     0x858458F6,  // ramfs
     0x958458F6,  // hugetlbfs
 };
-constexpr std::array<uint32_t, 11> kRemoteFileSystems = {
+constexpr std::array<uint32_t, 13> kRemoteFileSystems = {
     0x6969,      // nfs
     0x517B,      // smb
     0xFE534D42,  // smb2
@@ -33,6 +33,8 @@ constexpr std::array<uint32_t, 11> kRemoteFileSystems = {
     0x73757245,  // coda
     0x0BD00BD0,  // lustre
     0x47504653,  // gpfs
+    0x19830326,  // beegfs
+    0x20030528,  // orangefs
 };
 
 FileInfo regular_file(const std::string& path, const struct stat& status) {

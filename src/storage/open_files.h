@@ -14,11 +14,14 @@ namespace headrace {
 // that was not used for longest is closed first. Not shared between threads.
 class OpenFiles {
  public:
-  static constexpr size_t kMaxOpen = 64;
+  // How many: a sixty-fourth of what the process may open, between 4 and 64, since each thread of a
+  // pass keeps files of its own.
+  static size_t max_open();
 
-  // The file at `path`, opened now if it is not open. Throws as File. The result holds until the
-  // next call. `path` itself, not its text, is what a file is known by: it must outlive this
-  // object, and always stand for the same file.
+  // The file at `path`, opened now if it is not open. Throws as File. Where no more
+  // can be opened, closes the others first. The result holds until the next call. `path` itself,
+  // not its text, is what a file is known by: it must outlive this object, and always stand for the
+  // same file.
   const File& get(const std::string& path, const std::optional<FileInfo>& expected);
 
  private:

@@ -391,15 +391,24 @@ TEST(Reader, ReadsColdRowsAsOthersInStepsOfAnySize) {
   }
 }
 
-TEST(Reader, StopsReadingColdRowsWhenCancelled) {
+TEST(Reader, StopsReadingWhenPolled) {
   const TempDir dir;
   const DatasetPtr dataset = in_files(dir, "f", {counting("id", 5000)}, {5000});
   Reader reader(dataset);
-  const std::atomic<bool> cancelled{true};
+  int polls = 0;
+  const Poll stop_at_third = [&polls] {
+    if (++polls == 3) {
+      throw Error(ErrorCode::kCancelled, "cancelled");
+    }
+  };
   Outs outs(*dataset, 5000);
   const std::vector<uint64_t> rows = range(0, 5000);
   expect_error(ErrorCode::kCancelled, {"cancelled"},
-               [&] { reader.read_cold(rows, outs.pointers(), 0, &cancelled); });
+               [&] { reader.read_cold(rows, outs.pointers(), 0, stop_at_third); });
+  EXPECT_EQ(polls, 3);
+  polls = 0;
+  expect_error(ErrorCode::kCancelled, {"cancelled"},
+               [&] { read_range(dataset, 0, 5000, 1, outs.pointers(), stop_at_third); });
 }
 
 TEST(Reader, ReadsOneDatasetOnManyThreads) {

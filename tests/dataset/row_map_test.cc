@@ -59,5 +59,13 @@ TEST(SeriesMap, StepsThroughEachSeriesFromItsOwnStart) {
   EXPECT_EQ(mapped(map, {5, 0, 5}), (Rows{39, 5, 39}));
 }
 
+TEST(KeepsNeighbours, IsTrueWhereTheyStayNear) {
+  EXPECT_TRUE(keeps_neighbours(StepMap{5, -1}));
+  EXPECT_FALSE(keeps_neighbours(StepMap{0, 100}));
+  EXPECT_TRUE(keeps_neighbours(PartMap{Partition(100, 90, 3), true}));
+  EXPECT_FALSE(keeps_neighbours(IndexMap{Buffer()}));
+  EXPECT_TRUE(keeps_neighbours(IndexMap{Buffer(), true}));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -103,7 +103,7 @@ TEST(Loader, CountsTheRowsOfARepeatedListedBatch) {
 
 TEST(Loader, ReadsRowsOutsideEveryPass) {
   Loader loader(counted(10), listed_options(5, Shuffle::Kind::kSequential));
-  EXPECT_EQ(ids(loader.read({7, 7, 1})), (std::vector<uint64_t>{7, 7, 1}));
+  EXPECT_EQ(ids(loader.read({{7, 7, 1}, loader.pools_of(3)})), (std::vector<uint64_t>{7, 7, 1}));
 }
 
 TEST(Loader, StartsAPassOfEveryNthBatch) {

@@ -5,13 +5,18 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "dataset/reader.h"
 #include "dataset/views.h"
+#include "dataset/windows.h"
 #include "testing/datasets.h"
 #include "testing/loading.h"
 #include "testing/page_cache.h"
@@ -43,6 +48,10 @@ class Prefetching {
 
   bool drop() const { return drop_pages(path_); }
   void remove_file() const { std::filesystem::remove(path_); }
+  void map_file() const {
+    std::vector<std::byte> row(kRowBytes);
+    read_range(dataset_, 0, 1, 1, {{row.data()}});
+  }
   uint64_t pages() const { return resident_pages(path_); }
 
   // As rank 0 of several that read the file together.
@@ -122,6 +131,51 @@ TEST(Prefetch, ReadsFilesFromEndToEndThatRanksOfThisMachineWantTogether) {
   EXPECT_TRUE(soon([&] { return prefetch.read_ahead_bytes() == kRows * kRowBytes; }));
 }
 
+TEST(Prefetch, OfWindowsAsksForLittleMoreThanItMay) {
+  const TempDir dir;
+  // 200 MB of rows of 512 bytes, in windows of 0.5 MB; nobody makes a batch.
+  const uint64_t rows = 400'000;
+  const Values values = column("x", DType::kUint8, std::vector<uint8_t>(rows * 512, 1), {512});
+  const DatasetPtr dataset = windows(in_files(dir, "f", {values}, {rows}),
+                                     {.length = 1024, .stride = 1024, .within = std::nullopt});
+  if (!drop_pages(dir.path("f-x-0.bin"))) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  LoaderOptions options = options_of(8, Shuffle::Kind::kExact);
+  const BatchMaker maker(dataset, options, 0, 0, SlotPools());
+  const BatchRing ring(4, maker.plan().batches());
+  // Without the other thread, so that only hints are given.
+  Prefetch prefetch(dataset, maker, ring, Prefetch::Setting());
+  std::thread hints([&] { prefetch.run_hints(); });
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() > 0; }));
+  EXPECT_EQ(prefetch.regime(), Regime::kReadAhead) << "all of it is wanted";
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  prefetch.stop();
+  hints.join();
+  EXPECT_LE(prefetch.hinted_bytes(), (uint64_t{64} << 20) + 8 * (uint64_t{512} << 10) + (1 << 20));
+}
+
+TEST(Prefetch, OfChosenRowsInNoOrderIsNotInRuns) {
+  const TempDir dir;
+  const Values values =
+      column("x", DType::kUint8, std::vector<uint8_t>(kRows * kRowBytes, 1), {kRowBytes});
+  std::vector<int64_t> chosen(kRows);
+  std::iota(chosen.begin(), chosen.end(), 0);
+  std::swap(chosen[0], chosen[100]);
+  const DatasetPtr files = in_files(dir, "f", {values}, {kRows});
+  const DatasetPtr dataset = subset(files, index_buffer(chosen));
+  if (!drop_pages(dir.path("f-x-0.bin"))) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  const BatchMaker maker(dataset, options_of(100), 0, 0, SlotPools());
+  const BatchRing ring(4, maker.plan().batches());
+  Prefetch prefetch(dataset, maker, ring, Prefetch::Setting());
+  std::thread hints([&] { prefetch.run_hints(); });
+  EXPECT_TRUE(soon([&] { return prefetch.regime() == Regime::kReadAhead; }));
+  prefetch.stop();
+  hints.join();
+}
+
 TEST(Prefetch, OfABlockShuffleAsksForWholeBlocksAheadOfTheBatches) {
   Prefetching fixture(Shuffle::Kind::kBlocks);
   if (!fixture.drop()) {
@@ -140,7 +194,19 @@ TEST(Prefetch, OfAFileThatIsGoneStopsAllTheSame) {
   Prefetch& prefetch = fixture.start();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   fixture.stop();
-  EXPECT_TRUE(prefetch.cancelled());
+  EXPECT_THROW(prefetch.check_running(), Error);
+}
+
+TEST(Prefetch, AsksForRowsOfAFileThatIsGoneButStillMapped) {
+  Prefetching fixture(Shuffle::Kind::kExact, kRows / 10);  // few rows: each is asked for
+  fixture.map_file();
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  fixture.remove_file();
+  Prefetch& prefetch = fixture.start();
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() > 0; }));
+  EXPECT_TRUE(prefetch.cold());
 }
 
 TEST(Prefetch, StopsBeforeItHasLooked) {

@@ -64,6 +64,7 @@ TEST(Regime, DoesNotChangeToAndFroAtALimit) {
 }
 
 TEST(Regime, HasTheNamesOfThePythonFace) {
+  EXPECT_STREQ(regime_name(Regime::kUnknown), "unknown");
   EXPECT_STREQ(regime_name(Regime::kArrays), "arrays");
   EXPECT_STREQ(regime_name(Regime::kResident), "resident");
   EXPECT_STREQ(regime_name(Regime::kReadAhead), "read_ahead");

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from page_cache import drop_pages
 
 import headrace as hr
 
@@ -39,6 +41,18 @@ def demo_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], An
         file = getattr(sys.modules[name], "__file__", None)
         if file and Path(file).parent == _DEMO:
             del sys.modules[name]
+
+
+@pytest.fixture
+def make_cold() -> Callable[[Iterable[Path]], None]:
+    """Drops files from memory, or skips the test where they stay."""
+
+    def make(paths: Iterable[Path]) -> None:
+        gc.collect()  # pages of a live map stay
+        if not drop_pages(paths):
+            pytest.skip("this file system keeps pages that are to be dropped")
+
+    return make
 
 
 @pytest.fixture

@@ -213,3 +213,16 @@ def test_schema_is_a_mapping() -> None:
     assert schema["x"] == hr.Field("x", "float32", (28, 28))
     assert repr(schema) == "Schema(x: float32[28, 28], y: int64)"
     assert schema == hr.from_arrays(x=np.ones((1, 28, 28), np.float32), y=np.arange(1)).schema
+
+
+def test_in_asks_for_columns() -> None:
+    ds = hr.from_arrays(x=np.arange(3), y=np.arange(3))
+    assert "x" in ds
+    assert "z" not in ds
+    assert 1 not in ds
+
+
+def test_a_list_of_names_is_answered_with_select_columns() -> None:
+    ds = hr.from_arrays(x=np.arange(3), y=np.arange(3))
+    with pytest.raises(hr.InvalidError, match="select_columns"):
+        ds[["x", "y"]]

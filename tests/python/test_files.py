@@ -267,3 +267,10 @@ def test_a_split_by_file_does_not_depend_on_how_the_paths_were_written(tmp_path:
     here, _ = hr.open("*.npy").split(0.5, seed=3, by="file")
     whole, _ = hr.open(f"{tmp_path}/*.npy").split(0.5, seed=3, by="file")
     assert here["0"][:].tolist() == whole["0"][:].tolist()
+
+
+def test_a_npy_file_is_no_raw_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(8.0))
+    with pytest.raises(hr.InvalidError, match=r"a\.npy.*hr\.open") as caught:
+        hr.memmap(str(tmp_path / "a.npy"), dtype="float64")
+    assert caught.value.file.endswith("a.npy")

@@ -52,7 +52,7 @@ def test_masks_may_be_lists_or_tensors(mask: Callable[[Any], Any], numbered: Num
         (lambda b: True, r"shape \(\)"),
         (lambda b: b["y"] if 9 in b["y"] else b["y"] > 0, "int64 values for rows 8 to 9"),
         (lambda b: [[True], [True, False]], "no array"),
-        ("y", "a function of batches, not 'y'"),
+        ("y", "a function of batches, not a str"),
     ],
 )
 def test_filters_that_cannot_be_right(fn: Any, message: str, numbered: Numbered) -> None:

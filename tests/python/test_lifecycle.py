@@ -442,3 +442,21 @@ def test_many_threads_of_python_share_one_dataset(run_loader_script: RunScript) 
             timeout=120,
         )
     )
+
+
+def test_spawned_workers_of_a_dataloader_leave_nothing_on_stderr(run_script: RunScript) -> None:
+    done = run_script(
+        """
+        import numpy as np
+        import headrace as hr
+        from torch.utils.data import DataLoader
+
+        if __name__ == "__main__":
+            ds = hr.from_arrays(x=np.zeros((100, 8)))
+            workers = {"num_workers": 2, "multiprocessing_context": "spawn"}
+            print(sum(1 for _ in DataLoader(ds, batch_size=10, **workers)))
+        """,
+        as_file=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")

@@ -32,18 +32,18 @@ TEST(OpenFiles, OpensAFileOnce) {
 TEST(OpenFiles, ClosesTheFileThatWasNotUsedForLongest) {
   const TempDir dir;
   std::deque<std::string> paths;
-  for (size_t i = 0; i <= OpenFiles::kMaxOpen; ++i) {
+  for (size_t i = 0; i <= OpenFiles::max_open(); ++i) {
     paths.push_back(dir.fill(std::to_string(i), i + 1));
   }
   const size_t before = open_descriptors();
   {
     OpenFiles files;
-    for (size_t i = 0; i < OpenFiles::kMaxOpen; ++i) {
+    for (size_t i = 0; i < OpenFiles::max_open(); ++i) {
       files.get(paths[i], std::nullopt);
     }
     const int kept = files.get(paths[0], std::nullopt).descriptor();
     files.get(paths.back(), std::nullopt);
-    EXPECT_EQ(open_descriptors(), before + OpenFiles::kMaxOpen);
+    EXPECT_EQ(open_descriptors(), before + OpenFiles::max_open());
     fs::remove(paths[0]);
     EXPECT_EQ(files.get(paths[0], std::nullopt).descriptor(), kept) << "it was used meanwhile";
     fs::remove(paths[1]);
