@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,16 @@ from headrace.errors import CancelledError, HeadraceError, InvalidError, RowInde
 IndexArray = NDArray[np.int64]
 
 _SAMPLED = 16  # batches that tell one sequence from another
+
+
+class IndexLists(Protocol):
+    """What `batch_sampler` may be: the rows of batch n at [n]."""
+
+    def __len__(self) -> int:
+        """Number of batches."""
+
+    def __getitem__(self, number: int, /) -> Any:
+        """Returns a list or an array of row numbers."""
 
 
 class ListedBatches:

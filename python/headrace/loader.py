@@ -6,7 +6,6 @@ import contextlib
 import copy
 import sys
 import warnings
-from collections.abc import Sequence
 from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
@@ -15,7 +14,7 @@ from headrace import _core, checks, dataloader_arguments, live_loaders, ranks, t
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
-from headrace.batches_by_index import ListedBatches, NamedPlaces, check_exclusive
+from headrace.batches_by_index import IndexLists, ListedBatches, NamedPlaces, check_exclusive
 from headrace.dataloader_worker import WorkerIterator, WorkerShare, refuse_output
 from headrace.dataset import Dataset
 from headrace.dealing import Dealing
@@ -97,7 +96,7 @@ class Loader:
         num_threads: int | None = None,
         prefetch: int | None = None,
         output: Output = "torch",
-        batch_sampler: Sequence[Any] | None = None,
+        batch_sampler: IndexLists | None = None,
         transform: TransformFunction | None = None,
         transform_threads: int | None = None,
         **unsupported: object,
@@ -303,7 +302,7 @@ class Loader:
         context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=0)
         return self._transform(batch, context)
 
-    def stats(self) -> dict[str, float | int | str]:
+    def stats(self) -> dict[str, Any]:
         """Returns counts since the loader was made (or its seed loaded), and times in seconds.
 
         rows, bytes and batches handed out; padding: rows repeated so that ranks have equally many

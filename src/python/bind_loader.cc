@@ -287,7 +287,7 @@ void bind_loader(nb::module_& module) {
           "batches",
           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
           "position"_a)
-      .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, float | int | str]"))
+      .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, typing.Any]"))
       .def("close", [](PyLoader& self) { self.close("the loader was closed; iterate it again"); });
 }
 

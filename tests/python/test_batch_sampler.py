@@ -236,7 +236,8 @@ def test_dataloader_with_workers_counts_batches_itself() -> None:
 
 
 def test_a_dataset_of_headrace_gives_whole_batches(numbered: Numbered) -> None:
-    loader = DataLoader(numbered(20), sampler=sampler_of(), batch_size=None)  # type: ignore[arg-type]
+    ds: Any = numbered(20)
+    loader = DataLoader(ds, sampler=sampler_of(), batch_size=None)
     for number in range(2):
         assert [batch["y"].tolist() for batch in loader] == epoch(number)
 

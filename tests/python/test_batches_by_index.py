@@ -65,7 +65,7 @@ def test_batches_that_are_kept_never_change(output: Any, numbered: Numbered) -> 
     loader = hr.Loader(numbered(20), batch_sampler=batches, output=output)
     kept = list(loader)
     for number, batch in enumerate(kept):
-        y = torch.from_dlpack(batch["y"]) if output == "dlpack" else batch["y"]
+        y = torch.utils.dlpack.from_dlpack(batch["y"]) if output == "dlpack" else batch["y"]
         assert y.tolist() == batches[number]
 
 

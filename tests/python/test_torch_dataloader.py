@@ -61,7 +61,7 @@ def epochs(make: Make, *numbers: int, **arguments: Any) -> list[list[list[int]]]
 
 
 def wrap(loader: hr.Loader, num_workers: int, **arguments: Any) -> Any:
-    return DataLoader(loader, batch_size=None, num_workers=num_workers, **arguments)  # type: ignore[arg-type]
+    return DataLoader(loader, batch_size=None, num_workers=num_workers, **arguments)
 
 
 def test_a_loader_is_an_iterable_dataset(make: Make) -> None:
@@ -286,7 +286,7 @@ def test_workers_use_one_thread_each_unless_told(make: Make) -> None:
 
 
 def stateful(loader: hr.Loader, num_workers: int, **arguments: Any) -> Any:
-    return StatefulDataLoader(loader, batch_size=None, num_workers=num_workers, **arguments)  # type: ignore[arg-type]
+    return StatefulDataLoader(loader, batch_size=None, num_workers=num_workers, **arguments)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2, 3])
