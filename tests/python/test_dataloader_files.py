@@ -56,7 +56,7 @@ def as_tensor(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     return {"x": torch.from_numpy(np.stack([row["x"] for row in rows]))}
 
 
-def dataloader(ds: hr.Dataset, kind: str, *, persistent: bool) -> DataLoader[Any]:
+def dataloader(ds: Any, kind: str, *, persistent: bool) -> DataLoader[Any]:
     """Two workers, over rows that torch puts together or over a Loader's batches."""
     settings: dict[str, Any] = {"num_workers": 2, "persistent_workers": persistent, "timeout": 60}
     if kind == "rows":

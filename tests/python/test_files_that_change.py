@@ -71,7 +71,7 @@ CHANGE = pytest.mark.parametrize("change", [cut, replace, replace_by_a_shorter_o
 def rows_of(batch: dict[str, np.ndarray[Any, Any]]) -> list[int]:
     values = batch["x"]
     assert (values == values[:, :1]).all(), "a row is of one number"
-    return values[:, 0].tolist()
+    return list(map(int, values[:, 0]))
 
 
 def check_error(error: hr.HeadraceError, path: Path) -> None:
