@@ -29,10 +29,10 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         module = _load(path)
-        self.limit: Callable[[Data, float], dict[str, float]] | None = getattr(
-            module, "limit", None
-        )
-        if self.limit is None:
+        self.module = module
+        self.limit: Callable[[Data, float], dict[str, float]] | None
+        self.limit = getattr(module, "limit", None)
+        if hasattr(module, "epoch"):
             self.setup: Callable[[Data], Any] = module.setup
             self.epoch: Callable[[Any, int], Iterable[Batch]] = module.epoch
         self.close: Callable[[Any], None] = getattr(module, "close", lambda state: None)

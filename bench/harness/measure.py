@@ -20,6 +20,7 @@ from harness import process
 from harness.cold import NumberedRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
 from harness.library import Library, Measurement
+from harness.once import measure_items, measure_sampler
 from harness.task import Task
 from harness.tasks import TASKS
 
@@ -141,12 +142,22 @@ def _cold(library: Library, data: Data, task: Task, min_seconds: float) -> Measu
     return measure_cold(library, data, pass_seconds=task.pass_seconds, limit_seconds=limit_seconds)
 
 
+def _sampler(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_sampler(library.module.sampler, data)
+
+
+def _items(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_items(library.module.load, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
     "files_start": _files_start,
     "steady": _steady,
     "cold": _cold,
+    "sampler": _sampler,
+    "items": _items,
 }
 
 

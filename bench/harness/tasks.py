@@ -88,6 +88,83 @@ def _cold_beyond() -> Task:
     )  # fmt: skip
 
 
+def _transform() -> Task:
+    return Task(
+        name="transform",
+        title="transform=: what a Python function of the batch costs",
+        kind="throughput",
+        rows=1_000_000,
+        width=16,
+        batch_size=256,
+        files=1,
+        libraries=("headrace", "headrace_identity", "headrace_identity_2_threads"),
+        metrics=(Metric("us_per_batch", "microseconds per batch", "number"),),
+        state="16 float32 features and an int64 label in numpy arrays in RAM. " + _CHECKED_PASS,
+        figures=(
+            Figure("microseconds per batch more than without", "headrace_identity",
+                   "us_per_batch", 10, False, ("headrace",), "us_per_batch", difference=True),
+        ),
+    )  # fmt: skip
+
+
+def _batch_sampler() -> Task:
+    return Task(
+        name="batch_sampler",
+        title="BatchSampler: row numbers of 10^9 rows for anybody's Dataset",
+        kind="sampler",
+        rows=1_000_000_000,
+        width=1,
+        batch_size=1024,
+        files=1,
+        libraries=("headrace", "torch_batch_sampler"),
+        metrics=(
+            Metric("start_ms", "to the first batch, ms", "number"),
+            Metric("anonymous_mib", "own memory, MiB", "number"),
+            Metric("us_per_batch", "microseconds per batch", "number"),
+        ),
+        state=(
+            "No data. Each run is a fresh process: from making the sampler to its first batch, then"
+            " 10,000 batches of row numbers, as lists of int, which are checked to be distinct. Own"
+            " memory: growth of anonymous memory to the first batch."
+        ),
+        figures=(
+            Figure("milliseconds to the first batch", "headrace", "start_ms", 10, False),
+            Figure("own memory, MiB (10^9 rows of one byte would be 954)", "headrace",
+                   "anonymous_mib", 1, False),
+            Figure("microseconds per batch", "headrace", "us_per_batch", 50, False),
+        ),
+    )  # fmt: skip
+
+
+def _from_items() -> Task:
+    return Task(
+        name="from_items",
+        title="from_items: a numpy function over 10,000 small files",
+        kind="items",
+        rows=10_000,
+        width=8192,
+        batch_size=1,
+        files=10_000,
+        libraries=("plain_loop", "headrace", "headrace_2_threads", "pool_map",
+                   "headrace_2_processes"),
+        metrics=(
+            Metric("items_per_s", "files/s", "si", higher_is_better=True),
+            Metric("seconds", "all files", "seconds"),
+        ),
+        state=(
+            "10,000 raw files of 32 KiB, in the page cache. The function reads one and returns its"
+            " mean spectrum (129 float32). Each run is a fresh process; eight files first, then all"
+            " of them, from the list of paths to one array; every row is checked."
+        ),
+        figures=(
+            Figure("files/s with one thread / those of a plain loop", "headrace", "items_per_s",
+                   0.9, True, ("plain_loop",), "items_per_s"),
+            Figure("files/s with two processes / those of a plain loop", "headrace_2_processes",
+                   "items_per_s", 1.5, True, ("plain_loop",), "items_per_s"),
+        ),
+    )  # fmt: skip
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -216,5 +293,8 @@ TASKS: dict[str, Task] = {
         ),
         _cold_fits(),
         _cold_beyond(),
+        _transform(),
+        _batch_sampler(),
+        _from_items(),
     )
 }

@@ -6,6 +6,7 @@ Each has `epoch(number)`, which yields batches of one column, shuffled anew for 
 from __future__ import annotations
 
 import glob
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,15 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 import headrace as hr
 from loaders import Rows, ShuffledBatches
+from turns import Deadline
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # More rows than this the loaders by hand draw from a random part of all: a permutation as a list
 # of Python integers, which torch's sampler makes, takes 36 bytes per row.
-MOST_ROWS_BY_HAND = 2_000_000
+MOST_ROWS_BY_HAND = 1_000_000
+_COMPARED = 64
+_COMPARING_S = 3.0
 
 
 class DataError(Exception):
@@ -95,15 +99,32 @@ def _rows_by_hand(rows: int, seed: int) -> Rows | None:
     return np.random.default_rng(seed).choice(rows, MOST_ROWS_BY_HAND, replace=False)
 
 
+class Unread:
+    """A mapped file that dask slices when a row is wanted.
+
+    Of what it takes for an array in memory dask makes a copy: of whole files, before the first row.
+    """
+
+    def __init__(self, mapped: Any) -> None:
+        self._mapped = mapped
+        self.shape: tuple[int, ...] = mapped.shape
+        self.dtype: np.dtype[Any] = mapped.dtype
+        self.ndim: int = mapped.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._mapped[key]
+
+
 class OneRow(Dataset[torch.Tensor]):
     """A row by its number: np.memmap, with dask to join several files, as tutorials have it."""
 
-    def __init__(self, own: OwnFiles, rows: Rows | None) -> None:
+    def __init__(self, own: OwnFiles, rows: Rows | None, deadline: Deadline) -> None:
         maps = own.maps()
         # name=False: dask need not hash what is in the files.
-        parts = [da.from_array(part, name=False) for part in maps]
+        parts = [da.from_array(Unread(part), name=False) for part in maps]
         self._lazy = len(maps) > 1
         self._rows = rows
+        self._deadline = deadline
         self._data: Any = da.concatenate(parts, axis=0) if self._lazy else maps[0]
 
     def __len__(self) -> int:
@@ -111,17 +132,22 @@ class OneRow(Dataset[torch.Tensor]):
 
     def __getitem__(self, idx: int) -> torch.Tensor:
         row = self._data[idx if self._rows is None else int(self._rows[idx])]
-        return torch.tensor(row.compute() if self._lazy else row)
+        found = torch.tensor(row.compute() if self._lazy else row)
+        self._deadline.rows += 1
+        self._deadline.check()
+        return found
 
 
 class AsUsuallyWritten:
     """A Dataset of rows and DataLoader(shuffle=True)."""
 
-    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, own: OwnFiles, deadline: Deadline, *, rows: int, batch_size: int, seed: int
+    ) -> None:
         self._generator = torch.Generator()
         self._seed = seed
         self._loader = DataLoader(
-            OneRow(own, _rows_by_hand(rows, seed)),
+            OneRow(own, _rows_by_hand(rows, seed), deadline),
             batch_size=batch_size,
             shuffle=True,
             generator=self._generator,
@@ -136,11 +162,12 @@ class AsUsuallyWritten:
 class WholeBatch(Dataset[torch.Tensor]):
     """A batch by its rows: one gather for each file that it touches."""
 
-    def __init__(self, own: OwnFiles, rows: Rows | None) -> None:
+    def __init__(self, own: OwnFiles, rows: Rows | None, deadline: Deadline) -> None:
         # Plain arrays over the maps: indexing np.memmap itself pays for a subclass each time.
         self._parts: list[Array] = [np.asarray(part) for part in own.maps()]
         self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
         self._rows = rows
+        self._deadline = deadline
 
     def __len__(self) -> int:
         return int(self._starts[-1]) if self._rows is None else len(self._rows)
@@ -153,14 +180,17 @@ class WholeBatch(Dataset[torch.Tensor]):
         for file in np.flatnonzero(np.diff(cuts)):
             part = slice(cuts[file], cuts[file + 1])
             batch[part] = self._parts[file][rows[part] - self._starts[file]]
+            self._deadline.check()
         return torch.from_numpy(batch)
 
 
 class BestByHand:
     """np.memmap, a batch sampler, batch_size=None: whole batches, nothing to collate."""
 
-    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
-        dataset = WholeBatch(own, _rows_by_hand(rows, seed))
+    def __init__(
+        self, own: OwnFiles, deadline: Deadline, *, rows: int, batch_size: int, seed: int
+    ) -> None:
+        dataset = WholeBatch(own, _rows_by_hand(rows, seed), deadline)
         self._generator = torch.Generator()
         self._seed = seed
         sampler: Sampler[Rows] = ShuffledBatches(
@@ -177,7 +207,9 @@ class BestByHand:
 class Headrace:
     """hr.open (hr.memmap for raw files) and hr.Loader."""
 
-    def __init__(self, own: OwnFiles, *, rows: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, own: OwnFiles, deadline: Deadline, *, rows: int, batch_size: int, seed: int
+    ) -> None:
         self._loader = hr.Loader(own.dataset(), batch_size=batch_size, shuffle=True, seed=seed)
 
     def epoch(self, number: int) -> Iterator[torch.Tensor]:
@@ -187,13 +219,22 @@ class Headrace:
             yield batch["x"]
 
 
-def differing_row(own: OwnFiles, *, rows: int, seed: int) -> int | None:
-    """Returns the first of 64 random rows that headrace reads otherwise than numpy, if any."""
+def compare_rows(own: OwnFiles, *, rows: int, seed: int) -> int:
+    """Compares random rows, bit by bit, as headrace and as numpy read them; returns how many.
+
+    At most 64, and no more than a few seconds take: numpy's way to a cold row can be long.
+
+    Raises:
+        DataError: One differs.
+    """
     maps, dataset = own.maps(), own.dataset()
     starts = np.cumsum([0, *(len(part) for part in maps)])
-    for row in np.random.default_rng(seed).integers(0, rows, 64).tolist():
+    begin = time.monotonic()
+    for count, row in enumerate(np.random.default_rng(seed).integers(0, rows, _COMPARED).tolist()):
+        if count and time.monotonic() - begin > _COMPARING_S:
+            return count
         file = int(np.searchsorted(starts, row, side="right")) - 1
         ours = np.asarray(dataset[row]["x"])
         if ours.tobytes() != np.asarray(maps[file][row - starts[file]]).tobytes():
-            return int(row)
-    return None
+            raise DataError(f"row {row} differs between numpy and headrace; please report this")
+    return _COMPARED

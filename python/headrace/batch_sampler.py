@@ -166,6 +166,7 @@ class SamplerPass(Iterator[list[int]]):
     def __init__(self, sampler: BatchSampler) -> None:
         self._sampler = sampler
         self.drawn = 0
+        self.asked = True  # before that it has not begun
         self.epoch = -1
         self._order: _core.BatchOrder | None = None
         self._ended = False

@@ -138,6 +138,7 @@ class ListedPass:
         self._pid = os.getpid()
         self.order = current.order
         self.epoch = current.epoch
+        self.asked = False
 
     @property
     def position(self) -> int:
@@ -163,6 +164,7 @@ class ListedPass:
         """Returns the next batch and its number; raises StopIteration at the end."""
         if self._pid != os.getpid():
             return self._pass.next_numbered()  # which refuses
+        self.asked = True
         with self._lock:
             self._name()
             if self._failed is not None and self._failed[0] == self._pass.handed_out:

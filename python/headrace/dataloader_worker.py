@@ -57,7 +57,13 @@ class WorkerShare:
             epoch, start = self._last.epoch + 1, 0
         else:
             return self._last.epoch, self._last.position
-        return epoch, self._own_start(start)
+        return epoch, self.start_of(start)
+
+    def start_of(self, start: int) -> int:
+        """Returns where the first batch of this worker begins in a pass that begins at `start`."""
+        dealing = self._loader._dealing
+        step = dealing.batch_size * dealing.world_size
+        return min(dealing.items, start + self.id * step)
 
     def load(self, epoch: int, position: int) -> None:
         """Makes the rest of `epoch` from `position`, a point of this worker, the next pass."""
@@ -78,7 +84,7 @@ class WorkerShare:
             epoch, start = self._loader._epochs.next()
         else:
             epoch, start = self._epochs.take((self._base_seed, self._passes), self.id)
-        return epoch, self._own_start(start)
+        return epoch, self.start_of(start)
 
     def _look(self) -> tuple[int, int]:
         if self._epochs is None:
@@ -88,11 +94,6 @@ class WorkerShare:
     def _resume(self, epoch: int) -> None:
         if self._epochs is not None:
             self._epochs.resume((self._base_seed, self._passes), self.id, epoch)
-
-    def _own_start(self, start: int) -> int:
-        dealing = self._loader._dealing
-        step = dealing.batch_size * dealing.world_size
-        return min(dealing.items, start + self.id * step)
 
 
 class WorkerIterator(PassIterator):

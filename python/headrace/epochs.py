@@ -45,6 +45,10 @@ class Pass(Protocol):
         """Whether another batch may come."""
 
     @property
+    def asked(self) -> bool:
+        """Whether it was ever asked for a batch."""
+
+    @property
     def order(self) -> Places:
         """What the batches hold."""
 
@@ -53,15 +57,14 @@ class Epochs:
     """The passes over a sequence of epochs, one after another.
 
     Each pass is the next epoch; `set_epoch` and `resume` choose another. A pass that was started
-    but gave no batch has used up nothing: the next one takes its place. (torch's DataLoader makes
-    iterators that it never asks for anything.)
+    but never asked for a batch has used up nothing: the next one takes its place. (torch's
+    DataLoader makes iterators that it never asks for anything.)
     """
 
     def __init__(self) -> None:
         self._epoch = 0  # the pass after the last one,
         self._position = 0  # and where in its epoch it begins
         self._last: Pass | None = None  # the last pass started, live or not
-        self._start = 0  # where that pass began
         self._ignored = -1  # set_epoch hides that pass while it stands at this position
         self._shared: SharedEpochs | None = None  # for workers of a DataLoader
         self._published = (0, 0)  # what the owner wrote there last
@@ -83,15 +86,14 @@ class Epochs:
         """Returns the epoch and the position of the next pass."""
         self._synchronize()
         last = self._last
-        if last is None or self._is_ignored(last) or last.done or last.position != self._start:
+        if last is None or self._is_ignored(last) or last.asked:
             return self._epoch, self._position
-        return (last.epoch, self._start) if last.order.batches else (self._epoch, self._position)
+        return last.epoch, last.position
 
     def begin(self, current: Pass) -> None:
         """Makes `current` the last pass; it was started at `next`."""
-        epoch, self._start = current.epoch, current.position
         self._last = current
-        self._choose(epoch + 1, 0)
+        self._choose(current.epoch + 1, 0)
         self._ignored = -1
 
     def handed_out(self) -> tuple[int, int]:

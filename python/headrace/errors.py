@@ -109,12 +109,15 @@ class TransformError(HeadraceError, RuntimeError):
         self,
         message: str = "",
         *,
+        file: str = "",
+        column: str = "",
         row: int | None = None,
+        offset: int | None = None,
         epoch: int | None = None,
         batch: int | None = None,
         position: int | None = None,
     ) -> None:
-        super().__init__(message, row=row)
+        super().__init__(message, file=file, column=column, row=row, offset=offset)
         self.epoch = epoch
         self.batch = batch
         self.position = position

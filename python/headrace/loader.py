@@ -11,7 +11,7 @@ from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, live_loaders, torch_bridge
+from headrace import _core, checks, dataloader_arguments, live_loaders, ranks, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
@@ -41,7 +41,7 @@ class Loader:
 
     * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
       the next loop goes on with the next epoch. `set_epoch` chooses another. An iterator that
-      gave no batch has used up no epoch.
+      was never asked for a batch has used up no epoch.
     * One iterator is live at a time: a second ``iter(loader)`` ends the first, which then raises
       CancelledError.
     * `state_dict` is the position in the running epoch; `load_state_dict` goes on from there
@@ -194,6 +194,9 @@ class Loader:
             5
         """
         self._epochs.set_epoch(epoch)
+        share = self._worker_share()
+        if share is not None:
+            share.load(epoch, share.start_of(0))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -434,6 +437,7 @@ class Loader:
             output=self._output,
             as_tuple=self._dataset._as_tuple,
             listed=0 if self._listed is None else len(self._listed),
+            local_ranks=ranks.local_ranks(self._dealing.world_size),
             **self._dealing.core_arguments(),
         )
 

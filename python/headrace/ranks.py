@@ -18,7 +18,7 @@ def resolve_rank(rank: object, world_size: object) -> tuple[int, int]:
             one of several and says nothing about its rank.
     """
     if rank is None and world_size is None:
-        processes = max(torch_bridge.process_group_size(), _world_size_of_environment())
+        processes = max(torch_bridge.process_group_size(), _number_in_environment("WORLD_SIZE"))
         if processes > 1:
             raise InvalidError(
                 f"{processes} processes would each read all rows; pass rank= and world_size=, "
@@ -38,7 +38,15 @@ def resolve_rank(rank: object, world_size: object) -> tuple[int, int]:
     return number, size
 
 
-def _world_size_of_environment() -> int:
-    """Returns WORLD_SIZE as launchers such as torchrun set it, 1 if it is no number."""
-    text = os.environ.get("WORLD_SIZE", "")
+def local_ranks(world_size: int) -> int:
+    """Returns how many of the ranks are on this machine, as launchers say; 1 if none does.
+
+    It decides nothing but how files are read ahead.
+    """
+    return max(1, min(world_size, _number_in_environment("LOCAL_WORLD_SIZE")))
+
+
+def _number_in_environment(name: str) -> int:
+    """Returns a variable as launchers such as torchrun set it, 1 if it is no number."""
+    text = os.environ.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() else 1

@@ -7,6 +7,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 from headrace import checks
@@ -17,7 +18,7 @@ TransformFunction = Callable[..., Any]
 
 _SHOWN_ROWS = 3
 _MAX_THREADS = 1024
-_BY_VALUE = {"cloudpickle", "dill"}  # pickle any function
+_BY_VALUE = {"cloudpickle", "dill"}
 
 
 class Transform:
@@ -87,7 +88,7 @@ def check_threads(threads: object, transform: object) -> int:
 
 def check_picklable(name: str, function: object) -> None:
     """Raises UnsupportedError for a function that pickle cannot find by its name."""
-    if not inspect.isfunction(function) or not _BY_VALUE.isdisjoint(sys.modules):
+    if not inspect.isfunction(function) or _pickled_by_value():
         return
     try:
         pickle.dumps(function)
@@ -96,6 +97,16 @@ def check_picklable(name: str, function: object) -> None:
             f"{name}={function!r} cannot be pickled ({error}); define the function at the top of a "
             "module, not as a lambda or inside another function"
         ) from error
+
+
+def _pickled_by_value() -> bool:
+    """Whether this is called, however indirectly, by a library that pickles any function."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _BY_VALUE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _caller(function: TransformFunction) -> Callable[[TransformFunction, Any, BatchContext], Any]:

@@ -50,6 +50,7 @@ class ThreadedPass(TransformedPass):
     def __next__(self) -> Any:
         if self._pid != os.getpid():
             self._source.next_numbered()  # says so
+        self.asked = True
         self._start()
         with self._shelf.changed:
             # Counted first and dropped then, so that Ctrl-C in between leaves no gap to wait for.

@@ -57,6 +57,7 @@ class TransformedPass:
         self.transform_s = 0.0
         self._handed_out = 0
         self._told_end = False
+        self.asked = False
         self._closed = ""  # why
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -81,6 +82,7 @@ class TransformedPass:
     def __next__(self) -> Any:
         if self._pid != os.getpid():
             self._source.next_numbered()  # says so
+        self.asked = True
         with self._lock:
             self._check_open()
             try:

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "engine/prefetch.h"
 
 namespace headrace {
 namespace {
@@ -78,8 +77,10 @@ Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uin
       epoch_(epoch),
       num_threads_(options.num_threads),
       prefetch_(options.prefetch),
-      share_before_(static_cast<double>(options.split.rank) /
-                    static_cast<double>(options.split.world_size)),
+      prefetch_setting_{.makers = options.num_threads + 1,
+                        .sharers = options.split.every * options.local_ranks,
+                        .start = static_cast<double>(options.split.rank) /
+                                 static_cast<double>(options.split.world_size)},
       maker_(std::move(dataset), options, epoch, position, std::move(pools)),
       pid_(getpid()),
       listed_(options.listed > 0) {}
@@ -109,7 +110,7 @@ std::unique_ptr<Pass::Engine> Pass::start_engine() {
   auto engine = std::make_unique<Engine>(prefetch_, batches, listed_ ? 0 : batches);
   if (dataset_->file_count() > 0 && batches > 0) {
     engine->prefetch =
-        std::make_unique<Prefetch>(dataset_, maker_, engine->ring, num_threads_ + 1, share_before_);
+        std::make_unique<Prefetch>(dataset_, maker_, engine->ring, prefetch_setting_);
   }
   const SignalsBlocked blocked;
   const auto start_thread = [&engine](const char* name, auto body) {
@@ -225,6 +226,7 @@ void Pass::name(RowList list) {
 
 Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
   check_process();
+  asked_.store(true, std::memory_order_relaxed);
   const std::lock_guard one_consumer(next_mutex_);
   if (done_.load()) {
     return Next::kEnd;

@@ -13,7 +13,7 @@
 #include "dataset/dataset.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
-#include "engine/regime.h"
+#include "engine/prefetch.h"
 #include "engine/slot_pool.h"
 
 namespace headrace {
@@ -84,6 +84,9 @@ class Pass {
   // Whether the epoch is over for all ranks: every batch was handed out, or next() has said so.
   bool done() const noexcept { return done_.load(); }
 
+  // Whether next() was ever called.
+  bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
+
   // Whether next() may still give a batch.
   bool live() const noexcept { return !done_.load() && !closed_.load(); }
 
@@ -106,13 +109,14 @@ class Pass {
   uint64_t epoch_;
   uint64_t num_threads_;
   uint64_t prefetch_;
-  double share_before_;  // of the rows: what ranks before this one read
+  Prefetch::Setting prefetch_setting_;
   BatchMaker maker_;
   pid_t pid_;
 
   std::atomic<uint64_t> handed_out_{0};
   std::atomic<uint64_t> rows_{0};
   std::atomic<uint64_t> padding_{0};
+  std::atomic<bool> asked_{false};
   std::atomic<bool> done_{false};
   std::atomic<bool> closed_{false};
   std::atomic<int64_t> make_ns_{0};  // how long a batch takes, smoothed; 0 before the first

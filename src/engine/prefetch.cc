@@ -31,21 +31,23 @@ constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
 
 }  // namespace
 
-Prefetch::Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing& ring,
-                   uint64_t makers, double start)
+Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
+                   const Setting& setting)
     : dataset_(dataset),
       maker_(maker),
       ring_(ring),
-      makers_(makers),
-      start_(start),
-      extents_(file_extents(*dataset)),
+      setting_(setting),
       column_bytes_(dataset->columns().size()),
       row_page_bytes_(dataset->columns().size()),
       step_rows_(Reader::rows_per_step(*dataset_)),
       requests_(*dataset_),
-      hinted_columns_(column_bytes_.size()) {
+      hinted_columns_(column_bytes_.size()) {}
+
+// Lists what is in files; in its own thread, since there may be tens of thousands of them.
+void Prefetch::prepare() {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   uint64_t end = 0;
+  extents_ = file_extents(*dataset_);
   for (const Extent& extent : extents_) {
     end += extent.bytes;
     ends_.push_back(end);
@@ -109,7 +111,7 @@ void Prefetch::run_read_ahead() noexcept {
       return;
     }
     try {
-      ReadAhead round(extents_, start_);
+      ReadAhead round(extents_, setting_.start);
       round_over_ = round.run(reading_ahead_, read_ahead_bytes_);
     } catch (const std::exception&) {
       round_over_ = true;  // no memory: the rows come one by one
@@ -119,6 +121,9 @@ void Prefetch::run_read_ahead() noexcept {
 
 // Chooses the regime anew.
 void Prefetch::look() {
+  if (looks_ == 0) {
+    prepare();
+  }
   const Situation situation = this->situation();
   const Regime now = regime();
   Regime next = choose_regime(now, situation);
@@ -151,7 +156,7 @@ Situation Prefetch::situation() {
   const uint64_t rows = maker_.listed() ? dataset_->rows()  // a guess: the user knows
                                         : maker_.plan().batches() * maker_.plan().batch(0).count;
   for (const uint64_t bytes : row_page_bytes_) {
-    situation.wanted += rows * bytes;
+    situation.wanted += rows * bytes * setting_.sharers;
   }
   situation.resident = resident_share();
   situation.available = available_memory();
@@ -192,7 +197,7 @@ bool Prefetch::is_resident(uint64_t place) {
     return file.file_system() == FileSystemKind::kMemory ||
            file.residency(offset) == Residency::kResident;
   } catch (const Error&) {
-    return false;  // removed or replaced: a map that holds it may still have to wait for its rows
+    return false;  // gone, or another file by now; a map that holds it may still wait for rows
   }
 }
 
@@ -214,14 +219,14 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
 // Asks for the columns whose rows are not asked for one by one.
 void Prefetch::hint_whole_columns() {
   for (const Extent& extent : extents_) {
-    if (hinted_columns_[extent.column]) {
+    if (hinted_columns_[extent.column] || stopped_) {
       continue;
     }
     try {
       files_.get(extent.rows->path, extent.rows->info).will_need(extent.offset, extent.bytes);
       hinted_bytes_ += extent.bytes;
     } catch (const Error&) {
-      // The other files are asked for all the same.
+      // The batch that needs a row of this file says what is wrong with it.
     }
   }
 }
@@ -230,7 +235,7 @@ void Prefetch::hint_whole_columns() {
 bool Prefetch::hint() {
   const uint64_t claimed = ring_.claimed();
   // Those that are being made may still need most of their rows.
-  next_batch_ = std::max(next_batch_, claimed - std::min(claimed, makers_));
+  next_batch_ = std::max(next_batch_, claimed - std::min(claimed, setting_.makers));
   const uint64_t batch = next_batch_;
   if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
     return false;

@@ -32,11 +32,15 @@ namespace headrace {
 // It only asks. What it cannot open is left to the worker that needs it.
 class Prefetch {
  public:
-  // For at most `makers` batches that are made at a time. Reading ahead begins at share `start` of
-  // the files, 0 <= start < 1. Requires: dataset->file_count() > 0; `maker` and `ring` outlive the
-  // threads.
-  Prefetch(DatasetPtr dataset, const BatchMaker& maker, const BatchRing& ring, uint64_t makers,
-           double start);
+  struct Setting {
+    uint64_t makers = 1;   // batches that are made at a time, at most
+    uint64_t sharers = 1;  // processes of this machine that read the files together, this included
+    double start = 0;      // the share of the files where reading ahead begins, below 1
+  };
+
+  // Requires: `maker` and `ring` outlive the threads.
+  Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
+           const Setting& setting);
 
   // The bodies of its two threads; both return soon after stop().
   void run_hints() noexcept;
@@ -61,6 +65,7 @@ class Prefetch {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void prepare();
   void look();
   Situation situation();
   double resident_share();
@@ -73,8 +78,9 @@ class Prefetch {
   DatasetPtr dataset_;
   const BatchMaker& maker_;
   const BatchRing& ring_;
-  uint64_t makers_;
-  double start_;
+  Setting setting_;
+
+  // Set by prepare(), before the other thread reads them.
   std::vector<Extent> extents_;
   std::vector<uint64_t> ends_;            // running sums of the extents' bytes
   std::vector<uint64_t> column_bytes_;    // in files, by column

@@ -246,6 +246,7 @@ void bind_loader(nb::module_& module) {
       .def_prop_ro("epoch", [](const PyPass& self) { return self.pass().epoch(); })
       .def_prop_ro("handed_out", [](const PyPass& self) { return self.pass().handed_out(); })
       .def_prop_ro("position", [](const PyPass& self) { return self.pass().position(); })
+      .def_prop_ro("asked", [](const PyPass& self) { return self.pass().asked(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
       .def_prop_ro("live", [](const PyPass& self) { return self.pass().live(); });
 
@@ -255,11 +256,12 @@ void bind_loader(nb::module_& module) {
           [](PyLoader* self, std::shared_ptr<Dataset> dataset, uint64_t batch_size,
              const Shuffle& shuffle, uint64_t seed, bool drop_last, bool exact, uint64_t rank,
              uint64_t world_size, uint64_t num_threads, uint64_t prefetch,
-             const std::string& output, bool as_tuple, uint64_t listed) {
+             const std::string& output, bool as_tuple, uint64_t listed, uint64_t local_ranks) {
             const LoaderOptions options{
                 .split = {batch_size, world_size, rank, tail_of(drop_last, exact)},
                 .shuffle = shuffle,
                 .seed = seed,
+                .local_ranks = local_ranks,
                 .num_threads = num_threads,
                 .listed = listed,
                 .prefetch = prefetch};
@@ -267,7 +269,7 @@ void bind_loader(nb::module_& module) {
           },
           "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
           "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
-          "as_tuple"_a, "listed"_a = 0)
+          "as_tuple"_a, "listed"_a = 0, "local_ranks"_a = 1)
       .def("start", &PyLoader::start, "epoch"_a, "position"_a, "every"_a = 1)
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))

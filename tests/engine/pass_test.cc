@@ -174,9 +174,13 @@ TEST(Pass, KnowsHowFarItIs) {
   EXPECT_EQ(pass->position(), 0U);
   EXPECT_TRUE(pass->live());
   EXPECT_FALSE(pass->done());
+  EXPECT_FALSE(pass->asked());
   Batch batch;
+  uint64_t batches = 0;
   for (const uint64_t position : {4, 8, 10}) {
     ASSERT_TRUE(next_batch(*pass, batch));
+    EXPECT_TRUE(pass->asked());
+    EXPECT_EQ(pass->handed_out(), ++batches);
     EXPECT_EQ(pass->position(), position);
   }
   EXPECT_TRUE(pass->done());  // the last batch says so, not only the call after it

@@ -59,10 +59,16 @@ class Prefetching {
   }
   uint64_t pages() const { return resident_pages(path_); }
 
+  // As rank 0 of several that read the file together.
+  void share(uint64_t ranks) {
+    options_.split.world_size = ranks;
+    setting_.sharers = ranks;
+  }
+
   Prefetch& start() {
     maker_ = std::make_unique<BatchMaker>(dataset_, options_, 0, 0, SlotPools());
     ring_ = std::make_unique<BatchRing>(4, maker_->plan().batches());
-    prefetch_ = std::make_unique<Prefetch>(dataset_, *maker_, *ring_, 2, 0);
+    prefetch_ = std::make_unique<Prefetch>(dataset_, *maker_, *ring_, setting_);
     threads_.emplace_back([this] { prefetch_->run_hints(); });
     threads_.emplace_back([this] { prefetch_->run_read_ahead(); });
     return *prefetch_;
@@ -82,6 +88,7 @@ class Prefetching {
   TempDir dir_;
   DatasetPtr dataset_;
   LoaderOptions options_;
+  Prefetch::Setting setting_;
   std::string path_;
   std::unique_ptr<BatchMaker> maker_;
   std::unique_ptr<BatchRing> ring_;
@@ -117,6 +124,16 @@ TEST(Prefetch, ReadsFilesThatFitFromEndToEndAndFindsThemInMemory) {
   Prefetch& prefetch = fixture.start();
   EXPECT_TRUE(soon([&] { return prefetch.regime() == Regime::kResident; }));
   EXPECT_EQ(fixture.pages(), kRows);
+}
+
+TEST(Prefetch, ReadsFilesFromEndToEndThatRanksOfThisMachineWantTogether) {
+  Prefetching fixture(Shuffle::Kind::kExact);
+  fixture.share(10);
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  EXPECT_TRUE(soon([&] { return prefetch.read_ahead_bytes() == kRows * kRowBytes; }));
 }
 
 TEST(Prefetch, OfABlockShuffleAsksForWholeBlocksAheadOfTheBatches) {

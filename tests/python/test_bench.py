@@ -31,7 +31,7 @@ FILES = 8
 def harness() -> Iterator[types.SimpleNamespace]:
     """The modules of bench/harness, which is no installed package."""
     sys.path.insert(0, str(BENCH))
-    names = ("cache", "cold", "data", "hold", "measure", "report", "task", "tasks")
+    names = ("cache", "cold", "data", "hold", "measure", "once", "report", "task", "tasks")
     yield types.SimpleNamespace(
         **{name: importlib.import_module(f"harness.{name}") for name in names}
     )
@@ -88,7 +88,9 @@ def test_a_library_delivers_each_row_once(
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}
-    if task.startswith("cold"):
+    if task == "batch_sampler":
+        assert metrics - {"us_per_batch"} <= found.metrics.keys()  # torch's share is one batch
+    elif task.startswith("cold"):
         assert "rows_per_s" in found.metrics
         assert library.startswith(("cat", "fio")) or found.complete
     else:
@@ -354,3 +356,32 @@ def test_only_what_benchmarks_made_is_removed(
     (tmp_path / "mine").mkdir()
     assert len(harness.data.remove_made(tmp_path)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_sampler_that_repeats_loses_order_or_invents_is_found(
+    harness: types.SimpleNamespace,
+) -> None:
+    data = small_data(harness, rows=6000, batch_size=100)
+    rows = np.random.default_rng(1).permutation(data.rows)
+
+    def measure(numbers: Any) -> Any:
+        batches = numbers.reshape(-1, 100).tolist()
+        return harness.once.measure_sampler(lambda _: batches, data)
+
+    assert measure(rows).metrics["us_per_batch"] > 0
+    repeated = np.where(np.arange(6000) == 4000, rows[17], rows)
+    for wrong, message in ((repeated, "row twice"), (rows + 1, "that is none"),
+                           (np.arange(6000), "does not shuffle")):  # fmt: skip
+        with pytest.raises(harness.data.WrongAnswerError, match=message):
+            measure(wrong)
+
+
+def test_a_wrong_row_of_an_item_is_found(harness: types.SimpleNamespace, tmp_path: Path) -> None:
+    data = harness.data.Data(rows=12, width=2048, batch_size=1, files=12, seed=0, root=tmp_path)
+
+    def load(paths: Any, function: Any) -> Any:
+        return np.stack([function(path) for path in paths])
+
+    assert harness.once.measure_items(load, data).metrics["items_per_s"] > 0
+    with pytest.raises(harness.data.WrongAnswerError, match=r"000000.*is wrong"):
+        harness.once.measure_items(lambda paths, function: load(paths, function)[::-1], data)

@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -224,9 +225,48 @@ def test_of_very_many_rows_the_loaders_by_hand_draw_a_part(
     own_loaders = demo_modules("own_loaders")
     monkeypatch.setattr(own_loaders, "MOST_ROWS_BY_HAND", 200)
     own = own_loaders.find_files(str(folder), dtype=None, row_shape=())
+    deadline = demo_modules("turns").Deadline(60)
     everything = {row.tobytes() for part in own.maps() for row in part}
     for make in (own_loaders.AsUsuallyWritten, own_loaders.BestByHand):
-        batches = list(make(own, rows=900, batch_size=32, seed=1).epoch(0))
+        batches = list(make(own, deadline, rows=900, batch_size=32, seed=1).epoch(0))
         rows = {row.numpy().tobytes() for batch in batches for row in batch}
         assert len(rows) == 200
         assert rows <= everything
+
+
+class SlowLoader:
+    """A loader that reads a row in a twentieth of a second and never finishes a batch."""
+
+    def __init__(self, deadline: Any, *, counts: bool) -> None:
+        self._deadline = deadline
+        self._counts = counts
+
+    def epoch(self, number: int) -> Iterator[Any]:
+        for _ in range(1000):
+            time.sleep(0.05)
+            self._deadline.rows += self._counts
+            self._deadline.check()
+        yield np.zeros(1000)
+
+
+def test_a_turn_ends_in_the_middle_of_a_batch_that_takes_too_long(
+    demo_modules: Callable[[str], Any],
+) -> None:
+    turns = demo_modules("turns")
+    start = time.monotonic()
+    assert 1 < turns.take_turn(lambda deadline: SlowLoader(deadline, counts=True), 0.6) <= 20
+    with pytest.raises(turns.OutOfTimeError, match="no batch was finished"):
+        turns.take_turn(lambda deadline: SlowLoader(deadline, counts=False), 0.4)
+    assert time.monotonic() - start < 20  # all thousand rows would take fifty seconds each time
+
+
+@pytest.mark.parametrize("name", ["as usually written", "best by hand"])
+def test_the_loaders_by_hand_end_within_a_batch(
+    name: str, demo_modules: Callable[[str], Any], folder: Path
+) -> None:
+    own_files, turns = demo_modules("own_files"), demo_modules("turns")
+    own = own_files.find_files(str(folder), dtype=None, row_shape=())
+    over = turns.Deadline(-1)
+    loader = own_files.LOADERS[name](own, over, rows=900, batch_size=900, seed=1)
+    with pytest.raises(turns.OutOfTimeError):
+        next(loader.epoch(0))

@@ -103,7 +103,7 @@ def test_the_state_after_a_break_is_the_interrupted_point(make: MakeLoader) -> N
     assert point(loader) == (1, 0)
 
 
-def test_an_iterator_that_gave_no_batch_uses_up_no_epoch(make: MakeLoader) -> None:
+def test_an_iterator_that_was_never_asked_uses_up_no_epoch(make: MakeLoader) -> None:
     loader = make()
     unused = iter(loader)
     assert loader.epoch == 0

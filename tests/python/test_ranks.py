@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import headrace as hr
+from headrace.ranks import local_ranks
 
 Numbered = Callable[[int], hr.Dataset]
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
@@ -170,3 +171,15 @@ def test_ranks_that_cannot_be_right(
 ) -> None:
     with pytest.raises(hr.InvalidError, match=message):
         hr.Loader(numbered(10), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, 1), ("4", 4), ("64", 8), ("0", 1), ("many", 1), ("-3", 1)]
+)
+def test_ranks_of_this_machine_are_those_that_the_launcher_names(
+    text: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if text is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", text)
+    assert local_ranks(8) == expected

@@ -1,0 +1,83 @@
+"""The code on the pages for users runs as it stands there, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+def program(page: str, *, side: str) -> str:
+    """Returns the page with everything but its code made blank, so that line numbers stay.
+
+    Of a diff the lines of one side count, "-" or "+".
+    """
+    fence: str | None = None
+    lines = []
+    for line in page.splitlines():
+        code = ""
+        if line.startswith("```"):
+            fence = line[3:] if fence is None else None
+        elif fence == "python":
+            code = line
+        elif fence == "diff" and line[:1] in (" ", side):
+            code = line[1:]
+        lines.append(code)
+    return "\n".join(lines) + "\n"
+
+
+def test_only_code_counts_and_lines_keep_their_numbers() -> None:
+    page = "text\n```python\na = 1\n```\n```diff\n-b = 2\n+b = 3\n c = b\n```\n```sh\nls\n```\n"
+    before = program(page, side="-").splitlines()
+    assert [(number, line) for number, line in enumerate(before, 1) if line] == [
+        (3, "a = 1"),
+        (6, "b = 2"),
+        (8, "c = b"),
+    ]
+    assert "b = 3" in program(page, side="+")
+
+
+@pytest.mark.parametrize("side", ["-", "+"])
+def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("dask.array")
+    page = (DOCS / "from_dataloader.md").read_text()
+    assert page.count("```python") > 20
+    done = run_script(program(page, side=side), timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_readme_shows_runs(run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    readme = (ROOT / "README.md").read_text()
+    before, title, page = readme.partition("## What you get")
+    assert title
+    assert page.count("```python") > 4
+    code = "\n" * before.count("\n") + program(page, side="+")
+    done = run_script(code, as_file=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        file, _, anchor = target.partition("#")
+        page = path if not file else path.parent / file
+        assert page.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, target
