@@ -45,7 +45,10 @@ def kept_rows(
         first += rows
     indices = np.concatenate(kept)
     if indices.size == 0:
-        raise InvalidError(f"the filter keeps none of {first} rows; a dataset needs one or more")
+        raise InvalidError(
+            f"the filter keeps none of {first} rows, and a dataset needs one or more; fn returns "
+            "True for each row to keep"
+        )
     indices.setflags(write=False)
     return indices
 

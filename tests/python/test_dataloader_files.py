@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import headrace as hr
 
 ROWS = 600
 MakeCold = Callable[[Iterable[Path]], None]
+RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # More workers than processors.
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -56,7 +58,7 @@ def as_tensor(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     return {"x": torch.from_numpy(np.stack([row["x"] for row in rows]))}
 
 
-def dataloader(ds: hr.Dataset, kind: str, *, persistent: bool) -> DataLoader[Any]:
+def dataloader(ds: Any, kind: str, *, persistent: bool) -> DataLoader[Any]:
     """Two workers, over rows that torch puts together or over a Loader's batches."""
     settings: dict[str, Any] = {"num_workers": 2, "persistent_workers": persistent, "timeout": 60}
     if kind == "rows":
@@ -142,3 +144,24 @@ def test_a_worker_that_stops_in_a_pass_ends_for_good(io: str, path: Path) -> Non
         rows_of(batches)
     end_workers(batches)
     assert sorted(rows_of(loader)) == list(range(ROWS))  # its own epochs are as they were
+
+
+@KIND
+@pytest.mark.parametrize(("end", "returncode"), [("", 0), ("sys.exit(3)", 3)])
+def test_a_process_ends_with_workers_in_a_pass(
+    end: str, returncode: int, kind: str, path: Path, run_script: RunScript
+) -> None:
+    done = run_script(
+        f"""
+        import sys
+        from pathlib import Path
+        from test_dataloader_files import dataloader, open_file
+
+        ds = open_file(Path({str(path)!r}), "auto")
+        batches = iter(dataloader(ds, {kind!r}, persistent=True))
+        first = next(batches)
+        {end}
+        """,
+        PYTHONPATH=str(Path(__file__).parent),
+    )
+    assert (done.returncode, done.stderr) == (returncode, "")

@@ -45,7 +45,7 @@ def test_masks_may_be_lists_or_tensors(mask: Callable[[Any], Any], numbered: Num
     ("fn", "message"),
     [
         (lambda b: None, r"returned None for rows 0 to 3; .*return missing"),
-        (lambda b: b["y"] < 0, "keeps none of 10 rows"),
+        (lambda b: b["y"] < 0, "keeps none of 10 rows, .*True for each row to keep"),
         (lambda b: b["y"], 'int64 values for rows 0 to 3; .*"y"'),
         (lambda b: b["x"] > 0, r"shape \(4, 3\) for rows 0 to 3; .*\(4,\)"),
         (lambda b: (b["y"] >= 0)[:3], r"shape \(3,\)"),

@@ -128,7 +128,7 @@ def test_rows_that_need_no_whole_files_are_asked_for_alone(
         time.sleep(0.01)
     stats = loader.stats()
     assert (stats["regime"], stats["read_ahead_bytes"]) == ("hints", 0)
-    assert stats["hinted_bytes"] > 0
+    assert stats["hinted_bytes"] != 0
     list(batches)
     assert loader.stats()["read_ahead_bytes"] == 0
 

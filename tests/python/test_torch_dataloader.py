@@ -61,7 +61,8 @@ def epochs(make: Make, *numbers: int, **arguments: Any) -> list[list[list[int]]]
 
 
 def wrap(loader: hr.Loader, num_workers: int, **arguments: Any) -> Any:
-    return DataLoader(loader, batch_size=None, num_workers=num_workers, **arguments)
+    dataset: Any = loader
+    return DataLoader(dataset, batch_size=None, num_workers=num_workers, **arguments)
 
 
 def test_a_loader_is_an_iterable_dataset(make: Make) -> None:
@@ -373,9 +374,11 @@ def test_states_of_another_order_are_refused_in_workers(make: Make) -> None:
 
 def test_a_workers_state_is_refused_elsewhere(make: Make) -> None:
     outer = stateful(make(), 2)
-    next(iter(outer))
+    batches = iter(outer)
+    next(batches)
     worker = outer.state_dict()["_snapshot"]["_worker_snapshots"]["worker_0"]["dataset_state"]
     assert worker["worker"] == {"id": 0, "of": 2}
+    batches._shutdown_workers()  # torch would wait for them when the traceback goes
     with pytest.raises(hr.InvalidError, match="StatefulDataLoader with the same num_workers"):
         make().load_state_dict(worker)
 
