@@ -62,7 +62,7 @@ def dataloader(ds: Any, kind: str, *, persistent: bool) -> DataLoader[Any]:
     """Two workers, over rows that torch puts together or over a Loader's batches."""
     settings: dict[str, Any] = {"num_workers": 2, "persistent_workers": persistent, "timeout": 60}
     if kind == "rows":
-        return DataLoader(ds, batch_size=16, shuffle=True, collate_fn=as_tensor, **settings)  # type: ignore[arg-type]
+        return DataLoader(ds, batch_size=16, shuffle=True, collate_fn=as_tensor, **settings)
     return DataLoader(loader_of(ds), batch_size=None, **settings)  # type: ignore[arg-type]
 
 
