@@ -19,6 +19,11 @@ constexpr std::chrono::milliseconds kHintEvery{
     1};  // the workers need many times as long for kHintBytes
 constexpr uint64_t kSamples = 64;
 
+// For so long rows are asked for without a limit while files are read ahead; then one row for so
+// many bytes that were read.
+constexpr std::chrono::seconds kStart{2};
+constexpr uint64_t kReadPerLateRow = uint64_t{128} << 10;
+
 // What is asked for ahead of the workers: enough for the deepest queues, little of any memory.
 constexpr uint64_t kHintBytes = uint64_t{64} << 20;
 constexpr uint64_t kHintBatches = 8192;
@@ -255,13 +260,24 @@ void Prefetch::hint_whole_columns() {
   }
 }
 
+// Whether requests for rows leave the device time for reading ahead. At first training waits for
+// each row; after that the sooner all is read, the sooner no row is waited for.
+bool Prefetch::may_hint() {
+  if (regime() != Regime::kReadAhead || Clock::now() < begin_ + kStart) {
+    late_rows_ = hinted_rows_;
+    late_bytes_ = read_ahead_bytes_;
+    return true;
+  }
+  return hinted_rows_ - late_rows_ <= (read_ahead_bytes_ - late_bytes_) / kReadPerLateRow;
+}
+
 // Asks for the rows of one more batch; false if all are asked for that should be.
 bool Prefetch::hint() {
   const uint64_t claimed = ring_.claimed();
   // Those that are being made may still need most of their rows.
   next_batch_ = std::max(next_batch_, claimed - std::min(claimed, setting_.makers));
   const uint64_t batch = next_batch_;
-  if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
+  if (batch >= std::min(claimed + ahead_, maker_.plan().batches()) || !may_hint()) {
     return false;
   }
   if (in_blocks_) {
@@ -278,6 +294,7 @@ bool Prefetch::hint() {
     return true;
   }
   rows_.resize(std::min(rows_.size(), kHintSteps * step_rows_));
+  hinted_rows_ += rows_.size();
   hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
   return true;
 }

@@ -75,6 +75,7 @@ class Prefetch {
   Residency residency(uint64_t place);
   void choose_hinted_columns(const Situation& situation);
   void hint_whole_columns();
+  bool may_hint();
   bool hint();
   void hint_blocks(uint64_t batch);
 
@@ -105,6 +106,10 @@ class Prefetch {
   uint64_t ahead_ = 1;                // batches
   bool in_blocks_ = false;            // whole blocks are asked for
   uint64_t looks_ = 0;
+  Clock::time_point begin_ = Clock::now();
+  uint64_t hinted_rows_ = 0;
+  uint64_t late_rows_ = 0;   // hinted_rows_ when the start was over,
+  uint64_t late_bytes_ = 0;  // and read_ahead_bytes_
   uint64_t next_batch_ = 0;  // to ask for
   uint64_t next_block_ = 0;
 

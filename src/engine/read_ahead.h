@@ -2,17 +2,15 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "dataset/extents.h"
-#include "storage/open_files.h"
+#include "storage/bulk_load.h"
 
 namespace headrace {
 
-// Reads extents into the page cache from end to end, in one round that can be interrupted: some
-// megabytes are always on their way, so that the device never waits, and no more, so that other
-// requests do not wait long behind them.
+// Reads extents into the page cache from end to end, in one round that can be interrupted.
 class ReadAhead {
  public:
   // Begins the round at share `start` of all bytes, 0 <= start < 1: processes that read the same
@@ -31,18 +29,15 @@ class ReadAhead {
     uint64_t bytes;
   };
 
-  bool next_chunk(Chunk& chunk);
-  void wait_for(const Chunk& chunk);
-  uint64_t under_way_limit() const noexcept;
+  Chunk next_chunk();
+  void load(const Chunk& chunk);
 
   const std::vector<Extent>& extents_;
   size_t extent_ = 0;    // where the next chunk begins
   uint64_t offset_ = 0;  // in that extent
-  uint64_t total_;       // bytes of the round
   uint64_t left_;        // bytes of the round that no chunk holds yet
-  std::deque<Chunk> under_way_;
-  uint64_t bytes_under_way_ = 0;
-  OpenFiles files_;
+  const StoredRows* open_ = nullptr;
+  std::unique_ptr<BulkLoad> file_;  // of open_
 };
 
 }  // namespace headrace
