@@ -104,11 +104,16 @@ class Epochs:
             return self._epoch, self._position
         return last.epoch, last.position
 
-    def set_epoch(self, epoch: object) -> None:
-        """Makes `epoch` the next pass, from its beginning; a live pass goes on."""
+    def set_epoch(self, epoch: object) -> int:
+        """Makes `epoch` the next pass, from its beginning; a live pass goes on.
+
+        Returns it as an int, whatever kind of integer it was.
+        """
         hint = "epochs start at 0"
-        self._choose(checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint), 0)
+        number = checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint)
+        self._choose(number, 0)
         self._ignored = -1 if self._last is None else self._last.position
+        return number
 
     def resume(self, epoch: int, position: int) -> None:
         """Makes the rest of `epoch` from `position` the next pass; the last one is forgotten."""

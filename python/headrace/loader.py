@@ -193,10 +193,10 @@ class Loader:
             >>> loader.epoch
             5
         """
-        self._epochs.set_epoch(epoch)
+        number = self._epochs.set_epoch(epoch)
         share = self._worker_share()
         if share is not None:
-            share.load(epoch, share.start_of(0))
+            share.load(number, share.start_of(0))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
