@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from headrace import _core, indexing
 from headrace.batch_context import BatchPlaces
-from headrace.errors import CancelledError, HeadraceError, InvalidError, RowIndexError
+from headrace.errors import (
+    CancelledError,
+    HeadraceError,
+    InvalidError,
+    RowIndexError,
+    TransformError,
+)
 
 IndexArray = NDArray[np.int64]
 
@@ -48,12 +54,13 @@ class ListedBatches:
 
         Raises:
             RowIndexError: If one of them does not exist.
-            InvalidError: If they are no rows, or the sequence raises an exception.
+            InvalidError: If they are no rows.
+            TransformError: If the sequence raises an exception.
         """
         try:
             chosen = self.sequence[number]
         except Exception as error:
-            raise InvalidError(
+            raise TransformError(
                 f"batch_sampler[{number}] failed: {type(error).__name__}: {error}; its length is "
                 f"{self._count}"
             ) from error
