@@ -367,7 +367,9 @@ def test_an_error_of_the_items_themselves_is_theirs() -> None:
         ([], abs, {}, "there are no items"),
         (iter([]), abs, {"threads": 2}, "there are no items"),
         ("*.txt", abs, {}, "glob"),
-        (3, abs, {}, "items is a list"),
+        (b"*.txt", abs, {}, "glob"),
+        (3, abs, {}, "items is anything to iterate over, or with len"),
+        (list, abs, {}, "items is anything to iterate over, or with len"),
         ([1], "abs", {}, "no function"),
         ([1], abs, {"rows": "all"}, 'rows is "one" or "many"'),
         ([1], abs, {"threads": 0}, "threads must lie between 1"),
@@ -380,6 +382,31 @@ def test_an_error_of_the_items_themselves_is_theirs() -> None:
 def test_arguments_that_cannot_be_right(items: Any, fn: Any, arguments: Any, message: str) -> None:
     with pytest.raises(hr.InvalidError, match=message):
         hr.from_items(items, fn, **arguments)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_items_may_be_asked_by_number(threads: int) -> None:
+    class Endless(torch.utils.data.Dataset[int]):
+        """Knows no IndexError, as many datasets of torch do."""
+
+        def __len__(self) -> int:
+            return 50
+
+        def __getitem__(self, index: int) -> int:
+            return 2 * (index % 50)
+
+    class Broken(Endless):
+        def __getitem__(self, index: int) -> int:
+            raise OSError(f"no item {index}")
+
+    seen: list[Any] = []
+    ds = hr.from_items(
+        Endless(), lambda x: x + 1, threads=threads, progress=lambda *x: seen.append(x)
+    )
+    assert ds["0"][:].tolist() == list(range(1, 101, 2))
+    assert seen[-1] == (50, 50)
+    with pytest.raises(OSError, match="no item 0"):
+        hr.from_items(Broken(), abs, threads=threads)
 
 
 def test_a_length_that_is_wrong_is_only_a_guess() -> None:
