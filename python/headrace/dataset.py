@@ -348,8 +348,8 @@ class Dataset:
         shuffle, so that a batch says where its rows come from. They take no memory.
 
         Args:
-            name: The new column's name. Not needed for positional columns: the new one is the
-                last, and has its position for a name.
+            name: The new column's name. Tuple rows have no names: give none, and the new column
+                is the last; or name them all first with `as_dict`.
 
         Example:
             >>> import numpy as np, headrace as hr
@@ -358,8 +358,13 @@ class Dataset:
             [7, 2, 5]
         """
         if self._as_tuple:
+            if name is not None:
+                raise InvalidError(
+                    f"tuple rows have no names, so the row ids cannot be {name!r}; name all "
+                    f'columns first, ds.as_dict("x", ...).with_row_ids({name!r}), or give no name'
+                )
             name = str(len(self._schema))
-        if name is None:
+        elif name is None:
             raise InvalidError('named columns need a name for the new one: ds.with_row_ids("row")')
         checks.check_column_name(name)
         if name in self._schema:
