@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, overload
@@ -117,7 +116,7 @@ class Dataset:
             >>> hr.from_arrays(y=np.arange(1000)).head(3)
             {'y': array([0, 1, 2])}
         """
-        return self[: checks.check_int("n", n, low=0, high=sys.maxsize)]
+        return self[: checks.check_int("n", n, low=0, high=checks.MAX_INT64)]
 
     def chunks(self, rows: int | None = None) -> Iterator[Any]:
         """Iterates over all rows in their order as batches of numpy arrays.
@@ -135,7 +134,7 @@ class Dataset:
         if rows is None:
             rows = max(1, _CHUNK_BYTES * len(self) // max(1, self._core.nbytes))
         else:
-            rows = checks.check_int("rows", rows, low=1, high=sys.maxsize)
+            rows = checks.check_int("rows", rows, low=1, high=checks.MAX_INT64)
         return (self[first : first + rows] for first in range(0, len(self), rows))
 
     def subset(self, rows: object) -> Dataset:

@@ -15,8 +15,6 @@ from headrace.progress import Progress, reporting
 from headrace.row_blocks import RowBlocks
 from headrace.row_chunks import chunks
 
-_MAX_THREADS = 1024
-
 
 class Indexed(Protocol):
     """What has items by number, as the map-style datasets of torch."""
@@ -108,7 +106,9 @@ def _outcomes(
         raise InvalidError(f"fn is called with every item, but {fn!r} is no function")
     if executor is None:
         number = (
-            1 if threads is None else checks.check_int("threads", threads, low=1, high=_MAX_THREADS)
+            1
+            if threads is None
+            else checks.check_int("threads", threads, low=1, high=checks.MAX_THREADS)
         )
         if number == 1:
             return ordered_map.map_here(fn, items)

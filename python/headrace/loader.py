@@ -28,7 +28,6 @@ from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
 from headrace.transformed_pass import TransformedPass
 
-_MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
 
 
@@ -126,7 +125,7 @@ class Loader:
             world_size=world_size,
         )
         choose = "None lets headrace choose"
-        self._num_threads = _count("num_threads", num_threads, high=_MAX_THREADS, hint=choose)
+        self._num_threads = _count("num_threads", num_threads, high=checks.MAX_THREADS, hint=choose)
         self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
         self._output: Output = output
         self._transform = None if transform is None else Transform(transform)
