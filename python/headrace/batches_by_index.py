@@ -101,7 +101,7 @@ class ListedBatches:
 class NamedPlaces:
     """Where one listed batch stands, as `BatchContext` asks for it."""
 
-    def __init__(self, order: _core.BatchOrder, rows: IndexArray) -> None:
+    def __init__(self, order: BatchPlaces, rows: IndexArray) -> None:
         self._order = order
         self._rows = rows
 
@@ -146,6 +146,11 @@ class ListedPass:
         self.order = current.order
         self.epoch = current.epoch
         self.asked = False
+
+    @property
+    def handed_out(self) -> int:
+        """How many batches were handed out."""
+        return self._pass.handed_out
 
     @property
     def position(self) -> int:

@@ -279,26 +279,24 @@ class Loader:
             >>> loader.epoch
             0
         """
-        last = self._last_pass
-        live = last is not None and last.live
-        share = self._worker_share()
-        if share is not None:
-            epoch, position = share.point()
+        current, epoch, position = self._next_batch()
+        order: BatchPlaces
+        if current is None:
+            order, number = self._core.order(epoch, position), 0
         else:
-            epoch, position = self._epochs.handed_out() if live else self._epochs.next()
-        order = self._core.order(epoch, position)
-        if order.batches == 0:
+            order, number = current.order, current.handed_out
+        if number == order.batches:
             return None
-        places: BatchPlaces = order
+        places = order
         if self._listed is None:
             batch = self._core.peek(epoch, position)
         else:
-            rows = self._listed.rows_of(int(order.items(0)[0]))
+            rows = self._listed.rows_of(int(order.items(number)[0]))
             places = NamedPlaces(order, rows)
             batch = self._core.read(rows)
         if self._transform is None:
             return batch
-        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=0)
+        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=number)
         return self._transform(batch, context)
 
     def stats(self) -> dict[str, float | int | str]:
@@ -385,6 +383,16 @@ class Loader:
         if isinstance(before, TransformedPass):
             self._transform_s += before.transform_s
         return current
+
+    def _next_batch(self) -> tuple[AnyPass | None, int, int]:
+        """Returns the pass that is under way, if one is, and the point of its next batch."""
+        share = self._worker_share()
+        if share is not None:
+            return share.running, *share.point()
+        last = self._last_pass
+        if last is not None and last.live:
+            return last, last.epoch, last.position
+        return None, *self._epochs.next()
 
     def _state(self) -> dict[str, Any]:
         dataset: dict[str, Any] = {

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from headrace.batch_context import BatchContext, BatchPlaces
-from headrace.epochs import Places
 from headrace.errors import CancelledError
 from headrace.transform import Transform
 
@@ -32,7 +31,7 @@ class Source(Protocol):
         """Whether another batch may come."""
 
     @property
-    def order(self) -> Places:
+    def order(self) -> BatchPlaces:
         """What the batches hold."""
 
     def next_numbered(self) -> tuple[int, Any]:
@@ -61,6 +60,11 @@ class TransformedPass:
         self._closed = ""  # why
         self._pid = os.getpid()
         self._lock = threading.RLock()
+
+    @property
+    def handed_out(self) -> int:
+        """How many batches were handed out."""
+        return self._handed_out
 
     @property
     def position(self) -> int:

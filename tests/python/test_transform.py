@@ -38,6 +38,12 @@ def noisy(batch: dict[str, Any], context: hr.BatchContext) -> dict[str, Any]:
     return {"y": batch["y"], "noise": noise}
 
 
+class Opaque(NamedTuple):
+    """A part of a batch that is no column."""
+
+    value: Any
+
+
 def noise(batches: Any) -> list[list[int]]:
     return [batch["noise"].tolist() for batch in batches]
 
@@ -413,6 +419,31 @@ def test_peek_transforms_and_uses_up_nothing(threads: int | None, make: Make) ->
     for batch in expected:
         assert noise([loader.peek()]) == [batch]
         assert noise([next(batches)]) == [batch]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("listed", [False, True])
+def test_peek_tells_the_transform_what_next_will(
+    threads: int | None, listed: bool, make: Make
+) -> None:
+    def place(batch: Any, context: hr.BatchContext) -> Any:
+        at = (context.epoch, context.batch, context.position, context.rows.tolist())
+        return {"y": batch["y"], "at": Opaque(at)}
+
+    rows = {"batch_size": 1, "batch_sampler": [[3, 1], [4], [1, 5, 7], [2, 6]]} if listed else {}
+    loader = make(8, transform=place, transform_threads=threads, **rows)
+    for epoch in range(2):
+        batches = iter(loader)
+        for number in range(4):
+            seen = loader.peek()["at"].value
+            assert seen == next(batches)["at"].value
+            assert seen[:2] == (epoch, number)
+        if epoch == 0:
+            assert next(batches, None) is None
+    batches = iter(loader)
+    next(batches)
+    loader.set_epoch(7)  # for the next iterator
+    assert loader.peek()["at"].value == next(batches)["at"].value
 
 
 @pytest.mark.parametrize("threads", [1, 4])
