@@ -6,8 +6,8 @@
 3. It calls the transform, and puts the result, or the error, on the shelf under its number.
 4. The consumer takes the results off the shelf in order. An error ends the pass.
 
-Workers hold no reference to the pass or its transform while they wait, so that a cycle of the
-user's through the transform can be collected, which ends them.
+Workers hold no reference to the pass, its source or its transform while they wait for room, so that
+a cycle of the user's through the transform or a batch_sampler can be collected, which ends them.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class ThreadedPass(TransformedPass):
             for index in range(min(self._count, max(1, self.order.batches))):
                 thread = threading.Thread(
                     target=_work,
-                    args=(self._shelf, self._source, this),
+                    args=(self._shelf, this),
                     name=f"headrace-transform-{index}",
                     daemon=True,  # at exit they are joined by the loader, with a limit
                 )
@@ -187,9 +187,15 @@ class _Shelf:
         self.changed.notify_all()
 
 
-def _work(shelf: _Shelf, source: Source, this: weakref.ref[ThreadedPass]) -> None:
+def _work(shelf: _Shelf, this: weakref.ref[ThreadedPass]) -> None:
     while shelf.claim():
+        owner = this()
+        if owner is None:
+            return
+        source = owner._source
+        del owner  # the source may take its time
         taken = shelf.take_from(source)
+        del source
         owner = this()
         if taken is None or owner is None:
             return
