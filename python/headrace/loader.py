@@ -24,6 +24,7 @@ from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 from headrace.passes import AnyPass, close_pass, make_pass
+from headrace.received import Received
 from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
 from headrace.transformed_pass import TransformedPass
@@ -131,10 +132,9 @@ class Loader:
         self._transform = None if transform is None else Transform(transform)
         self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
-        self._core = self._make_core()
+        self._renew_core()
         self._epochs = Epochs()
         self._last_pass: AnyPass | None = None  # as the epochs have it
-        self._transform_s = 0.0  # of the passes before the last one
         self._share: WorkerShare | None = None  # of a worker of a DataLoader
         self._id = ""
         torch_bridge.register_iterable(Loader)
@@ -314,11 +314,7 @@ class Loader:
         say how much was asked for, in bytes of files.
         """
         stats = self._core.stats()
-        if self._transform is not None:
-            last = self._last_pass
-            running = last.transform_s if isinstance(last, TransformedPass) else 0.0
-            stats["transform_s"] = self._transform_s + running
-        return stats
+        return stats if self._transform is None else self._received.stats(stats)
 
     def close(self) -> None:
         """Ends a live iterator and joins the threads.
@@ -380,8 +376,8 @@ class Loader:
         self._epochs.begin(current)
         self._last_pass = current
         close_pass(before, "superseded: a later iter() of the same loader took its place")
-        if isinstance(before, TransformedPass):
-            self._transform_s += before.transform_s
+        if isinstance(current, TransformedPass):
+            self._received.begin(current, self._core.stats())
         return current
 
     def _next_batch(self) -> tuple[AnyPass | None, int, int]:
@@ -418,7 +414,7 @@ class Loader:
             refuse_output(self._output)
             self._share = WorkerShare(self, info, self._epochs.share())
             self._num_threads = self._num_threads or 1  # the other processors have workers, too
-            self._core = self._make_core()
+            self._renew_core()
         return self._share
 
     def _close_pass(self, *, grace: float | None = None) -> None:
@@ -434,10 +430,11 @@ class Loader:
     def _use_seed(self, seed: int) -> None:
         if seed != self._dealing.seed:
             self._dealing = self._dealing.with_seed(seed)
-            self._core = self._make_core()
+            self._renew_core()
 
-    def _make_core(self) -> _core.Loader:
-        return _core.Loader(
+    def _renew_core(self) -> None:
+        self._received = Received()
+        self._core = _core.Loader(
             self._dataset._core,
             num_threads=self._num_threads,
             prefetch=self._prefetch,
