@@ -38,12 +38,6 @@ def noisy(batch: dict[str, Any], context: hr.BatchContext) -> dict[str, Any]:
     return {"y": batch["y"], "noise": noise}
 
 
-class Opaque(NamedTuple):
-    """A part of a batch that is no column."""
-
-    value: Any
-
-
 def noise(batches: Any) -> list[list[int]]:
     return [batch["noise"].tolist() for batch in batches]
 
@@ -421,31 +415,6 @@ def test_peek_transforms_and_uses_up_nothing(threads: int | None, make: Make) ->
         assert noise([next(batches)]) == [batch]
 
 
-@pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("listed", [False, True])
-def test_peek_tells_the_transform_what_next_will(
-    threads: int | None, listed: bool, make: Make
-) -> None:
-    def place(batch: Any, context: hr.BatchContext) -> Any:
-        at = (context.epoch, context.batch, context.position, context.rows.tolist())
-        return {"y": batch["y"], "at": Opaque(at)}
-
-    rows = {"batch_size": 1, "batch_sampler": [[3, 1], [4], [1, 5, 7], [2, 6]]} if listed else {}
-    loader = make(8, transform=place, transform_threads=threads, **rows)
-    for epoch in range(2):
-        batches = iter(loader)
-        for number in range(4):
-            seen = loader.peek()["at"].value
-            assert seen == next(batches)["at"].value
-            assert seen[:2] == (epoch, number)
-        if epoch == 0:
-            assert next(batches, None) is None
-    batches = iter(loader)
-    next(batches)
-    loader.set_epoch(7)  # for the next iterator
-    assert loader.peek()["at"].value == next(batches)["at"].value
-
-
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_work_ahead_but_not_far(threads: int, make: Make) -> None:
     done: list[int] = []
@@ -490,111 +459,6 @@ def test_without_threads_it_runs_where_batches_are_taken(make: Make) -> None:
 
     list(make(transform=look))
     assert names == {threading.current_thread()}
-
-
-def test_stats_and_repr_tell_of_the_transform(make: Make) -> None:
-    def slow(batch: Any) -> Any:
-        threading.Event().wait(0.005)
-        return batch
-
-    for threads in THREADS:
-        loader = make(transform=slow, transform_threads=threads)
-        list(loader)
-        assert loader.stats()["transform_s"] >= 0.05
-        list(loader)
-        assert loader.stats()["transform_s"] >= 0.1
-        assert "slow" in repr(loader)
-    assert "transform_s" not in make().stats()
-
-
-def counts(loader: hr.Loader) -> list[Any]:
-    stats: dict[str, Any] = loader.stats()
-    return [stats[name] for name in ("passes", "batches", "rows", "bytes", "padding")]
-
-
-@pytest.mark.parametrize("threads", THREADS)
-def test_stats_count_what_the_user_received(threads: int | None, make: Make) -> None:
-    width = 12 + 8  # bytes of a row
-
-    def refuse(batch: Any, context: hr.BatchContext) -> Any:
-        if (context.epoch, context.batch) == (3, 2):
-            raise ValueError
-        return {"y": batch["y"].astype(np.float64)}
-
-    loader = make(22, batch_size=4, transform=refuse, transform_threads=threads)
-    assert counts(loader) == [0, 0, 0, 0, 0]
-    batches = iter(loader)
-    for number in range(1, 4):
-        next(batches)
-        assert counts(loader) == [1, number, 4 * number, 4 * number * width, 0]
-    assert len(list(loader)) == 6
-    assert counts(loader) == [2, 9, 34, 34 * width, 0]
-    loader.load_state_dict(loader.state_dict())
-    assert counts(loader) == [2, 9, 34, 34 * width, 0]
-    assert loader.stats()["queue_depth"] == 0
-    loader.set_epoch(3)
-    with pytest.raises(hr.TransformError):
-        list(loader)
-    assert counts(loader) == [3, 11, 42, 42 * width, 0]
-
-
-@pytest.mark.parametrize("threads", THREADS)
-def test_stats_count_padding_that_the_user_received(threads: int | None, make: Make) -> None:
-    loader = make(
-        9, batch_size=4, transform=dict, transform_threads=threads, rank=1, world_size=2, prefetch=8
-    )
-    for passes in (1, 2):
-        batches = iter(loader)
-        next(batches)
-        for _ in range(200):
-            if threads is None or loader.stats()["queue_depth"] == 1:
-                break
-            threading.Event().wait(0.01)
-        assert counts(loader)[4] == passes - 1
-        next(batches)
-        assert counts(loader) == [passes, 2 * passes, 5 * passes, 100 * passes, passes]
-
-
-def test_stats_of_threads_tell_of_training_not_of_the_threads(make: Make) -> None:
-    go_on = threading.Event()
-
-    def wait(batch: Any, context: hr.BatchContext) -> Any:
-        if context.batch == 5:
-            go_on.wait(30)
-        return batch
-
-    loader = make(200, transform=wait, transform_threads=2, prefetch=8)
-    batches = iter(loader)
-    next(batches)
-    for _ in range(500):
-        if loader.stats()["queue_depth"] == 7:
-            break
-        threading.Event().wait(0.01)
-    assert loader.stats()["queue_depth"] == 7  # 1 to 4 and 6 to 8
-    waited: Any = loader.stats()["consumer_wait_s"]
-    threading.Event().wait(0.3)  # training computes, and waits for nothing
-    for _ in range(4):
-        next(batches)
-    assert float(loader.stats()["consumer_wait_s"]) - waited < 0.2
-    threading.Timer(0.3, go_on.set).start()
-    next(batches)
-    assert float(loader.stats()["consumer_wait_s"]) - waited > 0.25
-
-
-@pytest.mark.parametrize("threads", THREADS)
-def test_the_time_in_the_transform_survives_a_resume(threads: int | None, make: Make) -> None:
-    def slow(batch: Any) -> Any:
-        threading.Event().wait(0.01)
-        return batch
-
-    loader = make(8, transform=slow, transform_threads=threads)
-    list(loader)
-    before: Any = loader.stats()["transform_s"]
-    assert before >= 0.04
-    loader.load_state_dict(loader.state_dict())
-    assert loader.stats()["transform_s"] == before
-    list(loader)
-    assert float(loader.stats()["transform_s"]) >= before + 0.04
 
 
 def test_a_second_iterator_supersedes_even_what_is_ready(make: Make) -> None:
