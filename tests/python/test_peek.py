@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 import headrace as hr
 
@@ -49,3 +51,34 @@ def test_peek_tells_the_transform_what_next_will(
     next(batches)
     loader.set_epoch(7)  # for the next iterator
     assert loader.peek()["at"].value == next(batches)["at"].value
+
+
+class Peeking(IterableDataset[Any]):
+    """Says of each batch where peek and next have put it."""
+
+    def __init__(self, loader: hr.Loader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = iter(self.loader)
+        while True:
+            seen = self.loader.peek()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            yield seen["at"], batch["at"]
+
+
+def test_peek_in_a_worker_of_a_dataloader_is_of_its_share(numbered: Numbered) -> None:
+    def place(batch: Any, context: hr.BatchContext) -> Any:
+        at = torch.tensor([context.epoch, context.batch, context.position])
+        return {"at": at.expand(len(batch["y"]), 3)}
+
+    loader = hr.Loader(numbered(24), batch_size=2, shuffle=True, transform=place)
+    outer = DataLoader(Peeking(loader), batch_size=None, num_workers=2)
+    for epoch in range(2):
+        found = list(outer)
+        assert all(torch.equal(seen, got) for seen, got in found)
+        assert [got[0].tolist() for _, got in found] == [
+            [epoch, number // 2, 2 * number] for number in range(12)
+        ]

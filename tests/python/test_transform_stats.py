@@ -105,13 +105,13 @@ def test_stats_of_threads_tell_of_training_not_of_the_threads(make: Make) -> Non
         threading.Event().wait(0.01)
     assert loader.stats()["queue_depth"] == 7  # 1 to 4 and 6 to 8
     waited: Any = loader.stats()["consumer_wait_s"]
-    threading.Event().wait(0.3)  # training computes, and waits for nothing
+    threading.Event().wait(0.6)  # training computes, and waits for nothing
     for _ in range(4):
         next(batches)
-    assert float(loader.stats()["consumer_wait_s"]) - waited < 0.2
+    assert float(loader.stats()["consumer_wait_s"]) - waited < 0.5
     threading.Timer(0.3, go_on.set).start()
     next(batches)
-    assert float(loader.stats()["consumer_wait_s"]) - waited > 0.25
+    assert float(loader.stats()["consumer_wait_s"]) - waited > 0.1
 
 
 @pytest.mark.parametrize("threads", THREADS)
