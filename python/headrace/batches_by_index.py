@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from headrace import _core, indexing
 from headrace.batch_context import BatchPlaces
-from headrace.errors import CancelledError, HeadraceError, InvalidError, RowIndexError
+from headrace.errors import (
+    CancelledError,
+    HeadraceError,
+    InvalidError,
+    RowIndexError,
+    TransformError,
+)
 
 IndexArray = NDArray[np.int64]
 
@@ -58,12 +64,13 @@ class ListedBatches:
 
         Raises:
             RowIndexError: If one of them does not exist.
-            InvalidError: If they are no rows, or the sequence raises an exception.
+            InvalidError: If they are no rows.
+            TransformError: If the sequence raises an exception.
         """
         try:
             chosen = self.sequence[number]
         except Exception as error:
-            raise InvalidError(
+            raise TransformError(
                 f"batch_sampler[{number}] failed: {type(error).__name__}: {error}; its length is "
                 f"{self._count}"
             ) from error
@@ -104,7 +111,7 @@ class ListedBatches:
 class NamedPlaces:
     """Where one listed batch stands, as `BatchContext` asks for it."""
 
-    def __init__(self, order: _core.BatchOrder, rows: IndexArray) -> None:
+    def __init__(self, order: BatchPlaces, rows: IndexArray) -> None:
         self._order = order
         self._rows = rows
 
@@ -149,6 +156,11 @@ class ListedPass:
         self.order = current.order
         self.epoch = current.epoch
         self.asked = False
+
+    @property
+    def handed_out(self) -> int:
+        """How many batches were handed out."""
+        return self._pass.handed_out
 
     @property
     def position(self) -> int:

@@ -8,6 +8,9 @@ import numpy as np
 
 from headrace.errors import InvalidError
 
+MAX_INT64 = 2**63 - 1
+MAX_THREADS = 1024  # of any kind
+
 
 def check_int(name: str, value: object, *, low: int, high: int, hint: str = "") -> int:
     """Returns `value` as an int in [low, high], or raises InvalidError."""

@@ -59,6 +59,12 @@ class WorkerShare:
             return self._last.epoch, self._last.position
         return epoch, self.start_of(start)
 
+    @property
+    def running(self) -> AnyPass | None:
+        """The pass in whose middle `point` is, if it is."""
+        last = self._last
+        return None if self._loaded is not None or last is None or last.done else last
+
     def start_of(self, start: int) -> int:
         """Returns where the first batch of this worker begins in a pass that begins at `start`."""
         dealing = self._loader._dealing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, overload
@@ -121,7 +120,7 @@ class Dataset:
             >>> hr.from_arrays(y=np.arange(1000)).head(3)
             {'y': array([0, 1, 2])}
         """
-        return self[: checks.check_int("n", n, low=0, high=sys.maxsize)]
+        return self[: checks.check_int("n", n, low=0, high=checks.MAX_INT64)]
 
     def chunks(self, rows: int | None = None) -> Iterator[Any]:
         """Iterates over all rows in their order as batches of numpy arrays.
@@ -139,7 +138,7 @@ class Dataset:
         if rows is None:
             rows = max(1, _CHUNK_BYTES * len(self) // max(1, self._core.nbytes))
         else:
-            rows = checks.check_int("rows", rows, low=1, high=sys.maxsize)
+            rows = checks.check_int("rows", rows, low=1, high=checks.MAX_INT64)
         return (self[first : first + rows] for first in range(0, len(self), rows))
 
     def subset(self, rows: object) -> Dataset:
@@ -352,8 +351,8 @@ class Dataset:
         shuffle, so that a batch says where its rows come from. They take no memory.
 
         Args:
-            name: The new column's name. Not needed for positional columns: the new one is the
-                last, and has its position for a name.
+            name: The new column's name. Tuple rows have no names: give none, and the new column
+                is the last; or name them all first with `as_dict`.
 
         Example:
             >>> import numpy as np, headrace as hr
@@ -362,8 +361,13 @@ class Dataset:
             [7, 2, 5]
         """
         if self._as_tuple:
+            if name is not None:
+                raise InvalidError(
+                    f"tuple rows have no names, so the row ids cannot be {name!r}; name all "
+                    f'columns first, ds.as_dict("x", ...).with_row_ids({name!r}), or give no name'
+                )
             name = str(len(self._schema))
-        if name is None:
+        elif name is None:
             raise InvalidError('named columns need a name for the new one: ds.with_row_ids("row")')
         checks.check_column_name(name)
         if name in self._schema:

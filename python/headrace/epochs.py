@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from headrace import checks, torch_bridge
+from headrace import checks, shared_epochs, torch_bridge
 from headrace import state as states
 from headrace.shared_epochs import SharedEpochs
 
@@ -104,11 +104,16 @@ class Epochs:
             return self._epoch, self._position
         return last.epoch, last.position
 
-    def set_epoch(self, epoch: object) -> None:
-        """Makes `epoch` the next pass, from its beginning; a live pass goes on."""
+    def set_epoch(self, epoch: object) -> int:
+        """Makes `epoch` the next pass, from its beginning; a live pass goes on.
+
+        Returns it as an int, whatever kind of integer it was.
+        """
         hint = "epochs start at 0"
-        self._choose(checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint), 0)
+        number = checks.check_int("epoch", epoch, low=0, high=states.MAX_EPOCH, hint=hint)
+        self._choose(number, 0)
         self._ignored = -1 if self._last is None else self._last.position
+        return number
 
     def resume(self, epoch: int, position: int) -> None:
         """Makes the rest of `epoch` from `position` the next pass; the last one is forgotten."""
@@ -124,15 +129,10 @@ class Epochs:
         if self._owner != os.getpid() and torch_bridge.worker_info() is None:
             self._owner, self._shared = os.getpid(), None
         if self._owner == os.getpid():
-            point = self.next()
             try:
-                if self._shared is None:
-                    self._shared = SharedEpochs.create(point)
-                elif point != self._published:
-                    self._shared.put_next(point)
+                self._publish()
             except OSError:
                 return None  # a worker will warn
-            self._published = point
         return self._shared
 
     @property
@@ -144,20 +144,32 @@ class Epochs:
         """Takes over what another process shares."""
         self._shared, self._owner = shared, 0
 
+    def _publish(self) -> None:
+        with shared_epochs.one_thread():
+            point = self.next()
+            if self._shared is None:
+                self._shared = SharedEpochs.create(point)
+            elif point != self._published:
+                self._shared.put_next(point)
+            self._published = point
+
     def _choose(self, epoch: int, position: int) -> None:
-        self._epoch, self._position, self._by_workers = epoch, position, False
-        if self._shared is not None and self._owner == os.getpid():
-            self._published = epoch, position
-            self._shared.put_next(self._published)
+        with shared_epochs.one_thread():
+            self._epoch, self._position, self._by_workers = epoch, position, False
+            if self._shared is not None and self._owner == os.getpid():
+                self._published = epoch, position
+                self._shared.put_next(self._published)
 
     def _synchronize(self) -> None:
         """Learns of the passes that workers have begun."""
         if self._shared is None or self._owner != os.getpid():
             return
-        found = self._shared.next()
-        if found != self._published:
-            self._epoch, self._position = self._published = found
-            self._last, self._by_workers = None, True
+        # Between the two steps of `_choose`, in another thread, it would look like a worker's.
+        with shared_epochs.one_thread():
+            found = self._shared.next()
+            if found != self._published:
+                self._epoch, self._position = self._published = found
+                self._last, self._by_workers = None, True
 
     def _is_ignored(self, last: Pass) -> bool:
         return last.position == self._ignored

@@ -95,7 +95,7 @@ class CancelledError(HeadraceError, RuntimeError):
 
 
 class TransformError(HeadraceError, RuntimeError):
-    """A function of the user's raised an exception, the `__cause__`, or returned no batch.
+    """A function, or a batch_sampler, of the user's raised the `__cause__`, or returned no batch.
 
     Attributes:
         epoch: The epoch of the batch, or None.

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-from headrace import _core, dtypes, recipe
+from headrace import _core, checks, dtypes, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.pairing import Columns, FileTable, pair_files
@@ -181,7 +181,7 @@ def _one_shape(column: str, shape: Any) -> list[int]:
     sizes = list(shape) if isinstance(shape, (tuple, list)) else [shape]
     for size in sizes:
         is_int = hasattr(size, "__index__") and not isinstance(size, bool)
-        if not is_int or not 1 <= operator.index(size) < 2**63:
+        if not is_int or not 1 <= operator.index(size) <= checks.MAX_INT64:
             raise InvalidError(
                 f"column {column!r}: row_shape={shape!r} is no shape of a row; give positive ints, "
                 "for example 128, (3, 32, 32), or () for one number per row",

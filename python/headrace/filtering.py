@@ -29,7 +29,7 @@ def kept_rows(
             "ds.subset(mask)"
         )
     if batch_rows is not None:
-        batch_rows = checks.check_int("batch_rows", batch_rows, low=1, high=2**63 - 1)
+        batch_rows = checks.check_int("batch_rows", batch_rows, low=1, high=checks.MAX_INT64)
     kept: list[indexing.IndexArray] = []
     first = 0
     for batch in dataset.chunks(batch_rows):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Sized
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from typing import Any, Protocol
 
 from headrace import checks, ordered_map, torch_bridge
 from headrace.arrays import from_arrays
@@ -15,11 +15,19 @@ from headrace.progress import Progress, reporting
 from headrace.row_blocks import RowBlocks
 from headrace.row_chunks import chunks
 
-_MAX_THREADS = 1024
+
+class Indexed(Protocol):
+    """What has items by number, as the map-style datasets of torch."""
+
+    def __len__(self) -> int:
+        """Returns the number of items."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Returns an item."""
 
 
 def from_items(
-    items: Iterable[Any],
+    items: Iterable[Any] | Indexed,
     fn: Callable[[Any], Any],
     *,
     rows: Rows = "one",
@@ -36,7 +44,9 @@ def from_items(
     int and the next a float, that is an error. Results are copied, so `fn` may reuse its memory.
 
     Args:
-        items: Anything to iterate over: paths, keys, records, a generator.
+        items: Anything to iterate over: paths, keys, records, a generator; or with a length and
+            ``items[i]``, such as a Dataset of torch. Where ``items[i]`` itself is slow, let the
+            threads call it: ``from_items(range(len(items)), items.__getitem__, threads=8)``.
         fn: Called once per item.
         rows: "one": each result is one row. "many": each result is any number of rows, also none,
             counted by its first dimension.
@@ -89,18 +99,16 @@ def from_items(
 
 
 def _outcomes(
-    fn: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None, executor: Any
+    fn: Callable[[Any], Any], items: Iterable[Any] | Indexed, *, threads: int | None, executor: Any
 ) -> Generator[ordered_map.Outcome, None, None]:
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
-        raise InvalidError(
-            f"items is a list or another iterable, not {items!r}; for the files of a glob pass "
-            "sorted(glob.glob(...))"
-        )
+    items = _iterable(items)
     if not callable(fn):
         raise InvalidError(f"fn is called with every item, but {fn!r} is no function")
     if executor is None:
         number = (
-            1 if threads is None else checks.check_int("threads", threads, low=1, high=_MAX_THREADS)
+            1
+            if threads is None
+            else checks.check_int("threads", threads, low=1, high=checks.MAX_THREADS)
         )
         if number == 1:
             return ordered_map.map_here(fn, items)
@@ -112,6 +120,38 @@ def _outcomes(
             f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
         )
     return ordered_map.map_in_executor(fn, items, executor=executor)
+
+
+def _iterable(items: Iterable[Any] | Indexed) -> Iterable[Any]:
+    if isinstance(items, str | bytes):
+        raise InvalidError(
+            f"items is a list or another iterable, not {items!r}; for the files of a glob pass "
+            "sorted(glob.glob(...))"
+        )
+    if isinstance(items, Iterable):
+        return items
+    if (
+        isinstance(items, type)
+        or not hasattr(items, "__len__")
+        or not hasattr(items, "__getitem__")
+    ):
+        raise InvalidError(
+            f"items is anything to iterate over, or with len() and [number], not {items!r}"
+        )
+    return _ByNumber(items)
+
+
+class _ByNumber:
+    """Items up to their length: iter() would go on until an IndexError, which not all raise."""
+
+    def __init__(self, items: Indexed) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._items[index] for index in range(len(self._items)))
 
 
 def _dataset(results: ItemResults, store: RowBlocks) -> Dataset:

@@ -23,11 +23,11 @@ from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 from headrace.passes import AnyPass, close_pass, make_pass
+from headrace.received import Received
 from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
 from headrace.transformed_pass import TransformedPass
 
-_MAX_THREADS = 1024
 _MAX_PREFETCH = 2**16
 
 
@@ -125,16 +125,15 @@ class Loader:
             world_size=world_size,
         )
         choose = "None lets headrace choose"
-        self._num_threads = _count("num_threads", num_threads, high=_MAX_THREADS, hint=choose)
+        self._num_threads = _count("num_threads", num_threads, high=checks.MAX_THREADS, hint=choose)
         self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
         self._output: Output = output
         self._transform = None if transform is None else Transform(transform)
         self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
-        self._core = self._make_core()
+        self._renew_core()
         self._epochs = Epochs()
         self._last_pass: AnyPass | None = None  # as the epochs have it
-        self._transform_s = 0.0  # of the passes before the last one
         self._share: WorkerShare | None = None  # of a worker of a DataLoader
         self._id = ""
         torch_bridge.register_iterable(Loader)
@@ -192,10 +191,10 @@ class Loader:
             >>> loader.epoch
             5
         """
-        self._epochs.set_epoch(epoch)
+        number = self._epochs.set_epoch(epoch)
         share = self._worker_share()
         if share is not None:
-            share.load(epoch, share.start_of(0))
+            share.load(number, share.start_of(0))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns where training stands, as a plain dict that json can write.
@@ -280,26 +279,24 @@ class Loader:
             >>> loader.epoch
             0
         """
-        last = self._last_pass
-        live = last is not None and last.live
-        share = self._worker_share()
-        if share is not None:
-            epoch, position = share.point()
+        current, epoch, position = self._next_batch()
+        order: BatchPlaces
+        if current is None:
+            order, number = self._core.order(epoch, position), 0
         else:
-            epoch, position = self._epochs.handed_out() if live else self._epochs.next()
-        order = self._core.order(epoch, position)
-        if order.batches == 0:
+            order, number = current.order, current.handed_out
+        if number == order.batches:
             return None
-        places: BatchPlaces = order
+        places = order
         if self._listed is None:
             batch = self._core.peek(epoch, position)
         else:
-            rows = self._listed.rows_of(int(order.items(0)[0]))
+            rows = self._listed.rows_of(int(order.items(number)[0]))
             places = NamedPlaces(order, rows)
             batch = self._core.read(rows)
         if self._transform is None:
             return batch
-        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=0)
+        context = BatchContext(places, seed=self._dealing.seed, epoch=epoch, batch=number)
         return self._transform(batch, context)
 
     def stats(self) -> dict[str, Any]:
@@ -317,11 +314,7 @@ class Loader:
         passes; hinted_bytes and read_ahead_bytes say how much was asked for, in bytes of files.
         """
         stats = self._core.stats()
-        if self._transform is not None:
-            last = self._last_pass
-            running = last.transform_s if isinstance(last, TransformedPass) else 0.0
-            stats["transform_s"] = self._transform_s + running
-        return stats
+        return stats if self._transform is None else self._received.stats(stats)
 
     def close(self) -> None:
         """Ends a live iterator and joins the threads.
@@ -383,9 +376,19 @@ class Loader:
         self._epochs.begin(current)
         self._last_pass = current
         close_pass(before, "superseded: a later iter() of the same loader took its place")
-        if isinstance(before, TransformedPass):
-            self._transform_s += before.transform_s
+        if isinstance(current, TransformedPass):
+            self._received.begin(current, self._core.stats())
         return current
+
+    def _next_batch(self) -> tuple[AnyPass | None, int, int]:
+        """Returns the pass that is under way, if one is, and the point of its next batch."""
+        share = self._worker_share()
+        if share is not None:
+            return share.running, *share.point()
+        last = self._last_pass
+        if last is not None and last.live:
+            return last, last.epoch, last.position
+        return None, *self._epochs.next()
 
     def _state(self) -> dict[str, Any]:
         dataset: dict[str, Any] = {
@@ -411,7 +414,7 @@ class Loader:
             refuse_output(self._output)
             self._share = WorkerShare(self, info, self._epochs.share())
             self._num_threads = self._num_threads or 1  # the other processors have workers, too
-            self._core = self._make_core()
+            self._renew_core()
         return self._share
 
     def _close_pass(self, *, grace: float | None = None) -> None:
@@ -427,10 +430,11 @@ class Loader:
     def _use_seed(self, seed: int) -> None:
         if seed != self._dealing.seed:
             self._dealing = self._dealing.with_seed(seed)
-            self._core = self._make_core()
+            self._renew_core()
 
-    def _make_core(self) -> _core.Loader:
-        return _core.Loader(
+    def _renew_core(self) -> None:
+        self._received = Received()
+        self._core = _core.Loader(
             self._dataset._core,
             num_threads=self._num_threads,
             prefetch=self._prefetch,

@@ -32,7 +32,7 @@ def resolve_rank(rank: object, world_size: object) -> tuple[int, int]:
         if size > 1:
             raise InvalidError(f"world_size={size} is given without rank=; pass both")
         return 0, 1
-    number = checks.check_int("rank", rank, low=-(2**63), high=2**63 - 1)
+    number = checks.check_int("rank", rank, low=-checks.MAX_INT64, high=checks.MAX_INT64)
     if not 0 <= number < size:
         raise InvalidError(f"rank {number} is out of range for world_size {size}; ranks start at 0")
     return number, size

@@ -11,6 +11,9 @@ file (memfd), inherited by fork and passed on by spawn and forkserver:
    persistent worker begins are counted as well. If the iteration is not there, or this worker has
    been there already (for a user may give every iteration the same seed), it is a new one, takes
    the next pass, and advances it.
+
+The file has two slots and a header that names the one in use. What changes is written to the other
+slot, and then the header, so that a process which is killed at any point leaves a whole content.
 """
 
 from __future__ import annotations
@@ -19,15 +22,43 @@ import contextlib
 import fcntl
 import json
 import os
+import struct
+import threading
 from collections.abc import Iterator
 from multiprocessing import reduction
 from typing import Any
 
 _KEPT = 16  # iterations; more than are ever alive at once
-_MAX_BYTES = 1 << 20
+_HEADER = struct.Struct("<II")  # the slot in use, and the bytes in it
+_SLOT_BYTES = 1 << 20  # holes of the file take no memory
 
 Iteration = tuple[int, int]  # the DataLoader's seed, and the number of the pass in its workers
 Point = tuple[int, int]  # epoch and position
+
+
+class _Threads:
+    """Lets one thread of this process in at a time; locks of a file exclude processes only.
+
+    A thread may enter again, as a signal's handler does that asks for the state while it is being
+    changed.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forgets the thread that is in: after a fork it is in another process."""
+        self.lock = threading.RLock()
+        self.files: set[int] = set()  # descriptors of those that are locked
+
+
+_threads = _Threads()
+os.register_at_fork(after_in_child=_threads.renew)
+
+
+def one_thread() -> contextlib.AbstractContextManager[object]:
+    """Returns what keeps other threads of this process away from all that epochs share."""
+    return _threads.lock
 
 
 class SharedEpochs:
@@ -41,6 +72,7 @@ class SharedEpochs:
     def create(cls, point: Point) -> SharedEpochs:
         """Returns a new file whose next pass begins at `point`."""
         shared = cls(os.memfd_create("headrace-epochs", os.MFD_CLOEXEC))
+        os.ftruncate(shared._descriptor, _HEADER.size)  # zeros: slot 0, empty
         shared._write({"next": point, "taken": []})
         return shared
 
@@ -91,22 +123,35 @@ class SharedEpochs:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        # Held by the process, so that a worker that is killed leaves it free.
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+        with _threads.lock:
+            if self._descriptor in _threads.files:
+                yield  # the end of the outer block unlocks it
+                return
+            # Held by the process, so that a worker that is killed leaves it free.
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+            _threads.files.add(self._descriptor)
+            try:
+                yield
+            finally:
+                _threads.files.discard(self._descriptor)
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    def _header(self) -> tuple[int, int]:
+        slot, size = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, 0))
+        return slot, size
 
     def _read(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(os.pread(self._descriptor, _MAX_BYTES, 0))
+        slot, size = self._header()
+        data = os.pread(self._descriptor, size, _HEADER.size + slot * _SLOT_BYTES)
+        content: dict[str, Any] = json.loads(data)
         return content
 
     def _write(self, content: dict[str, Any]) -> None:
         content["taken"] = content["taken"][-_KEPT:]
         data = json.dumps(content).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, data, 0)
+        slot = 1 - self._header()[0]
+        os.pwrite(self._descriptor, data, _HEADER.size + slot * _SLOT_BYTES)
+        os.pwrite(self._descriptor, _HEADER.pack(slot, len(data)), 0)
 
 
 def _attach(descriptor: Any) -> SharedEpochs:

@@ -60,7 +60,7 @@ class BlockShuffle:
             >>> few.entropy(rows=10**6, batch_size=256) < many.entropy(rows=10**6, batch_size=256)
             True
         """
-        rows = checks.check_int("rows", rows, low=1, high=2**63 - 1)
+        rows = checks.check_int("rows", rows, low=1, high=checks.MAX_INT64)
         batch_size = checks.check_int("batch_size", batch_size, low=1, high=2**31 - 1)
         return _core.Order(rows, to_core(self), 0, 0).unit_entropy(batch_size)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headrace import checks
 from headrace.errors import InvalidError
 from headrace.shuffle import describe_state
 
 VERSION = 1
-MAX_EPOCH = 2**63 - 2  # so that the epoch after it is one too
+MAX_EPOCH = checks.MAX_INT64 - 1  # so that the epoch after it is one too
 
 _TAIL_ARGUMENTS = {
     "repeat": "drop_last=False, exact=False",

@@ -17,7 +17,6 @@ from headrace.errors import InvalidError, TransformError, UnsupportedError
 TransformFunction = Callable[..., Any]
 
 _SHOWN_ROWS = 3
-_MAX_THREADS = 1024
 _BY_VALUE = {"cloudpickle", "dill"}
 
 
@@ -83,7 +82,7 @@ def check_threads(threads: object, transform: object) -> int:
     if transform is None:
         raise InvalidError(f"transform_threads={threads!r} is given without transform=")
     hint = "None runs the transform in the thread that takes the batches"
-    return checks.check_int("transform_threads", threads, low=1, high=_MAX_THREADS, hint=hint)
+    return checks.check_int("transform_threads", threads, low=1, high=checks.MAX_THREADS, hint=hint)
 
 
 def check_picklable(name: str, function: object) -> None:

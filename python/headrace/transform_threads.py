@@ -6,8 +6,8 @@
 3. It calls the transform, and puts the result, or the error, on the shelf under its number.
 4. The consumer takes the results off the shelf in order. An error ends the pass.
 
-Workers hold no reference to the pass or its transform while they wait, so that a cycle of the
-user's through the transform can be collected, which ends them.
+Workers hold no reference to the pass, its source or its transform while they wait for room, so that
+a cycle of the user's through the transform or a batch_sampler can be collected, which ends them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from headrace.transformed_pass import (
     GRACE_SECONDS,
     PlacesOf,
     Source,
+    Transformed,
     TransformedPass,
 )
 
@@ -46,6 +47,20 @@ class ThreadedPass(TransformedPass):
         self._shelf = _Shelf(max(ahead, threads))
         self._count = threads
         self._threads: list[threading.Thread] = []
+        self._wait_s = 0.0  # of those who take batches
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What was handed out, and how long it took, by its name in the stats of the loader."""
+        return super().counts | {"consumer_wait_s": self._wait_s}
+
+    @property
+    def ready(self) -> int:
+        """How many transformed batches are ready now."""
+        if self._pid != os.getpid():
+            return 0
+        with self._shelf.changed:
+            return sum(outcome.result is not None for outcome in self._shelf.results.values())
 
     def __next__(self) -> Any:
         if self._pid != os.getpid():
@@ -55,16 +70,10 @@ class ThreadedPass(TransformedPass):
         with self._shelf.changed:
             # Counted first and dropped then, so that Ctrl-C in between leaves no gap to wait for.
             self._shelf.drop(self._handed_out)
-            while True:
-                self._check_open()
-                outcome = self._shelf.results.get(self._handed_out)
-                if outcome is not None:
-                    break
-                self._shelf.changed.wait()
-            if outcome.error is None:
-                self._handed_out += 1
+            outcome = self._await()
+            if outcome.result is not None:
+                self._hand_out(self._handed_out, outcome.result)
                 self._shelf.drop(self._handed_out)
-                self.transform_s += outcome.seconds
             elif isinstance(outcome.error, StopIteration):
                 self._told_end = True
             else:
@@ -76,7 +85,8 @@ class ThreadedPass(TransformedPass):
                 raise outcome.error
             finally:
                 del outcome  # no cycle through the traceback
-        return outcome.result
+        assert outcome.result is not None
+        return outcome.result.batch
 
     def close(self, why: str = CLOSED, *, grace: float | None = None) -> None:
         """Ends the pass and joins its threads; `why` is what a later next() raises."""
@@ -96,6 +106,19 @@ class ThreadedPass(TransformedPass):
         for thread in threads:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
+    def _await(self) -> _Outcome:
+        """Waits for the outcome of the next batch. Requires: `changed` is held."""
+        start = time.perf_counter()
+        try:
+            while True:
+                self._check_open()
+                outcome = self._shelf.results.get(self._handed_out)
+                if outcome is not None:
+                    return outcome
+                self._shelf.changed.wait()
+        finally:
+            self._wait_s += time.perf_counter() - start
+
     def _start(self) -> None:
         with self._shelf.changed:
             if self._threads or self._closed or self.done:
@@ -104,7 +127,7 @@ class ThreadedPass(TransformedPass):
             for index in range(min(self._count, max(1, self.order.batches))):
                 thread = threading.Thread(
                     target=_work,
-                    args=(self._shelf, self._source, this),
+                    args=(self._shelf, this),
                     name=f"headrace-transform-{index}",
                     daemon=True,  # at exit they are joined by the loader, with a limit
                 )
@@ -118,15 +141,14 @@ class ThreadedPass(TransformedPass):
 
 
 class _Outcome:
-    """What became of a batch."""
+    """What became of a batch: a result or an error."""
 
-    __slots__ = ("error", "result", "seconds")
+    __slots__ = ("error", "result")
 
     def __init__(
-        self, result: Any = None, seconds: float = 0.0, error: BaseException | None = None
+        self, result: Transformed | None = None, *, error: BaseException | None = None
     ) -> None:
         self.result = result
-        self.seconds = seconds
         self.error = error
 
 
@@ -187,15 +209,21 @@ class _Shelf:
         self.changed.notify_all()
 
 
-def _work(shelf: _Shelf, source: Source, this: weakref.ref[ThreadedPass]) -> None:
+def _work(shelf: _Shelf, this: weakref.ref[ThreadedPass]) -> None:
     while shelf.claim():
+        owner = this()
+        if owner is None:
+            return
+        source = owner._source
+        del owner  # the source may take its time
         taken = shelf.take_from(source)
+        del source
         owner = this()
         if taken is None or owner is None:
             return
         number, batch = taken
         try:
-            outcome = _Outcome(*owner._apply(number, batch))
+            outcome = _Outcome(owner._apply(number, batch))
         except BaseException as error:  # noqa: BLE001  # raised where it is taken
             outcome = _Outcome(error=error)
         del owner, batch, taken

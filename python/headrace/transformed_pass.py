@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from headrace.batch_context import BatchContext, BatchPlaces
-from headrace.epochs import Places
 from headrace.errors import CancelledError
 from headrace.transform import Transform
 
@@ -32,7 +31,7 @@ class Source(Protocol):
         """Whether another batch may come."""
 
     @property
-    def order(self) -> Places:
+    def order(self) -> BatchPlaces:
         """What the batches hold."""
 
     def next_numbered(self) -> tuple[int, Any]:
@@ -40,6 +39,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Ends the pass."""
+
+
+class Transformed(NamedTuple):
+    """A batch that went through the transform."""
+
+    batch: Any
+    seconds: float
+    rows: int
 
 
 class TransformedPass:
@@ -54,8 +61,9 @@ class TransformedPass:
         self._seed = seed
         self.order = source.order
         self.epoch = source.epoch
-        self.transform_s = 0.0
         self._handed_out = 0
+        self._rows = 0  # of the batches handed out
+        self._transform_s = 0.0  # for them
         self._told_end = False
         self.asked = False
         self._closed = ""  # why
@@ -63,9 +71,28 @@ class TransformedPass:
         self._lock = threading.RLock()
 
     @property
+    def handed_out(self) -> int:
+        """How many batches were handed out."""
+        return self._handed_out
+
+    @property
     def position(self) -> int:
         """The position up to which batches were handed out."""
         return self.order.position_after(self._handed_out)
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What was handed out, and how long it took, by its name in the stats of the loader."""
+        return {
+            "batches": self._handed_out,
+            "rows": self._rows,
+            "transform_s": self._transform_s,
+        }
+
+    @property
+    def ready(self) -> int | None:
+        """How many transformed batches are ready now; None if none is made ahead."""
+        return None
 
     @property
     def done(self) -> bool:
@@ -91,13 +118,12 @@ class TransformedPass:
                 self._told_end = True
                 raise
             try:
-                result, seconds = self._apply(number, batch)
+                result = self._apply(number, batch)
             except BaseException:
                 self.close(FAILED)
                 raise
-            self.transform_s += seconds
-            self._handed_out = number + 1
-            return result
+            self._hand_out(number, result)
+            return result.batch
 
     def close(self, why: str = CLOSED, *, grace: float | None = None) -> None:
         """Ends the pass; `why` is what a later next() raises.
@@ -124,8 +150,13 @@ class TransformedPass:
         if self._closed:
             raise CancelledError(self._closed)
 
-    def _apply(self, number: int, batch: Any) -> tuple[Any, float]:
+    def _apply(self, number: int, batch: Any) -> Transformed:
         context = BatchContext(
             self._places(number), seed=self._seed, epoch=self.epoch, batch=number
         )
-        return self._transform.timed(batch, context)
+        return Transformed(*self._transform.timed(batch, context), context.count)
+
+    def _hand_out(self, number: int, result: Transformed) -> None:
+        self._handed_out = number + 1
+        self._rows += result.rows
+        self._transform_s += result.seconds

@@ -6,8 +6,6 @@ from headrace import _core, checks
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
 
-_MOST = 2**63 - 1
-
 
 def windows(
     dataset: Dataset, *, length: int, stride: int | None = None, within: str | None = None
@@ -52,7 +50,11 @@ def windows(
             f"windows are made of a headrace Dataset, not of a {type(dataset).__name__}; "
             "see hr.from_arrays, hr.memmap and hr.open"
         )
-    length = checks.check_int("length", length, low=1, high=_MOST)
-    stride = length if stride is None else checks.check_int("stride", stride, low=1, high=_MOST)
+    length = checks.check_int("length", length, low=1, high=checks.MAX_INT64)
+    stride = (
+        length
+        if stride is None
+        else checks.check_int("stride", stride, low=1, high=checks.MAX_INT64)
+    )
     column = None if within is None else dataset.schema.position(within)
     return dataset._view(_core.Dataset.windows, length, stride, column)

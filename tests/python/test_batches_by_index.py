@@ -213,7 +213,8 @@ def test_an_exception_of_the_sequence_names_the_batch(make: Make) -> None:
     run = iter(make(Short(6)))
     for _ in range(4):
         next(run)
-    with pytest.raises(hr.InvalidError, match=r"batch_sampler\[4\] failed: KeyError: 'gone'") as e:
+    message = r"batch_sampler\[4\] failed: KeyError: 'gone'"
+    with pytest.raises(hr.TransformError, match=message) as e:
         next(run)
     assert isinstance(e.value.__cause__, KeyError)
 

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 import headrace as hr
-import headrace.progress
 from headrace import ordered_map, row_blocks
 
 RunScript = Callable[..., Any]
@@ -367,7 +366,9 @@ def test_an_error_of_the_items_themselves_is_theirs() -> None:
         ([], abs, {}, "there are no items"),
         (iter([]), abs, {"threads": 2}, "there are no items"),
         ("*.txt", abs, {}, "glob"),
-        (3, abs, {}, "items is a list"),
+        (b"*.txt", abs, {}, "glob"),
+        (3, abs, {}, "items is anything to iterate over, or with len"),
+        (list, abs, {}, "items is anything to iterate over, or with len"),
         ([1], "abs", {}, "no function"),
         ([1], abs, {"rows": "all"}, 'rows is "one" or "many"'),
         ([1], abs, {"threads": 0}, "threads must lie between 1"),
@@ -382,6 +383,31 @@ def test_arguments_that_cannot_be_right(items: Any, fn: Any, arguments: Any, mes
         hr.from_items(items, fn, **arguments)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_items_may_be_asked_by_number(threads: int) -> None:
+    class Endless(torch.utils.data.Dataset[int]):
+        """Knows no IndexError, as many datasets of torch do."""
+
+        def __len__(self) -> int:
+            return 50
+
+        def __getitem__(self, index: int) -> int:
+            return 2 * (index % 50)
+
+    class Broken(Endless):
+        def __getitem__(self, index: int) -> int:
+            raise OSError(f"no item {index}")
+
+    seen: list[Any] = []
+    ds = hr.from_items(
+        Endless(), lambda x: x + 1, threads=threads, progress=lambda *x: seen.append(x)
+    )
+    assert ds["0"][:].tolist() == list(range(1, 101, 2))
+    assert seen[-1] == (50, 50)
+    with pytest.raises(OSError, match="no item 0"):
+        hr.from_items(Broken(), abs, threads=threads)
+
+
 def test_a_length_that_is_wrong_is_only_a_guess() -> None:
     class Liar(list[int]):
         def __len__(self) -> int:
@@ -389,47 +415,6 @@ def test_a_length_that_is_wrong_is_only_a_guess() -> None:
 
     assert len(hr.from_items(Liar(range(7)), abs)) == 7
     assert len(hr.from_items(Liar(range(2)), abs)) == 2
-
-
-def test_progress_is_told_to_a_function() -> None:
-    seen: list[Any] = []
-
-    hr.from_items(range(30), sleepy, progress=lambda *x: seen.append(x))
-    assert seen[-1] == (30, 30)
-    assert 2 <= len(seen) < 15
-    assert sorted(seen) == seen
-    hr.from_items(iter(range(3)), abs, progress=lambda *x: seen.append(x))
-    assert seen[-1] == (3, None)
-
-
-def test_progress_is_a_bar_of_tqdm(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tqdm")
-    hr.from_items(range(30), abs, progress=True)
-    assert "30/30" in capsys.readouterr().err
-    hr.from_items(range(30), abs)  # stderr is no terminal
-    assert capsys.readouterr().err == ""
-
-
-def test_a_bar_shows_itself_on_a_terminal_after_a_while(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("tqdm")
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    hr.from_items(range(30), abs)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(headrace.progress, "_QUIET_S", 0.2)
-    hr.from_items(range(30), sleepy)
-    assert "30/30" in capsys.readouterr().err
-    hr.from_items(range(30), abs, progress=False)
-    assert capsys.readouterr().err == ""
-
-
-def test_progress_without_tqdm_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
-    with pytest.raises(hr.MissingDependencyError, match="pip install tqdm"):
-        hr.from_items(range(3), abs, progress=True)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert len(hr.from_items(range(3), abs)) == 3
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -103,7 +103,11 @@ def test_positional_columns_get_one_more(numbered: Numbered) -> None:
     ds = hr.from_arrays(np.arange(4.0), np.ones(4)).with_row_ids()
     assert list(ds.schema) == ["0", "1", "2"]
     assert ds[2] == (2.0, 1.0, 2)
-    assert list(ds.with_row_ids("row").schema) == ["0", "1", "2", "3"]
+    assert list(ds.with_row_ids().schema) == ["0", "1", "2", "3"]
+    with pytest.raises(hr.InvalidError, match=r"no names.*as_dict.*with_row_ids\('row'\)"):
+        ds.with_row_ids("row")
+    named = hr.from_arrays(np.ones(4)).as_dict("x").with_row_ids("row")
+    assert list(named.schema) == ["x", "row"]
     with pytest.raises(hr.InvalidError, match=r'need a name.*with_row_ids\("row"\)'):
         numbered(4).with_row_ids()
 

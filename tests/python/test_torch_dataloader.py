@@ -122,10 +122,11 @@ def test_set_epoch_and_states_of_the_main_process_reach_the_workers(
     assert ys(outer) == epochs(make, 7)[0]
 
 
-def test_set_epoch_in_the_workers_counts_as_well(make: Make) -> None:
+@pytest.mark.parametrize("epoch", [6, np.int64(6)], ids=["int", "numpy"])
+def test_set_epoch_in_the_workers_counts_as_well(epoch: Any, make: Make) -> None:
     def start(_worker: int) -> None:
         info: Any = torch.utils.data.get_worker_info()
-        info.dataset.set_epoch(6)
+        info.dataset.set_epoch(epoch)
 
     for persistent in (False, True):
         loader = make()

@@ -461,21 +461,6 @@ def test_without_threads_it_runs_where_batches_are_taken(make: Make) -> None:
     assert names == {threading.current_thread()}
 
 
-def test_stats_and_repr_tell_of_the_transform(make: Make) -> None:
-    def slow(batch: Any) -> Any:
-        threading.Event().wait(0.005)
-        return batch
-
-    for threads in THREADS:
-        loader = make(transform=slow, transform_threads=threads)
-        list(loader)
-        assert loader.stats()["transform_s"] >= 0.05
-        list(loader)
-        assert loader.stats()["transform_s"] >= 0.1
-        assert "slow" in repr(loader)
-    assert "transform_s" not in make().stats()
-
-
 def test_a_second_iterator_supersedes_even_what_is_ready(make: Make) -> None:
     for threads in THREADS:
         loader = make(transform=dict, transform_threads=threads)

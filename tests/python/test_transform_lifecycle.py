@@ -114,6 +114,34 @@ def test_a_cycle_through_the_transform_itself_is_collected(run: Run) -> None:
     )
 
 
+def test_a_cycle_through_the_batch_sampler_is_collected(run: Run) -> None:
+    run(
+        """
+        class Training:
+            def __init__(self):
+                self.loader = hr.Loader(
+                    ds, batch_sampler=self, transform=slow, transform_threads=2, output="numpy"
+                )
+                self.batches = iter(self.loader)
+            def __len__(self):
+                return 100
+            def __getitem__(self, number):
+                return [number]
+        before = threads()
+        for _ in range(5):
+            training = Training()
+            next(training.batches)
+            time.sleep(0.1)  # the threads wait for room
+            del training
+            deadline = time.monotonic() + 20
+            while threads() > before and time.monotonic() < deadline:
+                gc.collect()
+                time.sleep(0.01)
+            assert threads() == before
+        """
+    )
+
+
 def test_an_error_joins_the_threads(run: Run) -> None:
     run(
         """
