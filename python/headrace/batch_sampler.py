@@ -58,7 +58,8 @@ class BatchSampler:
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        rows = len(n) if isinstance(n, Sized) else n
+        is_sized = isinstance(n, Sized) and not isinstance(n, (str, bytes))
+        rows = len(n) if is_sized else n  # type: ignore[arg-type]
         hint = "it is the number of rows"
         self._dealing = Dealing.of(
             checks.check_int("n", rows, low=1, high=_MAX_ROWS, hint=hint),

@@ -33,6 +33,11 @@ class Transform:
                 f"transform={function!r}: a transform is a function of a batch, fn(batch) or "
                 "fn(batch, context)"
             )
+        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+            raise InvalidError(
+                f"transform={function!r} is a coroutine or a generator function; a transform "
+                "returns the batch"
+            )
         self.function: TransformFunction = function
         self._call = _caller(function)
 

@@ -281,3 +281,8 @@ def test_a_stateful_dataloader_goes_on_after_a_whole_epoch(num_workers: int) -> 
 
 def test_numpy_numbers_are_numbers() -> None:
     assert list(hr.BatchSampler(np.int64(4), np.int32(3))) == [[0, 1, 2], [3]]  # type: ignore[arg-type]
+
+
+def test_a_text_is_no_number_of_rows() -> None:
+    with pytest.raises(hr.InvalidError, match="'10'"):
+        hr.BatchSampler("10", 3)

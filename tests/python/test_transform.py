@@ -476,3 +476,17 @@ def test_the_errors_are_pickled_whole() -> None:
     error = hr.TransformError("what", row=3, epoch=1, batch=2, position=8)
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.row, again.epoch, again.batch, again.position) == ("what", 3, 1, 2, 8)
+
+
+async def later(batch: Any) -> Any:
+    return batch
+
+
+def one_by_one(batch: Any) -> Any:
+    yield batch
+
+
+@pytest.mark.parametrize("function", [later, one_by_one])
+def test_a_transform_returns_its_batch_at_once(function: Any, numbered: Numbered) -> None:
+    with pytest.raises(hr.InvalidError, match="a transform returns the batch"):
+        hr.Loader(numbered(4), transform=function)
