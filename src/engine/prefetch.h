@@ -27,7 +27,8 @@ namespace headrace {
 //    kHintSteps steps of a batch, and asks the kernel for each row, or for each block as it is
 //    opened where the order has blocks.
 // 3. Columns that are small altogether are asked for as a whole instead: their rows share pages.
-// 4. In kReadAhead a second thread reads the files from end to end.
+// 4. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
+//    are then asked for only in proportion to what it has read: they would take its device time.
 //
 // It only asks. What it cannot open is left to the worker that needs it.
 class Prefetch {
