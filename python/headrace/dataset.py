@@ -47,9 +47,7 @@ class Dataset:
         self._made = made
         self._core = made.core
         self._as_tuple = as_tuple
-        self._schema = Schema(
-            Field(name, dtype, tuple(shape)) for name, dtype, shape in made.core.columns
-        )
+        self._schema = Schema(map(Field.from_core, made.core.columns))
 
     @property
     def schema(self) -> Schema:

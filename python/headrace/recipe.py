@@ -25,6 +25,7 @@ from headrace.errors import (
     UnsupportedError,
 )
 from headrace.held_arrays import HeldArray, HeldBfloat16
+from headrace.schema import CoreField
 
 _P = ParamSpec("_P")
 # Views whose columns are those of each of their datasets, in the same places.
@@ -242,7 +243,7 @@ class _Files(NamedTuple):
 
     sizes: list[list[int]]
     rows: int
-    columns: list[tuple[str, str, tuple[int, ...]]]
+    columns: list[CoreField]
 
 
 def _make_source(make: str, arguments: tuple[Any, ...], files: _Files | None) -> Made:

@@ -7,8 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
 
 from headrace.errors import InvalidError
+
+Kind = Literal["tensor", "ragged", "bytes", "text", "csr"]
+CoreField: TypeAlias = tuple[str, str, tuple[int, ...], str, str, int, bool]
 
 
 @dataclass(frozen=True)
@@ -18,20 +22,52 @@ class Field:
     Attributes:
         name: The column's name; "0", "1", ... for positional columns.
         dtype: The name of the element type, for example "float32".
-        row_shape: The shape of one row; () for one number per row.
+        row_shape: The shape of one row, or of one element of a ragged row; () for one number.
+        kind: "tensor", or what a row of another length is: "ragged", "bytes", "text" or "csr".
+        index_dtype: The dtype of the indices of csr.
+        width: How many columns a csr row has when it is expanded.
+        binary: Whether csr has no values, only indices.
 
     Example:
-        >>> Field("x", "float32", (28, 28))
-        x: float32[28, 28]
+        >>> Field("x", "float32", (28, 28)), Field("t", "uint8", kind="text")
+        (x: float32[28, 28], t: text)
+        >>> Field("w", "float32", kind="csr", width=30000)
+        w: csr float32[30000]
     """
 
     name: str
     dtype: str
-    row_shape: tuple[int, ...]
+    row_shape: tuple[int, ...] = ()
+    kind: Kind = "tensor"
+    index_dtype: str = "int64"
+    width: int = 0
+    binary: bool = False
+
+    @classmethod
+    def from_core(cls, values: CoreField) -> Field:
+        """Makes the field of what the core says of a column."""
+        name, dtype, shape, kind, index_dtype, width, binary = values
+        return cls(name, dtype, tuple(shape), cast(Kind, kind), index_dtype, width, binary)
+
+    def to_core(self) -> CoreField:
+        """Returns the field as the core takes it."""
+        return (
+            *(self.name, self.dtype, self.row_shape, self.kind),
+            *(self.index_dtype, self.width, self.binary),
+        )
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether every row has the same shape."""
+        return self.kind == "tensor"
 
     def __repr__(self) -> str:
+        if self.kind in ("bytes", "text"):
+            return f"{self.name}: {self.kind}"
+        if self.kind == "csr":
+            return f"{self.name}: csr {'binary' if self.binary else self.dtype}[{self.width}]"
         shape = f"[{', '.join(map(str, self.row_shape))}]" if self.row_shape else ""
-        return f"{self.name}: {self.dtype}{shape}"
+        return f"{self.name}: {'' if self.is_tensor else 'ragged '}{self.dtype}{shape}"
 
 
 class Schema(Mapping[str, Field]):
@@ -79,5 +115,10 @@ class Schema(Mapping[str, Field]):
 
     def digest(self) -> str:
         """Returns a hash of the schema as 16 hexadecimal digits, equal on every machine."""
-        text = json.dumps([[f.name, f.dtype, list(f.row_shape)] for f in self._fields.values()])
+        # Of a tensor only what it had before there were other kinds: old states stay valid.
+        fields = [
+            [f.name, f.dtype, list(f.row_shape)] if f.is_tensor else list(f.to_core())
+            for f in self._fields.values()
+        ]
+        text = json.dumps(fields)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -25,6 +25,7 @@
 #include "dataset/windows.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/fields.h"
 #include "python/gil.h"
 #include "python/owners.h"
 
@@ -122,18 +123,7 @@ Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths,
   return handle(dataset_from_npy_files(column_files(names, paths), io_from_name(io)));
 }
 
-nb::list columns_of(const Dataset& dataset) {
-  nb::list columns;
-  for (const DatasetColumn& column : dataset.columns()) {
-    nb::list shape;
-    for (const uint64_t extent : column.field.row_shape) {
-      shape.append(extent);
-    }
-    columns.append(
-        nb::make_tuple(column.field.name, dtype_name(column.field.dtype), nb::tuple(shape)));
-  }
-  return columns;
-}
+nb::list columns_of(const Dataset& dataset) { return schema_list(dataset.schema()); }
 
 Handle subset_of(const Handle& dataset, const Indices& indices) {
   release_dropped_owners();
@@ -276,7 +266,7 @@ void bind_views(DatasetClass& dataset) {
 void bind_rows(DatasetClass& dataset) {
   dataset.def_prop_ro("rows", &Dataset::rows)
       .def_prop_ro("columns", &columns_of,
-                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...]]]"))
+                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...], str, str, int, bool]]"))
       .def_prop_ro("file_count", &Dataset::file_count)
       .def_prop_ro("nbytes", &Dataset::bytes)
       .def("read", &read_rows, "rows"_a,

@@ -105,5 +105,59 @@ TEST(Describe, WritesDtypeAndShape) {
   EXPECT_EQ(describe(make_field("x", DType::kBfloat16, {2, 3, 4})), "bfloat16[2, 3, 4]");
 }
 
+Field csr_field(DType index_dtype, uint64_t width, bool binary = false) {
+  return {.name = "w",
+          .dtype = binary ? DType::kUint8 : DType::kFloat32,
+          .row_shape = {},
+          .kind = ColumnKind::kCsr,
+          .index_dtype = index_dtype,
+          .width = width,
+          .binary = binary};
+}
+
+TEST(Field, EveryKindIsFoundByItsName) {
+  for (const char* name : {"tensor", "ragged", "bytes", "text", "csr"}) {
+    EXPECT_EQ(kind_name(kind_from_name(name)), std::string(name));
+  }
+  expect_error(ErrorCode::kUnsupported, {"sparse", "ragged, bytes, text, csr"},
+               [] { kind_from_name("sparse"); });
+}
+
+TEST(Field, OtherKindsAreDescribed) {
+  EXPECT_EQ(describe({.name = "t", .kind = ColumnKind::kText}), "text");
+  EXPECT_EQ(
+      describe(
+          {.name = "r", .dtype = DType::kInt16, .row_shape = {3}, .kind = ColumnKind::kRagged}),
+      "ragged int16[3]");
+  EXPECT_EQ(describe(csr_field(DType::kInt32, 9)), "csr float32[9]");
+  EXPECT_EQ(describe(csr_field(DType::kInt32, 9, true)), "csr binary[9]");
+}
+
+TEST(Field, CsrNeedsIndicesThatReachItsWidth) {
+  check_field(csr_field(DType::kUint16, 65536));
+  check_field(csr_field(DType::kInt64, uint64_t{1} << 40, true));
+  expect_error(ErrorCode::kInvalid, {"column w", "uint16", "65536", "65537"},
+               [] { check_field(csr_field(DType::kUint16, 65537)); });
+  expect_error(ErrorCode::kInvalid, {"column w", "0"},
+               [] { check_field(csr_field(DType::kInt32, 0)); });
+  expect_error(ErrorCode::kInvalid, {"column w", "float32"},
+               [] { check_field(csr_field(DType::kFloat32, 5)); });
+}
+
+TEST(Field, OnlyTensorsAndRaggedRowsHaveAShape) {
+  Field text{.name = "t", .kind = ColumnKind::kText};
+  check_field(text);
+  text.row_shape = {2};
+  expect_error(ErrorCode::kInvalid, {"column t", "text has no row shape"},
+               [&] { check_field(text); });
+}
+
+TEST(SchemaHash, TellsKindsApart) {
+  const Field text{.name = "t", .kind = ColumnKind::kText};
+  const Field bytes{.name = "t", .kind = ColumnKind::kBytes};
+  EXPECT_NE(schema_hash({text}), schema_hash({bytes}));
+  EXPECT_NE(schema_hash({csr_field(DType::kInt32, 9)}), schema_hash({csr_field(DType::kInt32, 8)}));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -1,0 +1,29 @@
+#include "column/column_view.h"
+
+#include <cstring>
+
+namespace headrace {
+
+int64_t offset_at(const ColumnView& view, uint64_t i) noexcept {
+  if (view.offset_size == sizeof(int32_t)) {
+    int32_t offset = 0;
+    std::memcpy(&offset, view.offsets + i * sizeof(offset), sizeof(offset));
+    return offset;
+  }
+  int64_t offset = 0;
+  std::memcpy(&offset, view.offsets + i * sizeof(offset), sizeof(offset));
+  return offset;
+}
+
+ColumnView slice(const ColumnView& view, const Field& field, uint64_t first, uint64_t count) {
+  ColumnView part = view;
+  part.rows = count;
+  if (field.is_tensor()) {
+    part.values = view.values + first * field.row_bytes();
+  } else {
+    part.offsets = view.offsets + first * view.offset_size;
+  }
+  return part;
+}
+
+}  // namespace headrace
