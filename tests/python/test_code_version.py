@@ -124,7 +124,7 @@ VALUES: list[Callable[[], Any]] = [
     lambda: frozenset({"x", "y", "z"}),
     lambda: torch.zeros(3, dtype=torch.bfloat16),
     lambda: np.array(["a", None], dtype=object),
-    lambda: torch.nn.ReLU(),
+    lambda: torch.nn.Sequential(torch.nn.ReLU()),
     lambda: torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten()),
 ]
 
