@@ -1,0 +1,89 @@
+#include "column/row_faults.h"
+
+#include <cstring>
+#include <span>
+
+#include "base/utf8.h"
+
+namespace headrace {
+namespace {
+
+template <typename Index>
+RowFault find_bad_index(const ColumnView& view, uint64_t width, uint64_t row, int64_t begin,
+                        int64_t end) noexcept {
+  for (int64_t i = begin; i < end; ++i) {
+    Index index = 0;
+    std::memcpy(&index, view.indices + static_cast<uint64_t>(i) * sizeof(index), sizeof(index));
+    // A negative index becomes one above every width.
+    if (static_cast<uint64_t>(static_cast<int64_t>(index)) >= width) {
+      return {RowFaultKind::kIndexOutside, row, static_cast<int64_t>(index)};
+    }
+  }
+  return {};
+}
+
+// Faults in what elements [begin, end), which exist, mean in this row.
+RowFault check_elements(const Field& field, const ColumnView& view, uint64_t row, int64_t begin,
+                        int64_t end) noexcept {
+  if (field.kind == ColumnKind::kText) {
+    const std::span text(view.values + begin, static_cast<uint64_t>(end - begin));
+    return is_utf8(text) ? RowFault{} : RowFault{RowFaultKind::kNotUtf8, row, begin};
+  }
+  if (field.kind != ColumnKind::kCsr) {
+    return {};
+  }
+  switch (field.index_dtype) {
+    case DType::kUint16:
+      return find_bad_index<uint16_t>(view, field.width, row, begin, end);
+    case DType::kInt32:
+      return find_bad_index<int32_t>(view, field.width, row, begin, end);
+    default:
+      return find_bad_index<int64_t>(view, field.width, row, begin, end);
+  }
+}
+
+}  // namespace
+
+RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept {
+  if (field.is_tensor() || view.rows == 0) {
+    return {};
+  }
+  int64_t begin = offset_at(view, 0);
+  if (begin < 0) {
+    return {RowFaultKind::kOffsetOutside, 0, begin};
+  }
+  for (uint64_t row = 0; row < view.rows; ++row) {
+    const int64_t end = offset_at(view, row + 1);
+    if (end < begin) {
+      return {RowFaultKind::kOffsetsDecrease, row, end};
+    }
+    if (static_cast<uint64_t>(end) > view.elements) {
+      return {RowFaultKind::kOffsetOutside, row, end};
+    }
+    if (const RowFault fault = check_elements(field, view, row, begin, end)) {
+      return fault;
+    }
+    begin = end;
+  }
+  return {};
+}
+
+std::string describe(const RowFault& fault, const Field& field, const ColumnView& view) {
+  const std::string found = std::to_string(fault.found);
+  switch (fault.kind) {
+    case RowFaultKind::kNone:
+      return "nothing is wrong";
+    case RowFaultKind::kOffsetOutside:
+      return "the offset " + found + " lies outside the column's " + std::to_string(view.elements) +
+             " elements";
+    case RowFaultKind::kOffsetsDecrease:
+      return "the row ends at offset " + found + ", before it begins";
+    case RowFaultKind::kNotUtf8:
+      return "the text is not UTF-8";
+    case RowFaultKind::kIndexOutside:
+      return "the index " + found + " is not below the width " + std::to_string(field.width);
+  }
+  return {};
+}
+
+}  // namespace headrace
