@@ -44,9 +44,9 @@ class ShardWriter {
 
   // Writes one record batch; `columns` are those of the schema, with rows_per_batch rows each. Only
   // the last batch may have fewer, and none has 0. The views are read twice and must not change
-  // meanwhile. Throws kInvalid, before anything is written, for other numbers of rows or columns,
-  // offsets that fall or leave the elements, an index of csr outside the width, and
-  // kMaxBatchElements. Requires: text is UTF-8, bool is 0 or 1.
+  // meanwhile. Throws kInvalid, before anything of it is written, for other numbers of rows or
+  // columns, kMaxBatchElements, and rows that find_row_fault finds (offsets that fall or leave the
+  // elements, text that is not UTF-8, an index of csr outside the width). Requires: bool is 0 or 1.
   void write_batch(std::span<const ColumnView> columns);
 
   // Writes the end of the file. Throws kInvalid when called twice.
