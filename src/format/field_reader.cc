@@ -143,13 +143,13 @@ class FieldReader {
 
   DType read_primitive(const ArrowField& field) {
     refuse_dictionary(field);
-    refuse_children(field);
     const Type type = field.type_type();
     if (field.type() == nullptr) {
-      throw type == Type::NONE || type <= Type::MAX ? corrupt("has no type") : unknown_type(type);
+      throw type <= Type::MAX ? corrupt("has no type") : unknown_type(type);
     }
     if (type == Type::Bool) {
       column_.packed_bits = true;
+      refuse_children(field);
       return DType::kBool;
     }
     const std::optional<DType> dtype = type == Type::Int ? integer(*field.type_as_Int())
@@ -159,6 +159,7 @@ class FieldReader {
     if (!dtype) {
       throw unknown_type(type);
     }
+    refuse_children(field);
     return *dtype;
   }
 

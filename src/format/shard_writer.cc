@@ -59,14 +59,13 @@ void check_metadata(const Metadata& metadata) {
 uint64_t check_column(const Field& field, const ColumnView& view) {
   if (const RowFault fault = find_row_fault(field, view)) {
     throw Error(ErrorCode::kInvalid,
-                "column " + field.name + ", row " + std::to_string(fault.row) + " of a batch: " +
-                    describe(fault, field, view),
+                "column " + field.name + ", row " + std::to_string(fault.row) +
+                    " of a batch: " + describe(fault, field, view),
                 {.file = "", .column = field.name, .row = fault.row});
   }
   const uint64_t elements =
-      field.is_tensor()
-          ? 0
-          : static_cast<uint64_t>(offset_at(view, view.rows) - offset_at(view, 0));
+      field.is_tensor() ? 0
+                        : static_cast<uint64_t>(offset_at(view, view.rows) - offset_at(view, 0));
   const uint64_t leaves =
       saturating_mul(field.is_tensor() ? view.rows : elements, field.row_elements());
   if (leaves >= kMaxBatchElements) {
