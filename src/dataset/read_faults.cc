@@ -4,6 +4,15 @@
 
 namespace headrace {
 
+void throw_map_fault(const MappedFile& map) {
+  map.check_size();
+  throw Error(ErrorCode::kIo,
+              map.path() +
+                  " could not be read through its map; the device failed or the "
+                  "file was cut and grew again",
+              {.file = map.path(), .column = ""});
+}
+
 void throw_read_fault(const RowSpace& space, const void* address) {
   for (uint64_t i = 0; i < space.piece_count(); ++i) {
     const OpenSource* open = space.piece(i).source->opened();
@@ -12,12 +21,7 @@ void throw_read_fault(const RowSpace& space, const void* address) {
     }
     for (const auto& map : open->maps) {
       if (map != nullptr && map->contains(address)) {
-        map->check_size();
-        throw Error(ErrorCode::kIo,
-                    map->path() +
-                        " could not be read through its map; the device failed or the "
-                        "file was cut and grew again",
-                    {.file = map->path(), .column = ""});
+        throw_map_fault(*map);
       }
     }
   }

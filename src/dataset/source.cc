@@ -6,6 +6,23 @@
 #include "base/error.h"
 
 namespace headrace {
+std::shared_ptr<const MappedFile> map_file(const File& file, Io io) {
+  // A fault on a file that another machine serves cannot fail in an orderly way; a read can.
+  const bool sound = file.file_system() != FileSystemKind::kRemote;
+  if (io == Io::kPread || (io == Io::kAuto && !sound)) {
+    return nullptr;
+  }
+  auto map = MappedFile::open(file);
+  if (map == nullptr && io == Io::kMmap) {
+    throw Error(ErrorCode::kUnsupported,
+                file.path() + " cannot be mapped: its file system has no maps, or " +
+                    std::to_string(MappedFile::max_maps()) +
+                    " files are mapped already (half of vm.max_map_count); use io=\"auto\"",
+                {.file = file.path(), .column = ""});
+  }
+  return map;
+}
+
 Source::~Source() { delete opened_.load(std::memory_order_acquire); }
 
 const OpenSource& Source::open() const {
@@ -118,20 +135,7 @@ std::shared_ptr<const MappedFile> FileSource::map(const StoredRows& stored) cons
   if (file.info().size < expected) {
     throw truncated_error(stored.path, expected, file.info().size);
   }
-  // A fault on a file that another machine serves cannot fail in an orderly way; a read can.
-  const bool sound = file.file_system() != FileSystemKind::kRemote;
-  if (io_ == Io::kPread || (io_ == Io::kAuto && !sound)) {
-    return nullptr;
-  }
-  auto map = MappedFile::open(file);
-  if (map == nullptr && io_ == Io::kMmap) {
-    throw Error(ErrorCode::kUnsupported,
-                stored.path.text() + " cannot be mapped: its file system has no maps, or " +
-                    std::to_string(MappedFile::max_maps()) +
-                    " files are mapped already (half of vm.max_map_count); use io=\"auto\"",
-                {.file = stored.path, .column = ""});
-  }
-  return map;
+  return map_file(file, io_);
 }
 
 DType NumberSource::dtype(size_t /*column*/) const noexcept { return DType::kInt64; }

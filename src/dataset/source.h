@@ -18,29 +18,16 @@
 
 namespace headrace {
 
-// A source after it was opened. The rows of a column are where `columns` says; a null pointer there
-// means that the column could not be mapped and goes through Source::read.
-struct OpenSource {
-  std::vector<PieceRows> columns;  // of tensors; unset for columns with offsets
-  // Of columns with offsets, by number of the column; unset for tensors, and empty where there are
-  // only tensors. Null offsets mean that the column goes through Source::read_part.
-  std::vector<ColumnView> variable;
-  // What keeps the columns alive, one for each, or a single one for all; null where it is not
-  // mapped. Empty for arrays.
-  std::vector<std::shared_ptr<const MappedFile>> maps;
-
-  // The map that holds `column`; nullptr where it is not mapped.
-  const MappedFile* map_of(size_t column) const noexcept {
-    return maps.empty() ? nullptr : maps[maps.size() == 1 ? 0 : column].get();
-  }
-};
-
 // How the rows of files are read.
 enum class Io : uint8_t {
   kAuto,   // through a map where that is sound and allowed, otherwise by pread
   kMmap,   // through a map, or not at all
   kPread,  // by pread
 };
+
+// The map of `file`, or nullptr where its rows are to be read by pread. Throws kUnsupported where
+// `io` is kMmap and there is no map to be had; kIo.
+std::shared_ptr<const MappedFile> map_file(const File& file, Io io);
 
 // A path that many columns share; what a file is known by is where its text lies (OpenFiles).
 class SharedPath {
@@ -62,6 +49,26 @@ struct StoredRows {
   uint64_t row_bytes = 0;
   DType dtype = DType::kUint8;
   std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
+};
+
+// A source after it was opened. The rows of a column are where `columns` says; a null pointer there
+// means that the column could not be mapped and goes through Source::read.
+struct OpenSource {
+  std::vector<PieceRows> columns;  // of tensors; unset for columns with offsets
+  // Of columns with offsets, by number of the column; unset for tensors, and empty where there are
+  // only tensors. Null offsets mean that the column goes through Source::read_part.
+  std::vector<ColumnView> variable;
+  // Where the tensors lie in files, by number of the column, of sources that know it only when they
+  // are open; row_bytes is 0 for what has no such place.
+  std::vector<StoredRows> stored;
+  // What keeps the columns alive, one for each, or a single one for all; null where it is not
+  // mapped. Empty for arrays.
+  std::vector<std::shared_ptr<const MappedFile>> maps;
+
+  // The map that holds `column`; nullptr where it is not mapped.
+  const MappedFile* map_of(size_t column) const noexcept {
+    return maps.empty() ? nullptr : maps[maps.size() == 1 ? 0 : column].get();
+  }
 };
 
 // Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever

@@ -28,6 +28,7 @@
 #include "python/gil.h"
 #include "python/owners.h"
 #include "python/row_arrays.h"
+#include "python/stored.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -90,20 +91,6 @@ std::vector<ColumnFiles> column_files(const Strings& names, const std::vector<St
     columns.push_back({names[c], paths.at(c)});
   }
   return columns;
-}
-
-Io io_from_name(const std::string& name) {
-  if (name == "auto") {
-    return Io::kAuto;
-  }
-  if (name == "mmap") {
-    return Io::kMmap;
-  }
-  if (name == "pread") {
-    return Io::kPread;
-  }
-  throw Error(ErrorCode::kInvalid,
-              "io must be \"auto\", \"mmap\" or \"pread\"; found \"" + name + "\"");
 }
 
 Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
@@ -241,6 +228,7 @@ void bind_data(nb::module_& module) {
   bind_views(dataset);
   bind_rows(dataset);
   bind_reading(dataset);
+  bind_stored(dataset);
 }
 
 }  // namespace headrace::python
