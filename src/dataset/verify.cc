@@ -222,7 +222,7 @@ class ShardVerifier {
                   "'" + file_.path() +
                       "' has become shorter, or its device failed, while it was "
                       "read; it has to be restored from a copy",
-                  {.file = file_.path()});
+                  {.file = file_.path(), .column = {}});
     }
     return fault;
   }

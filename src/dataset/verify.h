@@ -14,7 +14,7 @@ namespace headrace {
 // What a manifest promises about a shard.
 struct ExpectedShard {
   Schema schema = {};         // of the dataset; a shard's csr columns may be narrower
-  uint64_t rows = 0;          //
+  uint64_t rows = 0;
   uint64_t batch_rows = 0;    // of every record batch but the last
   uint64_t stored_bytes = 0;  // of the file
   uint64_t stored_xxh3 = 0;   // XXH3-64 of the file
