@@ -208,7 +208,11 @@ class LayoutReader {
     }
     message_.read(file_, place);
     const std::byte* start = message_.bytes().data();
-    if (get<uint32_t>(start) != kContinuation) {
+    if (const auto first = get<uint32_t>(start); first != kContinuation) {
+      // Then the length came first, without a mark before it.
+      if (!layout_.profile && first > 0 && first <= place.bytes - sizeof(first)) {
+        throw unsupported_arrow(file_.path(), "its messages are framed as before Arrow 0.15");
+      }
       throw corrupt("no message starts at " + std::to_string(place.offset));
     }
     const auto length = get<int32_t>(start + sizeof(kContinuation));

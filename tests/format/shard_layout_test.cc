@@ -6,45 +6,13 @@
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
+#include "testing/shard_rows.h"
 #include "testing/shards.h"
-#include "testing/temp_dir.h"
 
 namespace headrace {
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-ShardLayout layout_of(const Bytes& bytes, LayoutRules rules = LayoutRules::kAnyArrow) {
-  const TempDir dir;
-  return read_shard_layout(File(dir.write("a.arrow", bytes)), rules);
-}
-
-// Expects that the file shows the rows of `columns`, batch for batch.
-void expect_rows(const ShardLayout& layout, const Bytes& file,
-                 const std::vector<ShardColumn>& columns) {
-  ASSERT_EQ(layout.columns.size(), columns.size());
-  EXPECT_EQ(layout.rows, columns[0].rows);
-  uint64_t row = 0;
-  for (const BatchLayout& batch : layout.batches) {
-    EXPECT_EQ(batch.first_row, row);
-    EXPECT_EQ(batch.body.offset % 64, 0U);
-    EXPECT_TRUE(
-        body_is_intact(batch, std::span(file).subspan(batch.body.offset, batch.body.bytes)));
-    for (size_t c = 0; c < columns.size(); ++c) {
-      const Field& field = columns[c].field;
-      EXPECT_EQ(layout.columns[c].field, field);
-      const ColumnView found =
-          view_of(layout.columns[c], batch.columns[c], batch.rows, file.data());
-      const ColumnView expected = columns[c].view(row, batch.rows);
-      for (uint64_t i = 0; i < batch.rows; ++i) {
-        ASSERT_EQ(row_bytes(field, found, i), row_bytes(field, expected, i))
-            << field.name << " row " << row + i;
-      }
-    }
-    row += batch.rows;
-  }
-  EXPECT_EQ(row, layout.rows);
-}
 
 TEST(ShardLayout, ShowsWhatWasWrittenForEveryKindAndDtype) {
   for (Field field : one_field_of_each_kind()) {
@@ -54,7 +22,7 @@ TEST(ShardLayout, ShowsWhatWasWrittenForEveryKindAndDtype) {
       field.dtype = fixed ? DType::kUint8 : static_cast<DType>(d);
       const std::vector<ShardColumn> columns = {make_column(field, 23)};
       const Bytes bytes = shard_bytes(columns, 5);
-      expect_rows(layout_of(bytes), bytes, columns);
+      expect_rows(read_bytes(bytes), bytes, columns);
     }
   }
 }
@@ -66,7 +34,7 @@ TEST(ShardLayout, ShowsManyColumnsAndMetadata) {
   }
   const Metadata metadata = {{"user", "x"}, {"empty", ""}, {"text", "\xC3\xA4\xE2\x82\xAC"}};
   const Bytes bytes = shard_bytes(columns, 32, metadata);
-  const ShardLayout layout = layout_of(bytes, LayoutRules::kProfileOnly);
+  const ShardLayout layout = read_bytes(bytes, LayoutRules::kProfileOnly);
   expect_rows(layout, bytes, columns);
   EXPECT_EQ(layout.metadata, metadata);
   EXPECT_TRUE(layout.profile);
@@ -78,7 +46,7 @@ TEST(ShardLayout, ShowsManyColumnsAndMetadata) {
 
 TEST(ShardLayout, OfAShardWithoutRowsHasNone) {
   const Bytes bytes = shard_bytes({make_column({.name = "x"}, 0)}, 7);
-  const ShardLayout layout = layout_of(bytes);
+  const ShardLayout layout = read_bytes(bytes);
   EXPECT_EQ(layout.rows, 0U);
   EXPECT_TRUE(layout.batches.empty());
   EXPECT_EQ(layout.rows_per_batch, 7U);
@@ -87,7 +55,7 @@ TEST(ShardLayout, OfAShardWithoutRowsHasNone) {
 TEST(ShardLayout, SaysWhatAFileIsThatIsNoArrowFile) {
   const auto read = [](std::string_view text) {
     const auto bytes = std::as_bytes(std::span(text));
-    return [file = Bytes(bytes.begin(), bytes.end())] { layout_of(file); };
+    return [file = Bytes(bytes.begin(), bytes.end())] { read_bytes(file); };
   };
   const std::string_view stream("\xFF\xFF\xFF\xFF\x10\0\0\0", 8);
   expect_error(ErrorCode::kUnsupported, {"stream", "headrace convert"}, read(stream));
@@ -101,7 +69,7 @@ TEST(ShardLayout, SaysWhatAFileIsThatIsNoArrowFile) {
 }
 
 TEST(DamagedBodyError, NamesTheRowsThatAreLost) {
-  const ShardLayout layout = layout_of(shard_bytes({make_column({.name = "x"}, 10)}, 4));
+  const ShardLayout layout = read_bytes(shard_bytes({make_column({.name = "x"}, 10)}, 4));
   const Error error =
       expect_error(ErrorCode::kCorrupt, {"s.arrow", "rows 8 to 9", "record batch 2"},
                    [&] { throw damaged_body_error("s.arrow", layout, 2); });
