@@ -247,7 +247,7 @@ class LayoutReader {
     bool even = true;
     const auto* blocks = footer.record_batches();
     for (uint32_t i = 0; blocks != nullptr && i < blocks->size(); ++i) {
-      BatchLayout batch = read_batch(*blocks->Get(i), reader);
+      BatchLayout batch = read_batch(struct_at(*blocks, i), reader);
       if (batch.rows == 0) {
         continue;
       }
