@@ -34,6 +34,7 @@ from headrace.loader import Loader
 from headrace.row_chunks import chunks
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "CancelledError",
     "Column",
     "CorruptError",
+    "Damage",
     "Dataset",
     "Field",
     "HeadraceError",
@@ -58,12 +60,14 @@ __all__ = [
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
+    "Verification",
     "chunks",
     "concat",
     "from_arrays",
     "from_items",
     "memmap",
     "open",
+    "verify",
     "windows",
     "zip",
 ]

@@ -176,3 +176,8 @@ class Loader:
     def stats(self) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
+
+def verify_shard(path: str, schema: list[tuple[Any, ...]] | None = None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, stored_xxh3: int = 0) -> dict[str, Any]:
+    """
+    Looks at every byte of a shard, or of another Arrow file. With a schema also at what a manifest says of it.
+    """

@@ -28,6 +28,19 @@ inline uint64_t checked_mul(uint64_t a, uint64_t b, const char* what) {
   return product;
 }
 
+// a + b, or the largest number where the sum does not fit: for needs that are then compared with
+// what there is.
+constexpr uint64_t saturating_add(uint64_t a, uint64_t b) noexcept {
+  uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+// a * b, or the largest number where the product does not fit.
+constexpr uint64_t saturating_mul(uint64_t a, uint64_t b) noexcept {
+  uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
 // Whether [offset, offset + count) lies in [0, size), for any values.
 constexpr bool range_fits(uint64_t offset, uint64_t count, uint64_t size) noexcept {
   return offset <= size && count <= size - offset;

@@ -12,4 +12,5 @@ NB_MODULE(_core, module) {
   headrace::python::bind_data(module);
   headrace::python::bind_batch_order(module);
   headrace::python::bind_loader(module);
+  headrace::python::bind_verify(module);
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "storage/interrupts.h"
 
 namespace headrace {
 namespace {
@@ -65,6 +66,12 @@ FileInfo inspect(int descriptor, const std::string& path, const std::optional<Fi
   return info;
 }
 
+int open_to_read(const std::string& path, Links links) {
+  // Non-blocking: opening a pipe by mistake must not hang; regular files do not care.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links == Links::kRefuse ? O_NOFOLLOW : 0);
+  return retry_interrupted([&] { return ::open(path.c_str(), flags); });
+}
+
 }  // namespace
 
 FileInfo inspect_file(const std::string& path) {
@@ -75,11 +82,13 @@ FileInfo inspect_file(const std::string& path) {
   return regular_file(path, status);
 }
 
-File::File(std::string path, const std::optional<FileInfo>& expected)
-    : path_(std::move(path)),
-      // Non-blocking: opening a pipe by mistake must not hang; regular files do not care.
-      descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+File::File(std::string path, const std::optional<FileInfo>& expected, Links links)
+    : path_(std::move(path)), descriptor_(open_to_read(path_, links)) {
   if (descriptor_ < 0) {
+    if (errno == ELOOP && links == Links::kRefuse) {
+      throw Error(ErrorCode::kCorrupt, path_ + " is a symbolic link; copy the file to this place",
+                  {.file = path_, .column = ""});
+    }
     throw system_error("cannot be opened", path_, errno);
   }
   try {
@@ -109,11 +118,10 @@ FileSystemKind File::file_system() const noexcept {
 uint64_t File::read_some(uint64_t offset, std::span<std::byte> out) const {
   uint64_t done = 0;
   while (done < out.size()) {
-    const ssize_t n = ::pread(descriptor_, out.data() + done, out.size() - done,
-                              static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
+    const ssize_t n = retry_interrupted([&] {
+      return ::pread(descriptor_, out.data() + done, out.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
     if (n < 0) {
       throw system_error("cannot be read", path_, errno);
     }

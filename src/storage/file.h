@@ -28,11 +28,17 @@ enum class FileSystemKind : uint8_t {
 
 enum class Residency : uint8_t { kResident, kAbsent, kUnknown };
 
+// Whether a path may end in a symbolic link. In a directory whose names are ours it may not: a link
+// would lead out of it.
+enum class Links : uint8_t { kFollow, kRefuse };
+
 // A regular file that is open for reading.
 class File {
  public:
-  // Throws as inspect_file; kCorrupt when it is another file than `expected`, if that is given.
-  explicit File(std::string path, const std::optional<FileInfo>& expected = std::nullopt);
+  // Throws as inspect_file; kCorrupt when it is another file than `expected`, if that is given, or
+  // a link that is refused.
+  explicit File(std::string path, const std::optional<FileInfo>& expected = std::nullopt,
+                Links links = Links::kFollow);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;

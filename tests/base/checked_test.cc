@@ -37,6 +37,15 @@ TEST(CheckedMul, RefusesAProductThatWraps) {
   expect_error(ErrorCode::kInvalid, {"x"}, [] { checked_mul(kMax, 2, "x"); });
 }
 
+TEST(Saturating, IsTheLargestNumberWhereTheResultDoesNotFit) {
+  EXPECT_EQ(saturating_add(2, 3), 5U);
+  EXPECT_EQ(saturating_add(kMax - 3, 3), kMax);
+  EXPECT_EQ(saturating_add(kMax - 3, 4), kMax);
+  EXPECT_EQ(saturating_mul(uint64_t{1} << 31, uint64_t{1} << 32), uint64_t{1} << 63);
+  EXPECT_EQ(saturating_mul(uint64_t{1} << 32, uint64_t{1} << 32), kMax);
+  EXPECT_EQ(saturating_mul(kMax, 0), 0U);
+}
+
 TEST(RangeFits, HoldsForRangesInsideAndAtTheEnd) {
   EXPECT_TRUE(range_fits(0, 0, 0));
   EXPECT_TRUE(range_fits(0, 10, 10));

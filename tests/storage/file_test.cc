@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <sys/stat.h>
 #include <vector>
@@ -152,6 +153,17 @@ TEST(File, TellsWhatIsInMemoryAndBringsItThere) {
     ASSERT_NE(file.residency(at), Residency::kAbsent) << at - from;
   }
   EXPECT_EQ(file.residency(kSize - 4096), Residency::kAbsent) << "nobody asked for it";
+}
+
+TEST(File, RefusesALinkWhereNoneMayBe) {
+  const TempDir dir;
+  fs::create_symlink(dir.fill("a", 5), dir.path("link"));
+  EXPECT_EQ(File(dir.path("link")).info().size, 5U);
+  EXPECT_EQ(File(dir.path("a"), std::nullopt, Links::kRefuse).info().size, 5U);
+  const Error error = expect_error(ErrorCode::kCorrupt, {dir.path("link"), "symbolic link"}, [&] {
+    const File file(dir.path("link"), std::nullopt, Links::kRefuse);
+  });
+  EXPECT_EQ(error.context().file, dir.path("link"));
 }
 
 TEST(ReadFileHead, ReadsWhatThereIs) {

@@ -1,0 +1,269 @@
+"""Digests of code and values: what a conversion is called until its author names a version.
+
+1. A function counts by its bytecode, constants, names and defaults, with the code nested in it;
+   by what it closes over; and by the functions and plain constants of its own package that it
+   names. File names and line numbers do not count, so moving code changes nothing.
+2. An object counts by its class's code and its attributes, a container by what is in it, an array
+   by its bytes. What has content that cannot be seen from here (a file, a lock, a handle of a
+   library) is an error and never left out: a digest that cannot change would be a wrong one.
+3. What a function reaches in other packages counts by name only.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+import re
+import struct
+import types
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AnySet
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from headrace import torch_bridge
+from headrace.errors import UnsupportedError
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class statement made it, or a library as if
+_BY_REPR = frozenset({range, slice, complex, type(None), type(Ellipsis), type(NotImplemented)})
+_REPR_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "zoneinfo"})
+_NAMED = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
+_CONSTANTS = (bool, int, float, complex, str, bytes, re.Pattern, type(None))
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_CONTAINERS = (dict, list, tuple, set, frozenset, str, bytes, int, float, Mapping)
+_STATELESS = frozenset({object, dict, list, tuple, set, frozenset, str, bytes, int, float})
+
+
+def code_version(transform: object) -> str:
+    """Returns 16 hexadecimal digits that change with the code and the constants of a callable.
+
+    Raises:
+        UnsupportedError: If it holds something whose content cannot be seen.
+
+    Example:
+        >>> def double(x, by=2):
+        ...     return by * x
+        >>> first = code_version(double)
+        >>> def double(x, by=3):
+        ...     return by * x
+        >>> code_version(double) == first
+        False
+    """
+    return f"{digest(transform):016x}"
+
+
+def digest(value: object) -> int:
+    """Returns 64 bits that are equal for equal values, in every process.
+
+    Raises:
+        UnsupportedError: If it is or holds something whose content cannot be seen.
+    """
+    hasher = _Hasher()
+    hasher.add(value)
+    return hasher.value()
+
+
+class _Hasher:
+    """Feeds values to a hash, each as a tag, a length and its parts."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=8)
+        self._seen: dict[int, int] = {}
+        self._kept: list[object] = []  # an id is unique only while its object lives
+
+    def value(self) -> int:
+        return int.from_bytes(self._hash.digest(), "big")
+
+    def add(self, value: Any) -> None:
+        kind = type(value)
+        if kind in (bool, int, float, str, bytes) or kind in _BY_REPR:
+            self._add_plain(value)
+        elif isinstance(value, PurePath):
+            self._tagged("path", str(value).encode("utf-8", "surrogateescape"))
+        elif isinstance(value, np.ndarray | np.generic) or torch_bridge.is_tensor(value):
+            self._add_array(value)
+        elif isinstance(value, re.Pattern):
+            self._tagged("pattern", repr((value.pattern, value.flags)).encode())
+        elif isinstance(value, enum.Enum):
+            self._tagged("enum", f"{kind.__module__}.{kind.__qualname__}.{value.name}".encode())
+        elif kind.__module__ in _REPR_MODULES:
+            self._tagged(kind.__name__, repr(value).encode())
+        elif isinstance(value, types.ModuleType):
+            self._tagged("module", value.__name__.encode())
+        elif self._is_new(value):
+            self._add_compound(value)
+
+    def _add_plain(self, value: Any) -> None:
+        if isinstance(value, str):
+            self._tagged("str", value.encode("utf-8", "surrogatepass"))
+        elif isinstance(value, bytes):
+            self._tagged("bytes", value)
+        elif isinstance(value, float):
+            self._tagged("float", struct.pack(">d", value))
+        else:
+            self._tagged(type(value).__name__, repr(value).encode())
+
+    def _tagged(self, tag: str, content: bytes) -> None:
+        self._hash.update(f"{tag}:{len(content)}:".encode())
+        self._hash.update(content)
+
+    def _is_new(self, value: object) -> bool:
+        """Whether this object was not yet added; if it was, its number stands for it."""
+        number = self._seen.setdefault(id(value), len(self._seen))
+        if number < len(self._kept):
+            self._tagged("again", str(number).encode())
+            return False
+        self._kept.append(value)
+        return True
+
+    def _add_array(self, value: Any) -> None:
+        if torch_bridge.is_tensor(value):
+            dtype = str(value.dtype)
+            array = torch_bridge.to_numpy(torch_bridge.to_cpu_strided(value, column="a tensor"))
+            if torch_bridge.is_tensor(array):
+                array = torch_bridge.bfloat16_to_bits(array)
+        else:
+            array, dtype = np.asarray(value), value.dtype.str
+        self._tagged("array", f"{dtype}{array.shape}".encode())
+        if array.dtype.hasobject:
+            self._add_all("objects", array.ravel().tolist())
+        else:
+            self._hash.update(np.ascontiguousarray(array).tobytes())
+
+    def _add_all(self, tag: str, values: Iterable[Any]) -> None:
+        parts = list(values)
+        self._tagged(tag, str(len(parts)).encode())
+        for part in parts:
+            self.add(part)
+
+    def _add_compound(self, value: Any) -> None:
+        if isinstance(value, types.CodeType):
+            self._add_code(value)
+        elif isinstance(value, types.FunctionType):
+            self._add_function(value)
+        elif isinstance(value, types.MethodType):
+            self._add_all("method", (value.__func__, value.__self__))
+        elif isinstance(value, functools.partial):
+            self._add_all("partial", (value.func, value.args, value.keywords))
+        elif isinstance(value, _NAMED):
+            self._add_builtin(value)
+        elif isinstance(value, type):
+            self._add_class(value)
+        elif isinstance(value, staticmethod | classmethod):
+            self._add_all(type(value).__name__, (value.__func__,))
+        elif isinstance(value, property):
+            self._add_all("property", (value.fget, value.fset, value.fdel))
+        elif hasattr(value, "__wrapped__") and callable(value):  # functools.cache
+            self._add_all("wrapped", (value.__wrapped__,))
+        else:
+            self._add_object(value)
+
+    def _add_code(self, code: types.CodeType) -> None:
+        self._tagged("code", code.co_code)
+        self._add_all("names", (*code.co_names, *code.co_freevars))
+        # The first constant of a function with a docstring is the docstring.
+        self._add_all("constants", code.co_consts)
+
+    def _add_function(self, function: Any) -> None:
+        self._add_all("function", (function.__code__, function.__defaults__))
+        self._add_all("keywords", sorted((function.__kwdefaults__ or {}).items()))
+        for cell in function.__closure__ or ():
+            try:
+                self.add(cell.cell_contents)
+            except ValueError:  # not yet filled
+                self._tagged("empty", b"")
+        package = str(function.__module__).partition(".")[0]
+        for name in sorted(_names(function.__code__)):
+            if name in function.__globals__:
+                self._add_global(name, function.__globals__[name], package)
+
+    def _add_global(self, name: str, value: Any, package: str) -> None:
+        """Adds what a function finds under a global name: it may be anything of its module."""
+        own = str(getattr(value, "__module__", "")).partition(".")[0] == package
+        self._tagged("global", name.encode())
+        if _is_constant(value) or (
+            own and isinstance(value, types.FunctionType | type | functools.partial)
+        ):
+            self.add(value)
+
+    def _add_builtin(self, value: Any) -> None:
+        owner = getattr(value, "__self__", None)
+        self._tagged("builtin", value.__qualname__.encode())
+        if owner is not None:
+            self.add(owner)
+
+    def _add_class(self, kind: type) -> None:
+        self._tagged("class", f"{kind.__module__}.{kind.__qualname__}".encode())
+        if not kind.__flags__ & _HEAP_TYPE:
+            return
+        for name, member in sorted(vars(kind).items()):
+            if isinstance(member, _METHODS) or (_is_constant(member) and not _is_special(name)):
+                self._tagged("member", name.encode())
+                self.add(member)
+        self._add_all("bases", kind.__bases__)
+
+    def _add_object(self, value: Any) -> None:
+        kind = type(value)
+        for base in kind.__mro__:
+            if not base.__flags__ & _HEAP_TYPE and base not in _STATELESS:
+                if isinstance(value, Mapping):
+                    continue  # OrderedDict and its like: what is in them is all
+                raise _unseen(value)
+        self.add(kind)
+        if isinstance(value, Mapping):
+            self._add_all("mapping", [part for item in value.items() for part in item])
+        elif isinstance(value, AnySet):
+            self._add_all("set", sorted(digest(part) for part in value))
+        elif isinstance(value, list | tuple):
+            self._add_all("sequence", value)
+        elif isinstance(value, str | bytes | int | float):
+            self._tagged("repr", repr(value).encode("utf-8", "surrogatepass"))
+        state = _state(value)
+        if state is None and kind not in _STATELESS and not isinstance(value, tuple(_CONTAINERS)):
+            raise _unseen(value)
+        self._add_all("state", [part for item in sorted((state or {}).items()) for part in item])
+
+
+def _is_constant(value: object) -> bool:
+    """Whether a name of a module or a class holds a value that nobody changes."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(_is_constant, value))
+    return isinstance(value, _CONSTANTS)
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Returns the global names that code and the code nested in it may look up."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _state(value: Any) -> dict[str, Any] | None:
+    """Returns the attributes of an object, None where it has neither a dict nor slots."""
+    slots = [
+        name
+        for kind in type(value).__mro__
+        for name, member in vars(kind).items()
+        if isinstance(member, types.MemberDescriptorType)
+    ]
+    if not slots and not hasattr(value, "__dict__"):
+        # An instance of a class without any attribute, such as one with __slots__ = ().
+        return {} if all("__slots__" in vars(k) for k in type(value).__mro__[:-1]) else None
+    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return found | dict(getattr(value, "__dict__", {}))
+
+
+def _unseen(value: object) -> UnsupportedError:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return UnsupportedError(
+        f"it holds a {kind}, whose content cannot be seen, so that a change would go unnoticed"
+    )

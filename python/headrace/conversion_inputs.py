@@ -1,0 +1,217 @@
+"""What a conversion reads: files by path, or any items; each with an identity that lasts.
+
+1. A file is known by its absolute path, and is the same as long as its size and its time of
+   modification are. An item is known by its value, or by its position where the value cannot be
+   seen (an object of a library). What is listed twice is two inputs.
+2. With a transform, a str that names no file is an item, such as a URL or a key.
+"""
+
+from __future__ import annotations
+
+import collections
+import glob
+import os
+import reprlib
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.code_version import digest
+from headrace.errors import InvalidError, NotFoundError, UnsupportedError
+from headrace.imported_formats import is_huggingface
+
+_MAGIC = frozenset("*?[")
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 100
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a conversion.
+
+    Attributes:
+        item: What a transform is given: the path as a str, or the item itself.
+        name: What messages call it.
+        key: Its identity.
+        stamp: Its state: another number once the file has changed; 0 for items.
+        size: Its bytes; None for items and directories.
+        is_file: Whether `item` is a path.
+    """
+
+    item: Any
+    name: str
+    key: int
+    stamp: int = 0
+    size: int | None = None
+    is_file: bool = False
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still what it was when it was listed."""
+        return not self.is_file or _stamp(os.stat(self.item)) == self.stamp
+
+
+class Inputs:
+    """The inputs in their order: can be iterated over once or, except of an iterator, again.
+
+    Attributes:
+        count: How many there are, None where that is not known.
+        size: Their bytes, None where that is not known.
+    """
+
+    def __init__(self, inputs: Any, *, transforms: bool) -> None:
+        """Lists the files, so that what is missing is an error before anything is done."""
+        self._transforms = transforms
+        self._source: Iterable[Input]
+        self._has_files = False
+        self.count: int | None = None
+        self.size: int | None = None
+        if isinstance(inputs, str | os.PathLike):
+            listed = _expand(os.fspath(inputs))
+        elif isinstance(inputs, list | tuple):
+            listed = [path for item in inputs for path in self._expand_item(item)]
+        elif is_huggingface(inputs) and not transforms:
+            self._source, self.count = [_of_huggingface(inputs)], 1
+            return
+        else:
+            self._source = self._check_items(inputs)
+            return
+        self._list(listed)
+
+    def __iter__(self) -> Iterator[Input]:
+        return iter(self._source)
+
+    @property
+    def total(self) -> int | None:
+        """Their bytes, or how many there are where none is a file; None where both are."""
+        return self.count if self.size is None and not self._has_files else self.size
+
+    def _list(self, listed: list[Any]) -> None:
+        found = list(self._number(listed))
+        self._source, self.count = found, len(found)
+        sizes = [one.size for one in found]
+        self._has_files = any(one.is_file for one in found)
+        self.size = None if None in sizes else sum(size or 0 for size in sizes)
+        if not self.count:
+            raise InvalidError("there are no inputs; pass paths, a glob or items")
+
+    def _expand_item(self, item: Any) -> list[Any]:
+        is_path = isinstance(item, os.PathLike)
+        if not is_path and not isinstance(item, str):
+            if not self._transforms:
+                raise _not_a_path(item)
+            return [item]
+        path = os.fspath(item)
+        if self._transforms and not is_path and not os.path.exists(path):
+            return list(_expand(path)) if glob.glob(path, recursive=True) else [_Text(path)]
+        return list(_expand(path))
+
+    def _check_items(self, items: Any) -> Iterable[Input]:
+        if isinstance(items, bytes | type) or not _is_iterable(items):
+            raise InvalidError(
+                f"inputs are a path, a glob, a list of these, or items to iterate over, not "
+                f"{_short.repr(items)}"
+            )
+        if not self._transforms:
+            raise _not_a_path(items)
+        self.count = len(items) if isinstance(items, Sized) else None
+        if self.count == 0:
+            raise InvalidError("there are no inputs; pass paths, a glob or items")
+        return _Numbered(self._number, items)
+
+    def _number(self, items: Iterable[Any]) -> Iterator[Input]:
+        seen: collections.Counter[int] = collections.Counter()
+        for position, item in enumerate(items):
+            if isinstance(item, _Path):
+                yield _file(item, seen)
+            else:
+                item = str(item) if isinstance(item, _Text) else item
+                name = f"item {position} ({' '.join(_short.repr(item).split())})"
+                yield Input(item, name, _numbered_key(_item_digest(item, position), seen))
+
+
+class _Path(str):
+    """A path that exists."""
+
+    __slots__ = ()
+
+
+class _Text(str):
+    """A str that is no path."""
+
+    __slots__ = ()
+
+
+class _Numbered:
+    """Makes inputs of items, each time it is iterated over."""
+
+    def __init__(self, number: Callable[[Iterable[Any]], Iterator[Input]], items: Any) -> None:
+        self._number, self._items = number, items
+
+    def __iter__(self) -> Iterator[Input]:
+        items = self._items
+        by_number = not isinstance(items, Iterable)
+        return self._number((items[k] for k in range(len(items))) if by_number else items)
+
+
+def _is_iterable(items: Any) -> bool:
+    by_number = hasattr(items, "__len__") and hasattr(items, "__getitem__")
+    return isinstance(items, Iterable) or by_number
+
+
+def _not_a_path(item: object) -> InvalidError:
+    return InvalidError(
+        f"without a transform every input is a path, and this is {_short.repr(item)}; pass "
+        "transform=, a function that makes columns of it"
+    )
+
+
+def _expand(path: str | bytes) -> list[_Path]:
+    """Returns the paths that a path or glob stands for, sorted."""
+    path = os.fsdecode(path)
+    if os.path.exists(path):
+        return [_Path(path)]
+    if not _MAGIC & set(path):
+        raise NotFoundError(f"{path!r} does not exist", file=path)
+    found = sorted(glob.glob(path, recursive=True))
+    files = [_Path(name) for name in found if not os.path.isdir(name)]
+    if not files:
+        raise NotFoundError(f"no file matches {path!r}", file=path)
+    return files
+
+
+def _of_huggingface(dataset: Any) -> Input:
+    name = "the dataset of Hugging Face"
+    # Their own identity: a hash of the data and of everything done to it.
+    return Input(dataset, name, digest(("huggingface", dataset._fingerprint)))
+
+
+def _file(path: _Path, seen: collections.Counter[int]) -> Input:
+    name = str(path)
+    try:
+        status = os.stat(name)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{name!r} does not exist", file=name) from error
+    is_directory = stat.S_ISDIR(status.st_mode)
+    if not is_directory and not stat.S_ISREG(status.st_mode):
+        raise UnsupportedError(f"{name!r} is neither a file nor a directory", file=name)
+    key = _numbered_key(digest(("path", os.path.abspath(name))), seen)
+    size = None if is_directory else status.st_size
+    return Input(name, repr(name), key, _stamp(status), size, is_file=True)
+
+
+def _stamp(status: os.stat_result) -> int:
+    return digest((status.st_size, status.st_mtime_ns)) | 1  # never that of an item
+
+
+def _item_digest(item: object, position: int) -> int:
+    try:
+        return digest(("item", item))
+    except UnsupportedError:
+        return digest(("position", position))
+
+
+def _numbered_key(key: int, seen: collections.Counter[int]) -> int:
+    """Returns a key of its own for each time that the same input is listed."""
+    seen[key] += 1
+    return key if seen[key] == 1 else digest((key, seen[key]))

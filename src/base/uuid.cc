@@ -1,0 +1,76 @@
+#include "base/uuid.h"
+
+#include <cerrno>
+#include <sys/random.h>
+
+#include "base/error.h"
+
+namespace headrace {
+namespace {
+
+constexpr char kDigits[] = "0123456789abcdef";
+
+// Whether a dash stands in the text before byte `i`.
+constexpr bool dash_before(size_t i) noexcept { return i == 4 || i == 6 || i == 8 || i == 10; }
+
+// The value of a digit, or 16.
+constexpr uint8_t digit_value(char digit) noexcept {
+  if (digit >= '0' && digit <= '9') {
+    return static_cast<uint8_t>(digit - '0');
+  }
+  return digit >= 'a' && digit <= 'f' ? static_cast<uint8_t>(digit - 'a' + 10) : uint8_t{16};
+}
+
+}  // namespace
+
+Uuid make_uuid() {
+  Uuid uuid{};
+  // So few bytes come whole; only before the generator is seeded at boot can a signal interrupt.
+  ssize_t got = -1;
+  do {
+    got = ::getrandom(uuid.data(), uuid.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(uuid.size())) {
+    throw system_error("random bytes are not to be had", "getrandom", got < 0 ? errno : EIO);
+  }
+  uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0F) | 0x40);  // version 4
+  uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3F) | 0x80);  // variant 1
+  return uuid;
+}
+
+std::string uuid_text(const Uuid& uuid) {
+  std::string text;
+  text.reserve(kUuidLength);
+  for (size_t i = 0; i < uuid.size(); ++i) {
+    if (dash_before(i)) {
+      text += '-';
+    }
+    text += kDigits[uuid[i] >> 4];
+    text += kDigits[uuid[i] & 0x0F];
+  }
+  return text;
+}
+
+std::optional<Uuid> parse_uuid(std::string_view text) noexcept {
+  if (text.size() != kUuidLength) {
+    return std::nullopt;
+  }
+  Uuid uuid{};
+  size_t at = 0;
+  for (size_t i = 0; i < uuid.size(); ++i) {
+    if (dash_before(i) && text[at++] != '-') {
+      return std::nullopt;
+    }
+    const uint8_t high = digit_value(text[at++]);
+    const uint8_t low = digit_value(text[at++]);
+    if (high > 15 || low > 15) {
+      return std::nullopt;
+    }
+    uuid[i] = static_cast<uint8_t>(high << 4 | low);
+  }
+  return uuid;
+}
+
+bool is_uuid(std::string_view text) noexcept { return parse_uuid(text).has_value(); }
+
+}  // namespace headrace

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+
+namespace headrace {
+
+// The kCorrupt error for a file whose bytes contradict the format: `what` says what was found.
+Error corrupt_arrow(const std::string& path, const std::string& what,
+                    const std::string& column = "");
+
+// The kUnsupported error for something that Arrow allows and that is not read in place: `what` is a
+// clause, such as "column y is a dictionary". Says what to do.
+Error unsupported_arrow(const std::string& path, const std::string& what,
+                        const std::string& column = "");
+
+}  // namespace headrace

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "column/column_view.h"
+#include "column/schema.h"
+#include "format/metadata.h"
+#include "storage/byte_sink.h"
+
+namespace headrace {
+
+// What the manifest keeps of a finished shard.
+struct ShardSummary {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;  // of the file
+  uint64_t xxh3 = 0;   // XXH3-64 of the file
+
+  bool operator==(const ShardSummary&) const = default;
+};
+
+// No column of a record batch has this many leaf elements: some readers count them in 32 bits.
+inline constexpr uint64_t kMaxBatchElements = uint64_t{1} << 31;
+
+// A shard of profile 1 (docs/format.md) that is being written, front to back.
+//
+//   ShardWriter writer(schema, 4096, file);
+//   while (...) writer.write_batch(columns);
+//   const ShardSummary summary = writer.finish();
+//
+// Holds no rows: beyond the views, memory is a few kilobytes, and 8 bytes a row for offsets that
+// must be rewritten. One thread at a time. After a call threw for another reason than kInvalid
+// (the sink failed), the shard cannot be finished.
+class ShardWriter {
+ public:
+  // Writes the schema to `sink`, which must outlive the writer. `extra` is added to the metadata of
+  // the Arrow schema. Throws kInvalid for a schema without columns, with two columns of one name or
+  // that check_field refuses; for rows_per_batch of 0; and for keys of `extra` that occur twice.
+  ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra = {});
+  ~ShardWriter();
+  ShardWriter(const ShardWriter&) = delete;
+  ShardWriter& operator=(const ShardWriter&) = delete;
+
+  // Writes one record batch; `columns` are those of the schema, with rows_per_batch rows each. Only
+  // the last batch may have fewer, and none has 0. The views are read twice and must not change
+  // meanwhile. Throws kInvalid, before anything of it is written, for other numbers of rows or
+  // columns, kMaxBatchElements, and rows that find_row_fault finds (offsets that fall or leave the
+  // elements, text that is not UTF-8, an index of csr outside the width). Requires: bool is 0 or 1.
+  void write_batch(std::span<const ColumnView> columns);
+
+  // Writes the end of the file. Throws kInvalid when called twice.
+  ShardSummary finish();
+
+  // Rows and bytes so far.
+  uint64_t rows() const noexcept;
+  uint64_t bytes() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headrace

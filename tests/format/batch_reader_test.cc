@@ -1,0 +1,186 @@
+#include "format/batch_reader.h"
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "format/arrow_metadata.h"
+#include "format/hash_digits.h"
+#include "format/ipc_messages.h"
+#include "testing/errors.h"
+
+namespace headrace {
+namespace {
+
+using flatbuf::MetadataVersion;
+
+constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+
+// A record batch message in numbers. As made: 10 rows of a scalar int32 and of a ragged int16 with
+// 7 elements, as our profile lays them out.
+struct Message {
+  MetadataVersion version = MetadataVersion::V5;
+  bool is_batch = true;
+  int64_t length = 10;
+  int64_t body_length = 64 + 128 + 64;
+  std::vector<std::pair<int64_t, int64_t>> nodes = {{10, 0}, {10, 0}, {7, 0}};  // length, nulls
+  // offset, bytes: x; r: validity, offsets; validity, values.
+  std::vector<std::pair<int64_t, int64_t>> buffers = {{0, 0},   {0, 40},  {64, 0},
+                                                      {64, 88}, {192, 0}, {192, 14}};
+  std::vector<int64_t> variadic = {};
+  bool compressed = false;
+  Metadata metadata = {};
+};
+
+flatbuffers::FlatBufferBuilder built(const Message& message) {
+  flatbuffers::FlatBufferBuilder builder;
+  std::vector<flatbuf::FieldNode> nodes;
+  for (const auto& [length, nulls] : message.nodes) {
+    nodes.emplace_back(length, nulls);
+  }
+  std::vector<flatbuf::Buffer> buffers;
+  for (const auto& [offset, bytes] : message.buffers) {
+    buffers.emplace_back(offset, bytes);
+  }
+  const auto compression = message.compressed ? flatbuf::CreateBodyCompression(builder)
+                                              : flatbuffers::Offset<flatbuf::BodyCompression>(0);
+  const auto record = flatbuf::CreateRecordBatchDirect(builder, message.length, &nodes, &buffers,
+                                                       compression, &message.variadic);
+  const auto metadata = build_metadata(builder, message.metadata);
+  const auto header = message.is_batch ? record.Union() : flatbuf::CreateTensor(builder).Union();
+  builder.Finish(flatbuf::CreateMessage(
+      builder, message.version,
+      message.is_batch ? flatbuf::MessageHeader::RecordBatch : flatbuf::MessageHeader::Tensor,
+      header, message.body_length, metadata));
+  return builder;
+}
+
+const std::vector<ColumnLayout> kColumns = {
+    profile_column({.name = "x", .dtype = DType::kInt32}),
+    profile_column({.name = "r", .dtype = DType::kInt16, .kind = ColumnKind::kRagged})};
+const Place kBody{1024, 64 + 128 + 64};
+const std::string kPath = "f.arrow";
+
+BatchLayout read(const Message& message, bool profile = false) {
+  const auto builder = built(message);
+  BatchReader reader(kColumns, profile, kPath);
+  BatchLayout batch =
+      reader.read(*flatbuffers::GetRoot<flatbuf::Message>(builder.GetBufferPointer()), kBody);
+  reader.check_nulls();
+  return batch;
+}
+
+Message changed(const std::function<void(Message&)>& change) {
+  Message message;
+  change(message);
+  return message;
+}
+
+Message with_hash(Message message = {}) {
+  message.metadata = {{std::string(kBodyHashKey), hash_digits(7)}};
+  return message;
+}
+
+void expect_corrupt(std::initializer_list<std::string_view> words, const Message& message) {
+  expect_error(ErrorCode::kCorrupt, words, [&] { read(message); });
+}
+
+TEST(BatchReader, GivesThePlacesOfEveryColumn) {
+  const BatchLayout batch = read({});
+  EXPECT_EQ(batch.rows, 10U);
+  EXPECT_EQ(batch.body, kBody);
+  EXPECT_EQ(batch.columns[0].values, (Place{1024, 40}));
+  EXPECT_EQ(batch.columns[1].offsets, (Place{1088, 88}));
+  EXPECT_EQ(batch.columns[1].values, (Place{1216, 14}));
+  EXPECT_EQ(batch.columns[1].elements, 7U);
+  EXPECT_FALSE(batch.xxh3);
+  const BatchLayout ours = read(with_hash(), true);
+  EXPECT_EQ(ours.xxh3, 7U);
+  EXPECT_EQ(ours.columns, batch.columns);
+}
+
+TEST(BatchReader, TakesMoreThanTheRowsNeedFromOthersOnly) {
+  const Message longer = changed([](Message& m) {
+    m.nodes[2].first = 9;      // elements behind the last row
+    m.buffers[5] = {200, 24};  // at a multiple of 8, with slack
+    m.buffers[0] = {56, 2};    // a validity buffer without nulls
+  });
+  EXPECT_EQ(read(longer).columns[1].elements, 9U);
+  expect_error(ErrorCode::kCorrupt, {"validity"}, [&] { read(with_hash(longer), true); });
+  const auto not_ours = [](const std::function<void(Message&)>& change) {
+    expect_error(ErrorCode::kCorrupt, {"not laid out as shards are"},
+                 [&] { read(with_hash(changed(change)), true); });
+  };
+  not_ours([](Message& m) { m.buffers[5] = {200, 14}; });
+  not_ours([](Message& m) { m.buffers[5] = {192, 16}; });
+  not_ours([](Message& m) { m.buffers[1] = {0, 48}; });
+}
+
+TEST(BatchReader, RefusesNumbersThatDoNotFitRowsAndTypes) {
+  for (const int64_t rows : {int64_t{11}, int64_t{9}, kHuge}) {
+    expect_corrupt({"column x", "rows"}, changed([&](Message& m) { m.length = rows; }));
+  }
+  expect_corrupt({"negative"}, changed([](Message& m) { m.length = -1; }));
+  for (const int64_t length : {int64_t{-1}, kHuge, std::numeric_limits<int64_t>::min()}) {
+    for (size_t node = 0; node < 3; ++node) {
+      expect_corrupt({"column"}, changed([&](Message& m) { m.nodes[node].first = length; }));
+    }
+    for (size_t buffer = 0; buffer < 6; ++buffer) {
+      expect_corrupt({"column"}, changed([&](Message& m) { m.buffers[buffer].first = length; }));
+      expect_corrupt({"column"}, changed([&](Message& m) { m.buffers[buffer].second = length; }));
+    }
+  }
+  expect_corrupt({"column x", "39 bytes", "need 40"},
+                 changed([](Message& m) { m.buffers[1].second = 39; }));
+  expect_corrupt({"column r", "need 88"}, changed([](Message& m) { m.buffers[3].second = 87; }));
+  expect_corrupt({"column r", "need 16"}, changed([](Message& m) { m.nodes[2].first = 8; }));
+  expect_corrupt({"multiple of 8"}, changed([](Message& m) { m.buffers[1].first = 4; }));
+  expect_corrupt({"of a body of 256"}, changed([](Message& m) { m.buffers[5].first = 248; }));
+  // With all numbers as large as they go, products must not wrap.
+  expect_corrupt({"column x"}, changed([](Message& m) {
+                   m.length = kHuge;
+                   m.nodes = {{kHuge, 0}, {kHuge, 0}, {kHuge, 0}};
+                 }));
+}
+
+TEST(BatchReader, RefusesMessagesOfAnotherForm) {
+  expect_corrupt({"2 arrays", "needs 3"}, changed([](Message& m) { m.nodes.pop_back(); }));
+  expect_corrupt({"7 buffers"}, changed([](Message& m) { m.buffers.push_back({0, 0}); }));
+  expect_corrupt({"no record batch"}, changed([](Message& m) { m.is_batch = false; }));
+  expect_corrupt({"256 bytes by the footer", "255"},
+                 changed([](Message& m) { m.body_length = 255; }));
+  expect_corrupt({"variadic"}, changed([](Message& m) { m.variadic = {1}; }));
+  const auto unsupported = [](std::string_view what, const Message& message) {
+    expect_error(ErrorCode::kUnsupported, {what, "headrace convert"}, [&] { read(message); });
+  };
+  unsupported("compressed", changed([](Message& m) { m.compressed = true; }));
+  unsupported("version", changed([](Message& m) { m.version = MetadataVersion::V3; }));
+  EXPECT_EQ(read(changed([](Message& m) { m.version = MetadataVersion::V4; })).rows, 10U);
+}
+
+TEST(BatchReader, CountsTheNullsOfAColumnOverAllBatches) {
+  const auto first = built(changed([](Message& m) { m.nodes[2].second = 2; }));
+  const auto second = built(changed([](Message& m) { m.nodes[1].second = 1; }));
+  BatchReader reader(kColumns, false, kPath);
+  reader.read(*flatbuffers::GetRoot<flatbuf::Message>(first.GetBufferPointer()), kBody);
+  reader.read(*flatbuffers::GetRoot<flatbuf::Message>(second.GetBufferPointer()), kBody);
+  expect_error(ErrorCode::kUnsupported, {"column r has 3 nulls", "fill=", "headrace convert"},
+               [&] { reader.check_nulls(); });
+  expect_corrupt({"11 nulls"}, changed([](Message& m) { m.nodes[0].second = 11; }));
+  expect_corrupt({"-1 nulls"}, changed([](Message& m) { m.nodes[0].second = -1; }));
+}
+
+TEST(BatchReader, WantsAHashOfShardsAndOfShardsOnly) {
+  expect_error(ErrorCode::kCorrupt, {"no readable hash"}, [] { read({}, true); });
+  Message unreadable;
+  unreadable.metadata = {{std::string(kBodyHashKey), "XYZ"}};
+  expect_error(ErrorCode::kCorrupt, {"no readable hash"}, [&] { read(unreadable, true); });
+  expect_corrupt({"a hash that only shards have"}, with_hash());
+}
+
+}  // namespace
+}  // namespace headrace

@@ -1,0 +1,165 @@
+"""Digests of code: what changes them, and what does not."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import io
+import re
+import threading
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import headrace as hr
+from headrace.code_version import code_version, digest
+
+RunScript = Callable[..., Any]
+
+
+def define(source: str, name: str = "fn", *, module: str = "mine") -> Any:
+    """Returns what `source` defines as `name`, as a module would."""
+    namespace: dict[str, Any] = {"__name__": module}
+    exec(compile(source, "file.py", "exec"), namespace)
+    return namespace[name]
+
+
+BASE = "K = 1\ndef help(x): return x + 1\ndef fn(x, a=2, *, b=3):\n  return [help(y) for y in x]\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("x + 1", "x + 2"),  # a function of the module that it calls
+        ("a=2", "a=5"),
+        ("b=3", "b=5"),
+        ("for y in x", "for y in x if y"),
+        ("help(y)", "help(y) + K"),
+        ("[help(y) for y in x]", "(lambda: [help(y) for y in x])()"),
+    ],
+)
+def test_a_change_of_the_code_changes_the_version(change: tuple[str, str]) -> None:
+    assert code_version(define(BASE)) != code_version(define(BASE.replace(*change)))
+
+
+def test_a_change_of_a_constant_of_the_module_changes_the_version() -> None:
+    one, two = (define(f"K = {k}\ndef fn(x): return K * x") for k in (1, 2))
+    assert code_version(one) != code_version(two)
+
+
+@pytest.mark.parametrize("change", ["\n\n\n" + BASE, "import os\n" + BASE, BASE + "other = 3\n"])
+def test_what_does_not_matter_changes_nothing(change: str) -> None:
+    assert code_version(define(BASE)) == code_version(define(change))
+
+
+def test_functions_of_other_packages_count_by_name() -> None:
+    one, two = define("def load(x): return 1", "load"), define("def load(x): return 2", "load")
+    for fn in (one, two):
+        fn.__module__ = "library"
+    users = [define("def fn(x): return load(x)") for _ in range(2)]
+    users[0].__globals__["load"], users[1].__globals__["load"] = one, two
+    assert code_version(users[0]) == code_version(users[1])
+
+
+def test_closures_partials_and_methods_count_by_what_they_hold() -> None:
+    def scaled(by: Any) -> Callable[[Any], Any]:
+        return lambda x: by * x
+
+    class Scale:
+        def __init__(self, by: Any) -> None:
+            self.by = by
+
+        def __call__(self, x: Any) -> Any:
+            return self.by * x
+
+        def method(self, x: Any) -> Any:
+            return self.by * x
+
+    def multiply(x: Any, by: Any) -> Any:
+        return by * x
+
+    makers: list[Callable[[Any], Any]] = [
+        scaled,
+        Scale,
+        lambda by: Scale(by).method,
+        lambda by: functools.partial(multiply, by=by),
+    ]
+    values = [2, 2.0, "2", np.arange(2), np.arange(3), torch.ones(2), {"a": 1}, {"a": 2}, (2,), [2]]
+    for make in makers:
+        assert len({code_version(make(value)) for value in values}) == len(values)
+        assert all(code_version(make(v)) == code_version(make(v)) for v in values)
+
+
+@dataclasses.dataclass
+class Record:
+    name: str
+    values: Any = None
+
+
+class Slotted:
+    __slots__ = ("a",)
+
+    def __init__(self, a: int) -> None:
+        self.a = a
+
+
+VALUES: list[Callable[[], Any]] = [
+    lambda: Record("a", np.zeros(3)),
+    lambda: Record("b"),
+    lambda: Slotted(1),
+    lambda: Slotted(2),
+    lambda: {"a": [1, 2], "b": {3, 4, 5}},
+    lambda: collections.OrderedDict(a=1),
+    lambda: Path("/a/b"),
+    lambda: "/a/b",
+    lambda: b"/a/b",
+    lambda: re.compile("a+"),
+    lambda: (1, None, True, 1.5, range(3)),
+    lambda: frozenset({"x", "y", "z"}),
+    lambda: torch.zeros(3, dtype=torch.bfloat16),
+    lambda: np.array(["a", None], dtype=object),
+    lambda: torch.nn.Sequential(torch.nn.ReLU()),
+    lambda: torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten()),
+]
+
+
+def test_equal_values_have_equal_digests_and_others_do_not() -> None:
+    digests = [digest(make()) for make in VALUES]
+    assert digests == [digest(make()) for make in VALUES]
+    assert len(set(digests)) == len(digests)
+
+
+def test_an_object_that_holds_itself_has_a_digest() -> None:
+    def make(value: int) -> list[Any]:
+        out: list[Any] = [value]
+        out.append(out)
+        return out
+
+    assert digest(make(1)) == digest(make(1)) != digest(make(2))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [threading.Lock(), io.StringIO("a"), iter([1]), types.SimpleNamespace(f=io.BytesIO())],
+)
+def test_what_cannot_be_seen_is_an_error(value: Any) -> None:
+    with pytest.raises(hr.UnsupportedError, match="cannot be seen"):
+        code_version(functools.partial(print, value))
+
+
+def test_versions_are_equal_in_every_process(run_script: RunScript) -> None:
+    script = (
+        "from headrace.code_version import code_version\n"
+        "def fn(x, names={'a', 'b', 'c'}):\n"
+        "    return x in {'u', 'v', 'w'} or x in names\n"
+        "print(code_version(fn))\n"
+    )
+    seen = {run_script(script, PYTHONHASHSEED=str(seed)).stdout for seed in range(3)}
+    assert len(seen) == 1
+    assert len(seen.pop().strip()) == 16
