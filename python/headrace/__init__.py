@@ -36,6 +36,7 @@ from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "CancelledError",
     "Column",
     "CorruptError",
+    "Damage",
     "Dataset",
     "Field",
     "HeadraceError",
@@ -62,12 +64,14 @@ __all__ = [
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
+    "Verification",
     "chunks",
     "concat",
     "from_arrays",
     "from_items",
     "memmap",
     "open",
+    "verify",
     "windows",
     "zip",
 ]

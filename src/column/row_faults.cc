@@ -22,12 +22,32 @@ RowFault find_bad_index(const ColumnView& view, uint64_t width, uint64_t row, in
   return {};
 }
 
+// The first of `count` bytes from `first` on that is no bool.
+RowFault find_bad_bool(const ColumnView& view, uint64_t first, uint64_t count,
+                       uint64_t row) noexcept {
+  for (uint64_t i = first; i < first + count; ++i) {
+    const auto byte = std::to_integer<uint8_t>(view.values[i]);
+    if (byte > 1) {
+      return {RowFaultKind::kNotBool, row, byte};
+    }
+  }
+  return {};
+}
+
 // Faults in what elements [begin, end), which exist, mean in this row.
 RowFault check_elements(const Field& field, const ColumnView& view, uint64_t row, int64_t begin,
                         int64_t end) noexcept {
   if (field.kind == ColumnKind::kText) {
     const std::span text(view.values + begin, static_cast<uint64_t>(end - begin));
     return is_utf8(text) ? RowFault{} : RowFault{RowFaultKind::kNotUtf8, row, begin};
+  }
+  if (field.dtype == DType::kBool && view.values != nullptr) {
+    const uint64_t size = field.row_elements();
+    const uint64_t first = static_cast<uint64_t>(begin) * size;
+    if (const RowFault fault =
+            find_bad_bool(view, first, static_cast<uint64_t>(end - begin) * size, row)) {
+      return fault;
+    }
   }
   if (field.kind != ColumnKind::kCsr) {
     return {};
@@ -42,10 +62,23 @@ RowFault check_elements(const Field& field, const ColumnView& view, uint64_t row
   }
 }
 
+RowFault check_tensor(const Field& field, const ColumnView& view) noexcept {
+  const uint64_t size = field.dtype == DType::kBool ? field.row_elements() : 0;
+  for (uint64_t row = 0; size > 0 && row < view.rows; ++row) {
+    if (const RowFault fault = find_bad_bool(view, row * size, size, row)) {
+      return fault;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept {
-  if (field.is_tensor() || view.rows == 0) {
+  if (field.is_tensor()) {
+    return check_tensor(field, view);
+  }
+  if (view.rows == 0) {
     return {};
   }
   int64_t begin = offset_at(view, 0);
@@ -82,6 +115,8 @@ std::string describe(const RowFault& fault, const Field& field, const ColumnView
       return "the text is not UTF-8";
     case RowFaultKind::kIndexOutside:
       return "the index " + found + " is not below the width " + std::to_string(field.width);
+    case RowFaultKind::kNotBool:
+      return "the byte " + found + " is no bool; a bool is 0 or 1";
   }
   return {};
 }

@@ -8,27 +8,28 @@
 
 namespace headrace {
 
-// What can be wrong with the rows of a kind with offsets.
+// What can be wrong with a row.
 enum class RowFaultKind : uint8_t {
   kNone,
   kOffsetOutside,    // a row begins before the first element, or ends behind the last
   kOffsetsDecrease,  // a row ends before it begins
   kNotUtf8,          // a row of text
   kIndexOutside,     // an index of csr is negative, or not below the width
+  kNotBool,          // a bool that is neither 0 nor 1
 };
 
 // The first fault of a column, or kNone.
 struct RowFault {
   RowFaultKind kind = RowFaultKind::kNone;
   uint64_t row = 0;   // of the view
-  int64_t found = 0;  // the offset or index that is wrong
+  int64_t found = 0;  // the offset, index or byte that is wrong
 
   explicit operator bool() const noexcept { return kind != RowFaultKind::kNone; }
 };
 
 // Checks all rows of `view`: offsets monotone and within `elements`, text UTF-8, indices below the
-// width. Each offset and index is loaded once. Allocates nothing and owns nothing, so that it may
-// run inside guarded(). Tensors have no faults. Requires: what `view` says lies there.
+// width, bools 0 or 1. Each of them is loaded once. Allocates nothing and owns nothing, so that it
+// may run inside guarded(). Requires: what `view` says lies there.
 RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept;
 
 // What is wrong, in words: "the index 12 is not below the width 10".

@@ -98,7 +98,26 @@ TEST(RowFaults, OfTextAreRowsThatAreNotUtf8ByThemselves) {
   EXPECT_FALSE(find_row_fault(bytes, view));
 }
 
-TEST(RowFaults, AreNoneInTensors) {
+TEST(RowFaults, AreBoolsThatAreNeitherZeroNorOne) {
+  std::vector<uint8_t> values = {0, 1, 1, 0, 1, 0};
+  const Field tensor{.name = "x", .dtype = DType::kBool, .row_shape = {3}};
+  ColumnView view{.rows = 2, .values = bytes_of(values)};
+  EXPECT_FALSE(find_row_fault(tensor, view));
+  const Field ragged{
+      .name = "r", .dtype = DType::kBool, .row_shape = {2}, .kind = ColumnKind::kRagged};
+  const std::array<int64_t, 4> offsets = {0, 1, 1, 3};
+  ColumnView lists{
+      .rows = 3, .values = bytes_of(values), .offsets = bytes_of(offsets), .elements = 3};
+  EXPECT_FALSE(find_row_fault(ragged, lists));
+  values[5] = 255;
+  const RowFault of_tensor = find_row_fault(tensor, view);
+  EXPECT_EQ(of_tensor.kind, RowFaultKind::kNotBool);
+  EXPECT_EQ(of_tensor.row, 1U);
+  EXPECT_EQ(of_tensor.found, 255);
+  EXPECT_EQ(find_row_fault(ragged, lists).row, 2U);
+}
+
+TEST(RowFaults, AreNoneInOtherTensors) {
   const std::array<int32_t, 2> values = {1, 2};
   const Field field{.name = "x", .dtype = DType::kInt32};
   EXPECT_FALSE(find_row_fault(field, {.rows = 2, .values = bytes_of(values)}));

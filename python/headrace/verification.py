@@ -1,0 +1,191 @@
+"""A look at every byte of a dataset: what is damaged, and which rows are lost."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace import _core, checks
+from headrace.errors import (
+    CorruptError,
+    HeadraceError,
+    InvalidError,
+    IoError,
+    TruncatedError,
+    UnsupportedError,
+)
+from headrace.files import open as open_dataset
+from headrace.pairing import ColumnFiles, pair_files
+from headrace.progress import Progress, reporting
+
+_ARROW = (".arrow", ".feather")
+_STORED = ("stored_bytes", "stored_xxh3")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something that is wrong, and the rows that cannot be trusted because of it.
+
+    Attributes:
+        file: The file.
+        shard: The shard's id; "" for a file that is no shard of a dataset.
+        batch: The record batch in the file; None for the file as a whole.
+        column: The column; "" where it is not about one.
+        first_row: The first row that is lost: of the dataset, or of a file by itself.
+        rows: How many rows are lost; None where the file does not tell.
+        code: The kind of error, as in `HeadraceError.code`.
+        what: What is wrong.
+    """
+
+    file: str
+    shard: str
+    batch: int | None
+    column: str
+    first_row: int
+    rows: int | None
+    code: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        version: The version of the dataset; None for files by themselves.
+        files: How many files (shards) there are.
+        rows: Rows of all files; of one that cannot be read, as many as the manifest promises.
+        bytes: Bytes of all files.
+        without_hashes: Files without checksums, of which only the structure could be checked.
+        damaged_files: Files with damage.
+        rows_lost: Rows that cannot be trusted, each counted once.
+        damage: All that is wrong.
+    """
+
+    version: int | None
+    files: int
+    rows: int
+    bytes: int
+    without_hashes: int
+    damaged_files: int
+    rows_lost: int
+    damage: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.damage
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file to look at, and what a manifest promises of it."""
+
+    file: str
+    shard: str = ""
+    first_row: int = 0
+    promised: dict[str, Any] = field(default_factory=dict)
+
+
+def verify(
+    path: ColumnFiles,
+    *,
+    version: int | None = None,
+    progress: Progress = None,
+) -> Verification:
+    """Reads every byte of a dataset and returns all that is wrong with it.
+
+    Checked are structure, sizes, the checksums of files, metadata and record batches, and the rows
+    themselves: offsets in order, text in UTF-8, indices of csr below the width. Of files without
+    checksums (.npy, .safetensors, Arrow files of other programs) only what is left of these.
+
+    Args:
+        path: A dataset's directory, or a file, a glob, or a list of files.
+        version: The version of a directory; None is the newest.
+        progress: True, False, None or a function, as in `from_items`, counted in files.
+
+    Returns:
+        A `Verification`; damage is no exception. ``verification.ok`` says whether there is none.
+
+    Raises:
+        NotFoundError: If there is no such file, dataset or version.
+    """
+    number, found = None, list[Damage]()
+    if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
+        number, parts = _shards(os.fspath(path), version, found)
+    elif version is not None:
+        raise InvalidError(f"version={version}: only the directory of a dataset has versions")
+    else:
+        parts = [_Part(file) for file in pair_files(path).paths[0]]
+    totals = dict.fromkeys(("rows", "bytes", "without_hashes", "damaged_files", "rows_lost"), 0)
+    with reporting(progress, len(parts)) as report:
+        for done, part in enumerate(parts, start=1):
+            verdict = _verdict(part)
+            found.extend(_damages(part, verdict["findings"]))
+            for key in ("rows", "bytes", "rows_lost"):
+                totals[key] += verdict[key]
+            totals["without_hashes"] += not verdict["hashed"]
+            totals["damaged_files"] += bool(verdict["findings"])
+            report(done)
+    return Verification(number, len(parts), damage=tuple(found), **totals)
+
+
+def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | None, list[_Part]]:
+    """Returns the version and its shards; of a manifest that cannot be read there are none."""
+    directory = _core.Directory(path)
+    number = (
+        0 if version is None else checks.check_int("version", version, low=1, high=checks.MAX_INT64)
+    )
+    try:
+        info = directory.read(number)
+        entries = directory.entries(info["version"])
+    except (CorruptError, TruncatedError, UnsupportedError, IoError) as error:
+        found.append(Damage(error.file, "", None, "", 0, None, error.code, str(error)))
+        return version, []
+    starts = itertools.accumulate((entry["rows"] for entry in entries), initial=0)
+    return info["version"], [
+        _Part(
+            file=os.path.join(directory.shards, f"{entry['id']}.arrow"),
+            shard=entry["id"],
+            first_row=start,
+            promised={
+                "schema": info["schema"],
+                **{key: entry[key] for key in ("rows", "batch_rows", *_STORED)},
+            },
+        )
+        for entry, start in zip(entries, starts, strict=False)
+    ]
+
+
+def _verdict(part: _Part) -> dict[str, Any]:
+    """Returns what the core says of a file, or what reading all of it says of one of others."""
+    if part.shard or part.file.endswith(_ARROW):
+        return _core.verify_shard(part.file, **part.promised)
+    rows, findings = 0, list[dict[str, Any]]()
+    try:
+        dataset = open_dataset(part.file)
+        rows = len(dataset)
+        for _ in dataset.chunks():
+            pass
+    except HeadraceError as error:
+        finding = {"code": error.code, "what": str(error), "column": error.column}
+        findings.append({**finding, "batch": None, "first_row": 0, "rows": rows})
+    return {
+        "rows": rows,
+        "bytes": os.path.getsize(part.file) if os.path.exists(part.file) else 0,
+        "rows_lost": rows if findings else 0,
+        "hashed": False,
+        "findings": findings,
+    }
+
+
+def _damages(part: _Part, findings: list[dict[str, Any]]) -> Iterator[Damage]:
+    for finding in findings:
+        known = dict(finding)
+        first = part.first_row + known.pop("first_row")
+        # Of a file by itself that cannot be read nobody knows how many rows it had.
+        rows = known.pop("rows") or (0 if part.shard else None)
+        yield Damage(file=part.file, shard=part.shard, first_row=first, rows=rows, **known)

@@ -1,0 +1,258 @@
+#include "dataset/verify.h"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/hash.h"
+#include "column/row_faults.h"
+#include "format/shard_layout.h"
+#include "storage/fault_guard.h"
+#include "storage/file.h"
+#include "storage/mapped_file.h"
+
+namespace headrace {
+namespace {
+
+constexpr uint64_t kBlockBytes = uint64_t{4} << 20;  // read at a time
+constexpr uint64_t kStepRows = uint64_t{1} << 14;    // looked at between two calls of poll
+
+// Whether rows of a column can be wrong by themselves.
+bool can_be_faulty(const ColumnLayout& column) noexcept {
+  const bool stored_bools = column.field.dtype == DType::kBool && !column.packed_bits;
+  return !column.field.is_tensor() || stored_bools;
+}
+
+// `place` from the start of its body.
+Place within(const Place& place, const Place& body) noexcept {
+  return place.bytes == 0 ? Place{} : Place{place.offset - body.offset, place.bytes};
+}
+
+// The rows of a column of a batch whose body lies in memory at `body`.
+ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, size_t number,
+                        const std::byte* body) noexcept {
+  ColumnPlace place = batch.columns[number];
+  place.values = within(place.values, batch.body);
+  place.offsets = within(place.offsets, batch.body);
+  place.indices = within(place.indices, batch.body);
+  return view_of(column, place, batch.rows, body);
+}
+
+// Why `found` is not a schema of shards of a dataset with `schema`; empty if it is one.
+std::string schema_difference(const Schema& schema, Schema found) {
+  if (schema.size() != found.size()) {
+    return "it has " + std::to_string(found.size()) + " columns, the dataset has " +
+           std::to_string(schema.size());
+  }
+  for (size_t i = 0; i < schema.size(); ++i) {
+    if (found[i].width < schema[i].width) {
+      found[i].width = schema[i].width;
+    }
+    if (found[i] != schema[i]) {
+      return "its column '" + found[i].name + "' is " + describe(found[i]) + ", the dataset's '" +
+             schema[i].name + "' is " + describe(schema[i]);
+    }
+  }
+  return {};
+}
+
+// One shard on its way to a verdict.
+class ShardVerifier {
+ public:
+  ShardVerifier(const std::string& path, const ExpectedShard* expected, const Poll& poll,
+                ShardVerdict& verdict)
+      : file_(path), expected_(expected), poll_(poll), verdict_(verdict) {
+    verdict_.bytes = file_.info().size;
+  }
+
+  void run() {
+    if (expected_ != nullptr && verdict_.bytes != expected_->stored_bytes) {
+      lose_all("it has " + std::to_string(verdict_.bytes) + " bytes, and " +
+               std::to_string(expected_->stored_bytes) + " were committed");
+      return;
+    }
+    read_layout();
+    if (!keeps_promises()) {
+      return;
+    }
+    map_ = MappedFile::open(file_);
+    install_fault_guard();
+    for (size_t number = 0; number < layout_.batches.size(); ++number) {
+      check_batch(number);
+    }
+    // Found damage is why the hash of the whole would differ.
+    if (expected_ != nullptr && verdict_.findings.empty() &&
+        hash_of({0, verdict_.bytes}) != expected_->stored_xxh3) {
+      lose_all("its parts fit together, but it is another file than the one that was committed");
+    }
+  }
+
+ private:
+  void read_layout() {
+    const bool ours = expected_ != nullptr;
+    layout_ = read_shard_layout(file_, ours ? LayoutRules::kProfileOnly : LayoutRules::kAnyArrow);
+    verdict_.rows = layout_.rows;
+    verdict_.batches = layout_.batches.size();
+    verdict_.hashed = std::ranges::all_of(
+        layout_.batches, [](const BatchLayout& batch) { return batch.xxh3.has_value(); });
+  }
+
+  // Looks at what the manifest says of rows and columns.
+  bool keeps_promises() {
+    if (expected_ == nullptr) {
+      return true;
+    }
+    if (layout_.rows != expected_->rows || layout_.rows_per_batch != expected_->batch_rows) {
+      lose_all("it has " + std::to_string(layout_.rows) + " rows in batches of " +
+               std::to_string(layout_.rows_per_batch) + ", and " + std::to_string(expected_->rows) +
+               " in batches of " + std::to_string(expected_->batch_rows) + " were committed");
+      return false;
+    }
+    std::string difference = schema_difference(expected_->schema, schema_of(layout_));
+    if (!difference.empty()) {
+      lose_all(std::move(difference));
+      return false;
+    }
+    return true;
+  }
+
+  void lose_all(std::string what) {
+    verdict_.rows_lost = verdict_.rows;
+    verdict_.findings.push_back({.what = std::move(what), .rows = verdict_.rows});
+  }
+
+  void lose_batch(size_t number, ErrorCode code, std::string what) {
+    const BatchLayout& batch = layout_.batches[number];
+    verdict_.rows_lost += batch.rows;
+    verdict_.findings.push_back({.code = code,
+                                 .what = std::move(what),
+                                 .batch = number,
+                                 .first_row = batch.first_row,
+                                 .rows = batch.rows});
+  }
+
+  // XXH3-64 of a part of the file. Throws as File::read.
+  uint64_t hash_of(const Place& place) {
+    Hasher hasher;
+    block_.resize(std::min(kBlockBytes, place.bytes));
+    for (uint64_t done = 0; done < place.bytes;) {
+      poll_();
+      const std::span part =
+          std::span(block_).first(std::min<uint64_t>(block_.size(), place.bytes - done));
+      file_.read(place.offset + done, part);
+      hasher.update(part);
+      done += part.size();
+    }
+    return hasher.digest();
+  }
+
+  void check_batch(size_t number) {
+    const BatchLayout& batch = layout_.batches[number];
+    const size_t findings = verdict_.findings.size();
+    const uint64_t rows_lost = verdict_.rows_lost;
+    try {
+      // Without a hash to compare with, it is still known that every byte can be read.
+      const uint64_t hash = hash_of(batch.body);
+      if (batch.xxh3.has_value() && hash != *batch.xxh3) {
+        lose_batch(number, ErrorCode::kCorrupt, "its bytes do not have the hash that they carry");
+        return;
+      }
+      check_rows(number);
+    } catch (const Error& error) {
+      verdict_.findings.resize(findings);
+      verdict_.rows_lost = rows_lost;
+      lose_batch(number, error.code(), error.what());
+    }
+  }
+
+  void check_rows(size_t number) {
+    const BatchLayout& batch = layout_.batches[number];
+    const std::byte* body = map_ != nullptr ? map_->data() + batch.body.offset : nullptr;
+    std::vector<bool> lost(batch.rows);
+    for (size_t i = 0; i < layout_.columns.size(); ++i) {
+      if (can_be_faulty(layout_.columns[i])) {
+        if (body == nullptr) {
+          read_body(batch.body);
+          body = body_.data();
+        }
+        check_column(number, i, view_in_body(layout_.columns[i], batch, i, body), lost);
+      }
+    }
+    verdict_.rows_lost += static_cast<uint64_t>(std::ranges::count(lost, true));
+  }
+
+  void read_body(const Place& body) {
+    body_.resize(body.bytes);
+    file_.read(body.offset, body_);
+  }
+
+  // Looks at the rows of one column of a batch; adds one finding for all that are wrong.
+  void check_column(size_t number, size_t column, const ColumnView& view, std::vector<bool>& lost) {
+    const Field& field = layout_.columns[column].field;
+    ShardFinding finding{.column = field.name, .batch = number};
+    for (uint64_t row = 0; row < view.rows;) {
+      poll_();
+      const uint64_t count = std::min(kStepRows, view.rows - row);
+      const ColumnView step = slice(view, field, row, count);
+      const RowFault fault = find_guarded(field, step);
+      if (!fault) {
+        row += count;
+        continue;
+      }
+      row += fault.row;
+      if (finding.rows++ == 0) {
+        finding.first_row = layout_.batches[number].first_row + row;
+        finding.what = describe(fault, field, step);
+      }
+      lost[row++] = true;
+    }
+    if (finding.rows > 0) {
+      verdict_.findings.push_back(std::move(finding));
+    }
+  }
+
+  // find_row_fault() on what may be mapped. Throws kTruncated.
+  RowFault find_guarded(const Field& field, const ColumnView& view) const {
+    RowFault fault;
+    auto leaf = [&]() noexcept { fault = find_row_fault(field, view); };
+    if (guarded(leaf) != nullptr) {
+      throw Error(ErrorCode::kTruncated,
+                  "'" + file_.path() +
+                      "' has become shorter, or its device failed, while it was "
+                      "read; it has to be restored from a copy",
+                  {.file = file_.path(), .column = {}});
+    }
+    return fault;
+  }
+
+  File file_;
+  const ExpectedShard* expected_;
+  const Poll& poll_;
+  ShardVerdict& verdict_;
+  ShardLayout layout_ = {};
+  std::shared_ptr<const MappedFile> map_ = nullptr;
+  std::vector<std::byte> block_ = {};  // scratch of hash_of()
+  std::vector<std::byte> body_ = {};   // of a file that cannot be mapped
+};
+
+}  // namespace
+
+ShardVerdict verify_shard(const std::string& path, const ExpectedShard* expected,
+                          const Poll& poll) {
+  ShardVerdict verdict;
+  verdict.rows = expected != nullptr ? expected->rows : 0;
+  try {
+    ShardVerifier(path, expected, poll, verdict).run();
+  } catch (const Error& error) {
+    verdict.rows_lost = verdict.rows;
+    verdict.findings.push_back({.code = error.code(),
+                                .what = error.what(),
+                                .column = error.context().column,
+                                .rows = verdict.rows});
+  }
+  return verdict;
+}
+
+}  // namespace headrace

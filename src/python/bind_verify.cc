@@ -1,0 +1,69 @@
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "dataset/verify.h"
+#include "python/bindings.h"
+#include "python/fields.h"
+#include "python/gil.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace headrace::python {
+namespace {
+
+nb::dict finding_dict(const ShardFinding& finding) {
+  nb::dict dict;
+  dict["code"] = error_code_name(finding.code);
+  dict["what"] = finding.what;
+  dict["column"] = finding.column;
+  dict["batch"] = finding.batch;
+  dict["first_row"] = finding.first_row;
+  dict["rows"] = finding.rows;
+  return dict;
+}
+
+nb::dict verdict_of(const std::string& path, const std::optional<nb::list>& schema, uint64_t rows,
+                    uint64_t batch_rows, uint64_t stored_bytes, uint64_t stored_xxh3) {
+  std::optional<ExpectedShard> expected;
+  if (schema.has_value()) {
+    expected = {schema_from(*schema), rows, batch_rows, stored_bytes, stored_xxh3};
+  }
+  ShardVerdict verdict;
+  {
+    Interruptible work;
+    verdict =
+        verify_shard(path, expected.has_value() ? &*expected : nullptr, [&work] { work.poll(); });
+  }
+  nb::list findings;
+  for (const ShardFinding& finding : verdict.findings) {
+    findings.append(finding_dict(finding));
+  }
+  nb::dict dict;
+  dict["rows"] = verdict.rows;
+  dict["batches"] = verdict.batches;
+  dict["bytes"] = verdict.bytes;
+  dict["rows_lost"] = verdict.rows_lost;
+  dict["hashed"] = verdict.hashed;
+  dict["findings"] = findings;
+  return dict;
+}
+
+}  // namespace
+
+void bind_verify(nb::module_& module) {
+  module.def("verify_shard", &verdict_of, "path"_a, "schema"_a = nb::none(), "rows"_a = 0,
+             "batch_rows"_a = 0, "stored_bytes"_a = 0, "stored_xxh3"_a = 0,
+             "Looks at every byte of a shard, or of another Arrow file. With a schema also at what "
+             "a manifest says of it.",
+             nb::sig("def verify_shard(path: str, schema: list[tuple[typing.Any, ...]] | None = "
+                     "None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, "
+                     "stored_xxh3: int = 0) -> dict[str, typing.Any]"));
+}
+
+}  // namespace headrace::python

@@ -1,0 +1,250 @@
+#include "dataset/verify.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "format/shard_layout.h"
+#include "testing/shards.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+constexpr uint64_t kRows = 23;
+constexpr uint64_t kBatchRows = 5;
+
+const Poll kNoPoll = [] {};
+
+std::vector<ShardColumn> all_columns(uint32_t seed = 1) {
+  std::vector<ShardColumn> columns;
+  for (const Field& field : one_field_of_each_kind()) {
+    columns.push_back(make_column(field, kRows, seed));
+  }
+  return columns;
+}
+
+// A shard in memory and what a manifest would say of it.
+struct TestShard {
+  Bytes bytes;
+  ExpectedShard expected;
+};
+
+TestShard make_shard(const std::vector<ShardColumn>& columns) {
+  MemorySink sink;
+  const ShardSummary summary = write_shard(sink, columns, kBatchRows);
+  return {sink.bytes(),
+          {.schema = schema_of(columns),
+           .rows = summary.rows,
+           .batch_rows = kBatchRows,
+           .stored_bytes = summary.bytes,
+           .stored_xxh3 = summary.xxh3}};
+}
+
+ShardVerdict verify(const Bytes& bytes, const ExpectedShard* expected = nullptr) {
+  const TempDir dir;
+  return verify_shard(dir.write("a.arrow", bytes), expected, kNoPoll);
+}
+
+ShardLayout layout_of(const Bytes& bytes) {
+  const TempDir dir;
+  return read_shard_layout(File(dir.write("a.arrow", bytes)));
+}
+
+std::string all_findings(const ShardVerdict& verdict) {
+  std::string text;
+  for (const ShardFinding& finding : verdict.findings) {
+    text += finding.column + ": " + finding.what + "\n";
+  }
+  return text;
+}
+
+TEST(VerifyShard, FindsNothingInAGoodShard) {
+  const TestShard shard = make_shard(all_columns());
+  for (const ExpectedShard* expected :
+       {&shard.expected, static_cast<const ExpectedShard*>(nullptr)}) {
+    const ShardVerdict verdict = verify(shard.bytes, expected);
+    EXPECT_EQ(all_findings(verdict), "");
+    EXPECT_EQ(verdict.rows, kRows);
+    EXPECT_EQ(verdict.batches, 5U);
+    EXPECT_EQ(verdict.bytes, shard.bytes.size());
+    EXPECT_EQ(verdict.rows_lost, 0U);
+    EXPECT_TRUE(verdict.hashed);
+  }
+}
+
+TEST(VerifyShard, NamesTheBatchesThatAreDamagedAndTheRowsLost) {
+  TestShard shard = make_shard(all_columns());
+  const ShardLayout layout = layout_of(shard.bytes);
+  for (const size_t batch : {1U, 4U}) {
+    shard.bytes[layout.batches[batch].body.offset + 3] ^= std::byte{1};
+  }
+  const ShardVerdict verdict = verify(shard.bytes, &shard.expected);
+  ASSERT_EQ(verdict.findings.size(), 2U);
+  EXPECT_EQ(verdict.findings[0].batch, 1U);
+  EXPECT_EQ(verdict.findings[0].first_row, 5U);
+  EXPECT_EQ(verdict.findings[0].rows, 5U);
+  EXPECT_EQ(verdict.findings[1].batch, 4U);
+  EXPECT_EQ(verdict.findings[1].first_row, 20U);
+  EXPECT_EQ(verdict.findings[1].rows, 3U);
+  EXPECT_EQ(verdict.rows_lost, 8U);
+}
+
+TEST(VerifyShard, FindsEveryFlippedBit) {
+  const TestShard shard = make_shard(all_columns());
+  const TempDir dir;
+  // A prime step meets every bit of a byte and every place of a word.
+  for (size_t bit = 0; bit < shard.bytes.size() * 8; bit += 37) {
+    Bytes flipped = shard.bytes;
+    flipped[bit / 8] ^= std::byte{1} << (bit % 8);
+    const ShardVerdict verdict =
+        verify_shard(dir.write("a.arrow", flipped), &shard.expected, kNoPoll);
+    ASSERT_FALSE(verdict.findings.empty()) << "bit " << bit;
+    ASSERT_GT(verdict.rows_lost, 0U) << "bit " << bit;
+    ASSERT_LE(verdict.rows_lost, kRows) << "bit " << bit;
+  }
+}
+
+TEST(VerifyShard, FindsEveryTruncation) {
+  const TestShard shard = make_shard(all_columns());
+  const TempDir dir;
+  for (size_t size = 0; size < shard.bytes.size(); size += 13) {
+    const std::string path = dir.write("a.arrow", {shard.bytes.data(), size});
+    EXPECT_EQ(verify_shard(path, &shard.expected, kNoPoll).rows_lost, kRows);
+    EXPECT_FALSE(verify_shard(path, nullptr, kNoPoll).findings.empty()) << size;
+  }
+}
+
+TEST(VerifyShard, FindsAGoodShardInThePlaceOfAnother) {
+  const std::vector<ShardColumn> columns = {make_column(one_field_of_each_kind()[0], kRows)};
+  const TestShard shard = make_shard(columns);
+  const TestShard other = make_shard({make_column(columns[0].field, kRows, 2)});
+  ASSERT_EQ(shard.bytes.size(), other.bytes.size());
+  const ShardVerdict verdict = verify(other.bytes, &shard.expected);
+  EXPECT_NE(all_findings(verdict).find("another file than the one that was committed"),
+            std::string::npos);
+  EXPECT_EQ(verdict.rows_lost, kRows);
+}
+
+TEST(VerifyShard, ComparesRowsAndColumnsWithTheManifest) {
+  const TestShard shard = make_shard(all_columns());
+  ExpectedShard more_rows = shard.expected;
+  ++more_rows.rows;
+  EXPECT_EQ(verify(shard.bytes, &more_rows).rows_lost, kRows);
+  ExpectedShard longer_batches = shard.expected;
+  ++longer_batches.batch_rows;
+  EXPECT_EQ(verify(shard.bytes, &longer_batches).findings.size(), 1U);
+  ExpectedShard renamed = shard.expected;
+  renamed.schema[2].name = "other";
+  EXPECT_NE(all_findings(verify(shard.bytes, &renamed)).find("'other'"), std::string::npos);
+  ExpectedShard fewer = shard.expected;
+  fewer.schema.pop_back();
+  EXPECT_NE(all_findings(verify(shard.bytes, &fewer)).find("8 columns"), std::string::npos);
+  ExpectedShard wider = shard.expected;
+  wider.schema[6].width = 301;
+  EXPECT_EQ(all_findings(verify(shard.bytes, &wider)), "");
+  ExpectedShard narrower = shard.expected;
+  narrower.schema[6].width = 299;
+  EXPECT_EQ(verify(shard.bytes, &narrower).findings.size(), 1U);
+}
+
+TEST(VerifyShard, OfAFileThatIsNotThereAllRowsAreLost) {
+  const TestShard shard = make_shard(all_columns());
+  const ShardVerdict verdict = verify_shard("/nowhere/a.arrow", &shard.expected, kNoPoll);
+  ASSERT_EQ(verdict.findings.size(), 1U);
+  EXPECT_EQ(verdict.findings[0].code, ErrorCode::kNotFound);
+  EXPECT_EQ(verdict.rows_lost, kRows);
+}
+
+TEST(VerifyShard, IsStoppedByPoll) {
+  const TestShard shard = make_shard(all_columns());
+  const TempDir dir;
+  const std::string path = dir.write("a.arrow", shard.bytes);
+  EXPECT_THROW(verify_shard(path, nullptr, [] { throw 7; }), int);
+}
+
+// The same file as one of others: without our hashes, so that only the rows can tell.
+Bytes without_hashes(Bytes bytes) {
+  for (const std::string_view key :
+       {"headrace.profile", "headrace.rows_per_batch", "headrace.xxh3", "headrace.meta_xxh3"}) {
+    auto at = bytes.begin();
+    const auto same = [](std::byte a, char b) { return std::to_integer<char>(a) == b; };
+    while ((at = std::search(at, bytes.end(), key.begin(), key.end(), same)) != bytes.end()) {
+      *at = std::byte{'H'};
+      ++at;
+    }
+  }
+  return bytes;
+}
+
+class RowsOfOthers : public testing::Test {
+ protected:
+  RowsOfOthers() : bytes_(without_hashes(make_shard(all_columns()).bytes)) {
+    layout_ = layout_of(bytes_);
+  }
+
+  // Overwrites an element of a buffer of `column` in batch 1.
+  template <typename T>
+  void overwrite(size_t column, Place ColumnPlace::*buffer, size_t element, T value) {
+    const Place place = layout_.batches[1].columns[column].*buffer;
+    std::memcpy(bytes_.data() + place.offset + element * sizeof(T), &value, sizeof(T));
+  }
+
+  // Expects one finding, about that column, row 5 + `row` of the shard, and `rows` in all.
+  void expect_finding(const std::string& column, uint64_t row, uint64_t rows) {
+    const ShardVerdict verdict = verify(bytes_);
+    EXPECT_FALSE(verdict.hashed);
+    ASSERT_EQ(verdict.findings.size(), 1U) << all_findings(verdict);
+    EXPECT_EQ(verdict.findings[0].column, column);
+    EXPECT_EQ(verdict.findings[0].batch, 1U);
+    EXPECT_EQ(verdict.findings[0].first_row, 5 + row);
+    EXPECT_EQ(verdict.findings[0].rows, rows);
+    EXPECT_EQ(verdict.rows_lost, rows);
+  }
+
+  Bytes bytes_;
+  ShardLayout layout_;
+};
+
+TEST_F(RowsOfOthers, AreGoodAsTheyWereWritten) { EXPECT_EQ(all_findings(verify(bytes_)), ""); }
+
+TEST_F(RowsOfOthers, HaveOffsetsInOrder) {
+  overwrite<int64_t>(3, &ColumnPlace::offsets, 2, 1'000'000);
+  expect_finding("ragged", 1, 2);  // the next row begins where this one should end
+}
+
+TEST_F(RowsOfOthers, AreUtf8) {
+  int64_t begin = 0;
+  const Place offsets = layout_.batches[1].columns[5].offsets;
+  std::memcpy(&begin, bytes_.data() + offsets.offset, sizeof(begin));
+  overwrite<uint8_t>(5, &ColumnPlace::values, static_cast<size_t>(begin), 0xFF);
+  const ShardVerdict verdict = verify(bytes_);
+  ASSERT_EQ(verdict.findings.size(), 1U) << all_findings(verdict);
+  EXPECT_EQ(verdict.findings[0].column, "text");
+  EXPECT_EQ(verdict.rows_lost, 1U);
+}
+
+TEST_F(RowsOfOthers, HaveIndicesBelowTheWidth) {
+  overwrite<uint16_t>(7, &ColumnPlace::indices, 0, 300);
+  const ShardVerdict verdict = verify(bytes_);
+  ASSERT_EQ(verdict.findings.size(), 1U) << all_findings(verdict);
+  EXPECT_EQ(verdict.findings[0].column, "binary_csr");
+  EXPECT_NE(verdict.findings[0].what.find("300"), std::string::npos);
+}
+
+TEST_F(RowsOfOthers, AreCountedOnceThoughTwoColumnsAreWrong) {
+  overwrite<int64_t>(3, &ColumnPlace::offsets, 2, 1'000'000);
+  overwrite<int64_t>(4, &ColumnPlace::offsets, 2, -1);
+  const ShardVerdict verdict = verify(bytes_);
+  ASSERT_EQ(verdict.findings.size(), 2U) << all_findings(verdict);
+  EXPECT_EQ(verdict.rows_lost, 2U);
+}
+
+}  // namespace
+}  // namespace headrace
