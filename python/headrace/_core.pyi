@@ -106,6 +106,9 @@ class Dataset:
     @staticmethod
     def from_arrow_files(paths: Sequence[str], io: str, verify: bool) -> Dataset: ...
 
+    @staticmethod
+    def from_directory(root: str, version: int, io: str, verify: bool) -> Dataset: ...
+
     def shard_rows(self) -> list[tuple[str, int, int]]: ...
 
 class Directory:

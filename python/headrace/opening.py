@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from headrace import _core, recipe
+from headrace import _core, checks, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.files import Io, check_io
@@ -141,7 +141,17 @@ def _files_of_rows(table: FileTable) -> list[str]:
 def _open_directory(root: Any, version: int | None, io: str, verify: bool) -> Dataset:
     if not isinstance(root, str):
         raise InvalidError(f"paths are str, not {root!r}")
-    raise _no_dataset(root)
+    # Files open lazily: a path must not depend on where the program is by then.
+    directory = _core.Directory(os.path.abspath(root))
+    newest = directory.newest() if os.path.isdir(os.path.join(root, "manifests")) else 0
+    if newest == 0:
+        raise _no_dataset(root)
+    if version is not None:
+        version = checks.check_int("version", version, low=1, high=checks.MAX_INT64)
+    chosen = newest if version is None else version
+    make = _core.Dataset.from_directory
+    made = recipe.from_files(make, {}, directory.path, chosen, io, verify)
+    return Dataset(made, as_tuple=False)
 
 
 def _no_dataset(root: str) -> Exception:

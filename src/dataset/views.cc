@@ -258,7 +258,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
     if (ranges[part].empty()) {
       throw Error(ErrorCode::kInvalid, "split(by=\"file\") found no file for part " +
                                            std::to_string(part) + " among " +
-                                           std::to_string(space.piece_count()) +
+                                           std::to_string(dataset->file_count()) +
                                            "; use more files, another seed, or split without by=");
     }
     parts.push_back(with_spaces(*dataset, [&](const RowSpacePtr& group) {
