@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headrace import arrow_input, dtypes, torch_bridge
 from headrace.array_rows import as_rows
-from headrace.column_rows import ColumnRows
+from headrace.column_rows import ColumnRows, null_error
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.ragged import Ragged
 from headrace.row_chunks import Chunks
@@ -133,17 +133,7 @@ def _read_list(name: str, rows: Sequence[Any], fill: object) -> ColumnRows:
         found = _read_sized(name, rows, (bytes, bytearray, memoryview), "bytes", _as_bytes)
     else:
         found = tensor_rows(name, as_rows(name, rows))
-    return found if valid is None else ColumnRows(**{**vars(found), "valid": valid})
-
-
-def null_error(name: str, nulls: int, rows: int) -> InvalidError:
-    """Returns the error for nulls that nothing stands in for."""
-    return InvalidError(
-        f"column {name!r} has {nulls} null values in {rows} rows; columns hold none: pass "
-        f"fill={{{name!r}: value}}, which also writes which rows are valid as column "
-        f"{name + '_valid'!r}, or drop these rows",
-        column=name,
-    )
+    return found if valid is None else found.with_validity(valid)
 
 
 def _read_sized(
@@ -182,5 +172,3 @@ def _encode(name: str, number: int, row: str) -> bytes:
 
 def _as_bytes(name: str, number: int, row: Any) -> bytes:
     return bytes(row)
-
-

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace.errors import InvalidError
 from headrace.schema import Field
 
 CoreRows: TypeAlias = tuple[
@@ -36,6 +37,10 @@ class ColumnRows:
     indices: NDArray[Any] | None = None
     valid: NDArray[np.bool_] | None = None
 
+    def with_validity(self, valid: NDArray[np.bool_]) -> ColumnRows:
+        """Returns the rows, of which those that are not `valid` were nulls."""
+        return replace(self, valid=valid)
+
     def slice(self, start: int, stop: int) -> ColumnRows:
         """Returns rows [start, stop), over the same memory."""
         rows = stop - start
@@ -57,3 +62,13 @@ class ColumnRows:
             for part in (self.values, self.offsets, self.indices)
         )
         return self.rows, values, offsets, indices
+
+
+def null_error(name: str, nulls: int, rows: int) -> InvalidError:
+    """Returns the error for nulls that nothing stands in for."""
+    return InvalidError(
+        f"column {name!r} has {nulls} null values in {rows} rows; columns hold none: pass "
+        f"fill={{{name!r}: value}}, which also writes which rows are valid as column "
+        f"{name + '_valid'!r}, or drop these rows",
+        column=name,
+    )

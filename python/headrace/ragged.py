@@ -66,8 +66,9 @@ def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
             "the offsets of ragged are a list of integers, one more than there are rows; found "
             f"{array.dtype} of shape {array.shape}"
         )
-    wanted = np.int32 if array.dtype == np.int32 else np.int64
-    return np.ascontiguousarray(array, dtype=wanted)
+    if array.dtype == np.int32:
+        return np.ascontiguousarray(array, np.int32)
+    return np.ascontiguousarray(array, np.int64)
 
 
 def _join(rows: Sequence[Any]) -> Ragged:
