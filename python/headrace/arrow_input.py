@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from headrace.errors import InvalidError, UnsupportedError
 from headrace.optional_packages import require
 
 
-class ArrowColumn(NamedTuple):
+@dataclass(frozen=True)
+class ArrowColumn:
     """A column of a record batch, with what its field says about it."""
 
     array: Any  # pyarrow.Array

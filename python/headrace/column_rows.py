@@ -50,6 +50,12 @@ class ColumnRows:
         return replace(self, rows=rows, values=values)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        parts = (self.values, self.offsets, self.indices)
+        return sum(part.nbytes for part in parts if part is not None)
+
+    @property
     def in_place(self) -> bool:
         """Whether to_core copies nothing."""
         parts = (self.values, self.offsets, self.indices)

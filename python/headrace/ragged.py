@@ -73,20 +73,25 @@ def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
 
 def _join(rows: Sequence[Any]) -> Ragged:
     if not all(torch_bridge.is_tensor(row) for row in rows):
+        lists = all(isinstance(row, list | tuple) for row in rows)
         rows = [_as_row(number, row) for number, row in enumerate(rows)]
-    filled = [(number, row) for number, row in enumerate(rows) if len(row)]
-    if not filled:
+        filled = [row for row in rows if len(row)]
+        if lists and filled:  # Python's numbers have no dtype of their own
+            dtype = np.result_type(*filled)
+            rows = [row.astype(dtype) for row in rows]
+    numbered = [(number, row) for number, row in enumerate(rows) if len(row)]
+    if not numbered:
         first = rows[0] if len(rows) else np.empty(0, np.float64)
         return Ragged(first, np.zeros(len(rows) + 1, np.int64))
-    number, first = filled[0]
-    for other, row in filled:
+    number, first = numbered[0]
+    for other, row in numbered:
         if row.dtype != first.dtype or row.shape[1:] != first.shape[1:]:
             raise InvalidError(
                 f"the rows of ragged need elements of one dtype and shape; row {number} has "
                 f"{first.dtype}{list(first.shape[1:])} and row {other} has "
                 f"{row.dtype}{list(row.shape[1:])}; give arrays of one dtype"
             )
-    parts = [row for _, row in filled]
+    parts = [row for _, row in numbered]
     values = torch_bridge.join(parts) if torch_bridge.is_tensor(first) else np.concatenate(parts)
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
