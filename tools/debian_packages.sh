@@ -10,8 +10,10 @@ set -eu
 packages=''
 for group in "$@"; do
   case "$group" in
-    build) packages="$packages g++ cmake ninja-build libdlpack-dev libxxhash-dev \
-libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev" ;;
+    build)
+      packages="$packages g++ cmake ninja-build libdlpack-dev libxxhash-dev"
+      packages="$packages libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev"
+      ;;
     test) packages="$packages libgtest-dev clang-tidy-16|clang-tidy strace" ;;
     bench) packages="$packages libbenchmark-dev fio" ;;
     *) echo "debian_packages.sh: no group is called $group" >&2; exit 2 ;;

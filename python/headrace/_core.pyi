@@ -103,6 +103,46 @@ class Dataset:
 
     def fingerprint(self) -> int: ...
 
+class Directory:
+    """The directory of a dataset of shards."""
+
+    def __init__(self, path: str) -> None: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def shards(self) -> str:
+        """Where the files of shards lie."""
+
+    def create(self) -> None:
+        """Makes the directories, durably; fine where they exist."""
+
+    def newest(self) -> int:
+        """The newest version, 0 without any."""
+
+    def read(self, version: int = 0) -> dict[str, Any]:
+        """
+        What a version says of itself; 0 is the newest. The metadata is JSON text.
+        """
+
+    def entries(self, version: int = 0) -> list[dict[str, Any]]:
+        """The shards of a version, in row order."""
+
+    def origins(self, version: int = 0) -> numpy.typing.NDArray[numpy.uint64]:
+        """The origins of all shards of a version, one after another."""
+
+    def commit(self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = '{}', replace_metadata: bool = False, snapshot: bool = False, collection_age: int = 604800) -> int:
+        """Adds shards; returns the version that has them."""
+
+    def bury(self, version: int) -> None:
+        """Removes a version; its number is never free again."""
+
+    def collect(self, age: int) -> tuple[int, int]:
+        """
+        Removes leftovers that are at least `age` seconds old; returns (files, bytes).
+        """
+
 class BatchOrder:
     """Which items each batch of a pass holds."""
 

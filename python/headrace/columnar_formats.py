@@ -24,8 +24,10 @@ class Parquet:
             return [Span(0, None, size)]
         with self._open(path) as file:
             groups = range(file.metadata.num_row_groups)
-            weights = [file.metadata.row_group(k).total_byte_size for k in groups]
-        return _runs(weights)
+            sizes = [file.metadata.row_group(k).total_byte_size for k in groups]
+        # What counts is bytes of the file, and these are sizes before compression.
+        scale = size / max(1, sum(sizes))
+        return _runs([int(scale * one) for one in sizes])
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
         """Yields the rows as Arrow batches."""

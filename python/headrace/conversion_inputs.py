@@ -19,6 +19,7 @@ from typing import Any
 
 from headrace.code_version import digest
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
+from headrace.imported_formats import is_huggingface
 
 _MAGIC = frozenset("*?[")
 _short = reprlib.Repr()
@@ -62,12 +63,16 @@ class Inputs:
         """Lists the files, so that what is missing is an error before anything is done."""
         self._transforms = transforms
         self._source: Iterable[Input]
+        self._has_files = False
         self.count: int | None = None
         self.size: int | None = None
         if isinstance(inputs, str | os.PathLike):
             listed = _expand(os.fspath(inputs))
         elif isinstance(inputs, list | tuple):
             listed = [path for item in inputs for path in self._expand_item(item)]
+        elif is_huggingface(inputs) and not transforms:
+            self._source, self.count = [_of_huggingface(inputs)], 1
+            return
         else:
             self._source = self._check_items(inputs)
             return
@@ -76,10 +81,16 @@ class Inputs:
     def __iter__(self) -> Iterator[Input]:
         return iter(self._source)
 
+    @property
+    def total(self) -> int | None:
+        """Their bytes, or how many there are where none is a file; None where both are."""
+        return self.count if self.size is None and not self._has_files else self.size
+
     def _list(self, listed: list[Any]) -> None:
         found = list(self._number(listed))
         self._source, self.count = found, len(found)
         sizes = [one.size for one in found]
+        self._has_files = any(one.is_file for one in found)
         self.size = None if None in sizes else sum(size or 0 for size in sizes)
         if not self.count:
             raise InvalidError("there are no inputs; pass paths, a glob or items")
@@ -167,6 +178,12 @@ def _expand(path: str | bytes) -> list[_Path]:
     if not files:
         raise NotFoundError(f"no file matches {path!r}", file=path)
     return files
+
+
+def _of_huggingface(dataset: Any) -> Input:
+    name = "the dataset of Hugging Face"
+    # Their own identity: a hash of the data and of everything done to it.
+    return Input(dataset, name, digest(("huggingface", dataset._fingerprint)))
 
 
 def _file(path: _Path, seen: collections.Counter[int]) -> Input:

@@ -73,10 +73,15 @@ def map_in_executor(
     fn: Callable[[Any], Any], items: Iterable[Any], *, executor: Any
 ) -> Generator[Outcome, None, None]:
     """Yields the outcome of every item, worked out by an object that has ``submit``."""
+    yield from _map(executor, fn, items, workers=count_workers(executor), stop=None)
+
+
+def count_workers(executor: Any) -> int:
+    """Returns how many workers an executor has, or enough where it does not tell."""
     workers = getattr(executor, "_max_workers", None)  # of all executors in the standard library
-    if not isinstance(workers, int):
-        workers = max(_UNKNOWN_WORKERS, os.cpu_count() or 1)
-    yield from _map(executor, fn, items, workers=workers, stop=None)
+    if isinstance(workers, int):
+        return workers
+    return max(_UNKNOWN_WORKERS, os.cpu_count() or 1)
 
 
 class _Task(NamedTuple):
@@ -92,7 +97,7 @@ class _Done(NamedTuple):
     seconds: float
 
 
-class _RemoteError(Exception):
+class RemoteError(Exception):
     """Shows the traceback of an exception of another process, as its cause."""
 
     def __str__(self) -> str:
@@ -182,7 +187,7 @@ def _failure(index: int, item: object, error: Exception) -> TransformError:
 def _remote_failure(task: _Task, done: _Done) -> TransformError:
     assert done.error is not None
     if done.error.__traceback__ is None:
-        done.error.__cause__ = _RemoteError(done.text)
+        done.error.__cause__ = RemoteError(done.text)
     k = len(done.results)
     return _failure(task.first + k, task.items[k], done.error)
 

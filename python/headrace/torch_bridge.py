@@ -135,3 +135,10 @@ def process_group_size() -> int:
     if size < 1:
         raise InvalidError("this process is in no torch process group; pass rank= and world_size=")
     return size
+
+
+def use_one_thread() -> None:
+    """Keeps torch, if it is there, to one thread in this process: others have the other cores."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)

@@ -21,6 +21,8 @@ constexpr size_t kBufferBytes = size_t{64} << 10;
 // fsync does not find them all undone.
 constexpr uint64_t kWriteBackBytes = uint64_t{16} << 20;
 
+constexpr std::string_view kTemporaryPrefix = ".tmp-";
+
 constexpr mode_t kFileMode = 0666;       // less the process's umask
 constexpr mode_t kDirectoryMode = 0777;  // as well
 
@@ -116,7 +118,7 @@ void DurableFile::open(Unfinished kind) {
       ::close(std::exchange(descriptor_, -1));
     }
   }
-  const std::string name = kTemporaryPrefix + uuid_text(make_uuid());
+  const std::string name = std::string(kTemporaryPrefix) + uuid_text(make_uuid());
   descriptor_ = retry_interrupted([&] {
     return ::openat(directory_fd_, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW,
                     kFileMode);
@@ -240,6 +242,10 @@ int64_t DurableFile::modified_ns() const {
     throw system_error("a file in it cannot be inspected", directory_, errno);
   }
   return status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec;
+}
+
+bool is_temporary_name(std::string_view name) noexcept {
+  return name.starts_with(kTemporaryPrefix) && is_uuid(name.substr(kTemporaryPrefix.size()));
 }
 
 void sync_directory(const std::string& directory) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/byte_sink.h"
@@ -19,8 +20,8 @@
 // 4. fsync of the directory.
 namespace headrace {
 
-// What the temporary names begin with. Files of such names may be removed by age.
-inline constexpr char kTemporaryPrefix[] = ".tmp-";
+// Whether an unfinished file may have this name. Such files may be removed by age.
+bool is_temporary_name(std::string_view name) noexcept;
 
 // A new file that gets its name when it is complete. Not shared between threads.
 class DurableFile final : public ByteSink {

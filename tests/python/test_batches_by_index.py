@@ -183,7 +183,6 @@ def test_peek_uses_up_nothing(make: Make) -> None:
         (None, hr.InvalidError, r"batch_sampler\[3\] is a NoneType"),
         ("12", hr.InvalidError, r"batch_sampler\[3\] is a str"),
     ],
-    ids=repr,
 )
 @pytest.mark.parametrize("threads", [None, 2])
 def test_a_bad_batch_is_an_error_in_its_place(
@@ -252,7 +251,7 @@ def test_arguments_that_exclude_each_other(arguments: Any, message: str, make: M
         make(UNEVEN, **arguments)
 
 
-@pytest.mark.parametrize("bad", [7, iter([[1]]), (x for x in [[1]]), len, "", []], ids=repr)
+@pytest.mark.parametrize("bad", [7, iter([[1]]), (x for x in [[1]]), len, "", []])
 def test_what_is_no_sequence_is_refused(bad: Any, make: Make) -> None:
     with pytest.raises(hr.InvalidError, match="batch_sampler"):
         make(bad)

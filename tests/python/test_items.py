@@ -115,7 +115,6 @@ def test_the_kind_of_result_is_the_kind_of_row() -> None:
         ([1.0, 2.0], "float64"),
         (np.arange(10)[::2], "int64"),
     ],
-    ids=repr,
 )
 @pytest.mark.parametrize("items", [[0, 1, 2], iter([0, 1, 2])], ids=["list", "iterator"])
 def test_numbers_arrays_and_tensors_are_results(value: Any, dtype: str, items: Any) -> None:

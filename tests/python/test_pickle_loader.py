@@ -53,7 +53,6 @@ def loader_of(ds: hr.Dataset, **arguments: Any) -> hr.Loader:
         {"transform": functools.partial(shifted, by=5)},
         {"seed": None},
     ],
-    ids=str,
 )
 def test_a_copy_goes_on_where_the_loader_stands(
     arguments: Any, copied: Copy, numbered: Numbered

@@ -194,7 +194,6 @@ def other_name(batch: Any, where: Any) -> Any:
         functools.partial(other_name),
         torch.nn.Identity(),
     ],
-    ids=repr,
 )
 def test_the_signature_decides_how_it_is_called(function: Any, make: Make) -> None:
     assert ys(make(transform=function)) == ys(make())
@@ -210,7 +209,7 @@ def test_the_signature_decides_how_it_is_called(function: Any, make: Make) -> No
         ("augment", "a transform is a function of a batch"),
         ([len], "a transform is a function of a batch"),
     ],
-    ids=repr,
+    ids=["none", "three", "named", "more", "a-str", "a-list"],
 )
 def test_what_can_not_be_called_is_refused_at_once(function: Any, message: str, make: Make) -> None:
     with pytest.raises(hr.InvalidError, match=message):

@@ -16,7 +16,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/uuid.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
 
@@ -191,8 +190,10 @@ TEST(DurableFile, KeepsItsTemporaryNameApart) {
   const DurableFile file = DurableFile::create(dir.path(), DurableFile::Unfinished::kNamed);
   ASSERT_EQ(files_in(dir.path()), 1U);
   const std::string name = fs::directory_iterator(dir.path())->path().filename().string();
-  ASSERT_TRUE(name.starts_with(kTemporaryPrefix)) << name;
-  EXPECT_TRUE(is_uuid(name.substr(std::string(kTemporaryPrefix).size()))) << name;
+  EXPECT_TRUE(is_temporary_name(name)) << name;
+  EXPECT_FALSE(is_temporary_name(name + "x"));
+  EXPECT_FALSE(is_temporary_name(name.substr(1)));
+  EXPECT_FALSE(is_temporary_name(".tmp-mine"));
 }
 
 TEST(DurableFile, NeedsItsDirectory) {

@@ -64,7 +64,8 @@ def test_without_root_one_sentence_names_the_packages_and_the_command(debian: Ma
     assert done.stderr == (
         "headrace: Debian packages are missing and installing them needs root: as root, run "
         '"apt-get update && apt-get install -y --no-install-recommends ninja-build '
-        'libdlpack-dev libxxhash-dev libgtest-dev clang-tidy", then the same make again.\n'
+        "libdlpack-dev libxxhash-dev libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev "
+        'libgtest-dev clang-tidy strace", then the same make again.\n'
     )
     assert debian.log.read_text() == ""
 
@@ -75,7 +76,10 @@ def test_root_installs_what_is_missing_and_nothing_else(debian: Machine) -> None
     assert done.returncode == 0, done.stderr
     update, install = debian.log.read_text().splitlines()
     assert update == "apt-get update -qq"
-    assert install.endswith("--no-install-recommends ninja-build libdlpack-dev libxxhash-dev")
+    assert install.endswith(
+        "--no-install-recommends ninja-build libdlpack-dev libxxhash-dev "
+        "libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev"
+    )
 
 
 def test_sudo_is_used_where_it_works(debian: Machine) -> None:

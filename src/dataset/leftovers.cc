@@ -1,0 +1,91 @@
+#include "dataset/leftovers.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "dataset/versions.h"
+#include "format/manifest.h"
+#include "storage/directory.h"
+#include "storage/durable_file.h"
+
+namespace headrace {
+namespace {
+
+constexpr std::chrono::seconds kMaxAge = std::chrono::years(100);
+
+using Candidates = std::map<Uuid, DirectoryEntry>;
+
+// The file system's own time, which is what it stamps files with: other machines may write to it.
+int64_t clock_of(const DatasetPaths& paths) {
+  return DurableFile::create(paths.shards()).modified_ns();
+}
+
+void take(const std::string& path, const DirectoryEntry& entry, Collected& collected) {
+  if (remove_file(path)) {
+    ++collected.files;
+    collected.bytes += entry.bytes;
+  }
+}
+
+// Removes the unfinished files of `directory` that were last written before `limit_ns`.
+void take_unfinished(const std::string& directory, const std::vector<DirectoryEntry>& entries,
+                     int64_t limit_ns, Collected& collected) {
+  for (const DirectoryEntry& entry : entries) {
+    if (is_temporary_name(entry.name) && entry.regular && entry.modified_ns <= limit_ns) {
+      take(directory + "/" + entry.name, entry, collected);
+    }
+  }
+}
+
+// Strikes out the shards that a version names, from the newest version back until none is left.
+void strike_out_named(const DatasetPaths& paths, Candidates& candidates) {
+  for (uint64_t version = newest_version(paths); version > 0 && !candidates.empty(); --version) {
+    // Each manifest names what it adds, a snapshot all: together that is what versions name.
+    for (const Uuid& id :
+         read_manifest(paths.manifest(version), ManifestParts::kShards).shards.ids) {
+      candidates.erase(id);
+    }
+  }
+}
+
+}  // namespace
+
+int64_t collection_age_ns(std::chrono::seconds age) {
+  if (age.count() < 0 || age > kMaxAge) {
+    throw Error(ErrorCode::kInvalid, "the age of what is collected is " +
+                                         std::to_string(age.count()) +
+                                         " seconds; give 0 to a hundred years");
+  }
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(age).count();
+}
+
+Collected collect_leftovers(const DatasetPaths& paths, std::chrono::seconds age) {
+  const int64_t age_ns = collection_age_ns(age);
+  Collected collected;
+  if (!look_up(paths.shards())) {
+    return collected;
+  }
+  const int64_t limit_ns = clock_of(paths) - age_ns;
+  // Before the manifests: what is committed after this look was young enough to stay.
+  const std::vector<DirectoryEntry> shards = list_directory(paths.shards());
+  Candidates candidates;
+  for (const DirectoryEntry& entry : shards) {
+    const auto id = DatasetPaths::shard_of_name(entry.name);
+    if (id && entry.regular && entry.modified_ns <= limit_ns) {
+      candidates.emplace(*id, entry);
+    }
+  }
+  strike_out_named(paths, candidates);
+  for (const auto& [id, entry] : candidates) {
+    take(paths.shard(id), entry, collected);
+  }
+  take_unfinished(paths.shards(), shards, limit_ns, collected);
+  take_unfinished(paths.manifests(), list_directory(paths.manifests()), limit_ns, collected);
+  take_unfinished(paths.root(), list_directory(paths.root()), limit_ns, collected);
+  return collected;
+}
+
+}  // namespace headrace

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "dataset/dataset_paths.h"
+
+namespace headrace {
+
+struct Collected {
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+
+  bool operator==(const Collected&) const = default;
+};
+
+// `age` in nanoseconds. Throws kInvalid for one that is negative or above a hundred years.
+int64_t collection_age_ns(std::chrono::seconds age);
+
+// Removes what killed writers left: shards that no version names and unfinished files, if the file
+// system's clock says that they are at least `age` old. Files of other names are never touched.
+// Where a version cannot be read, nothing is removed and its error is thrown. Throws kInvalid as
+// collection_age_ns(); kIo.
+// Requires: no writer commits shards that are older than age / 2 (CommitRequest::collection_age).
+Collected collect_leftovers(const DatasetPaths& paths, std::chrono::seconds age);
+
+}  // namespace headrace

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/uuid.h"
+#include "column/schema.h"
+#include "dataset/dataset_paths.h"
+#include "format/manifest.h"
+
+// How a dataset's versions are read. Nothing is locked and nothing is listed.
+//
+// 1. Versions are numbered from 1 without gaps. `latest` is a hint: where the version that it names
+//    exists, the search for the newest begins there, otherwise at 1. Its content can make reading
+//    slower, never wrong.
+// 2. A version is a snapshot, or a snapshot and up to kMaxAppends appends after it, each of which
+//    carries the hash of the file before it.
+// 3. Manifests never change. A tombstone in the place of one says that the version was removed.
+namespace headrace {
+
+// How many appends may follow a snapshot.
+inline constexpr uint64_t kMaxAppends = 64;
+
+// One version of a dataset, read and checked.
+struct DatasetVersion {
+  ManifestHeader header = {};  // of its manifest
+  ShardTable shards = {};      // of the whole version
+  uint64_t xxh3 = 0;       // of the manifest's file, which stands for the content of the version
+  uint64_t base_rows = 0;  // of the snapshot
+};
+
+// The newest version, or 0 where there is none. Throws kIo.
+uint64_t newest_version(const DatasetPaths& paths);
+
+// Reads version `version`, 0 for the newest. Throws kNotFound where there is no dataset, no such
+// version, or it was removed (the message names those there are); kCorrupt naming the manifest;
+// kTruncated, kUnsupported, kIo.
+DatasetVersion read_version(const DatasetPaths& paths, uint64_t version = 0,
+                            ManifestParts parts = ManifestParts::kShards);
+
+}  // namespace headrace
