@@ -1,12 +1,15 @@
 """hr.verify and `headrace verify`: what is damaged is named, and nothing else is."""
 
 import json
+import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 import headrace as hr
+from headrace import _core
 from headrace.cli.program import main
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1"
@@ -123,3 +126,83 @@ def test_the_command_speaks_json(shard: Path, capsys: pytest.CaptureFixture[str]
     assert set(damage) == {
         *("file", "shard", "batch", "column", "first_row", "rows", "code", "what"),
     }
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A dataset of three shards of text, 11 rows each."""
+    root = tmp_path / "dataset"
+    directory = _core.Directory(str(root))
+    directory.create()
+    data = (GOLDEN / "text.arrow").read_bytes()
+    entries = []
+    for _ in range(3):
+        entry = {"id": str(uuid.uuid4()), "rows": 11, "batch_rows": 4, "encoding": "none"}
+        (root / "shards" / f"{entry['id']}.arrow").write_bytes(data)
+        entry |= {"bytes": len(data), "stored_bytes": len(data), "origins": []}
+        entries.append(entry | {"stored_xxh3": xxhash.xxh3_64_intdigest(data)})
+    directory.commit(entries, [hr.Field("text", "uint8", kind="text").to_core()])
+    return root
+
+
+def shards(dataset: Path) -> list[Path]:
+    """The files in the order of their rows."""
+    directory = _core.Directory(str(dataset))
+    return [dataset / "shards" / f"{entry['id']}.arrow" for entry in directory.entries()]
+
+
+def test_all_shards_of_a_dataset_are_looked_at(dataset: Path) -> None:
+    found = hr.verify(dataset)
+    assert (found.ok, found.version, found.files, found.rows) == (True, 1, 3, 33)
+
+
+def test_rows_that_are_lost_are_rows_of_the_dataset(dataset: Path) -> None:
+    first, second, third = shards(dataset)
+    first.unlink()
+    flip(second, second.stat().st_size // 3)
+    found = hr.verify(dataset)
+    assert [(d.shard, d.batch, d.first_row, d.rows, d.code) for d in found.damage] == [
+        (first.stem, None, 0, 11, "not_found"),
+        (second.stem, 0, 11, 4, "corrupt"),
+    ]
+    assert (found.rows, found.rows_lost, found.damaged_files) == (33, 15, 2)
+    assert third.stem not in {d.shard for d in found.damage}
+
+
+def test_a_good_shard_that_is_not_the_one_committed_is_damage(dataset: Path) -> None:
+    one, *_ = shards(dataset)
+    one.write_bytes((GOLDEN / "bytes.arrow").read_bytes())
+    (damage,) = hr.verify(dataset).damage
+    assert (damage.shard, damage.rows) == (one.stem, 11)
+
+
+def test_a_manifest_that_is_damaged_is_named(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (manifest,) = (dataset / "manifests").iterdir()
+    flip(manifest, manifest.stat().st_size // 2)
+    (damage,) = hr.verify(dataset).damage
+    assert damage.file == str(manifest)
+    assert (damage.code, damage.rows) == ("corrupt", None)
+    assert main(["verify", str(dataset)]) == 1
+    assert manifest.name in capsys.readouterr().out
+
+
+def test_an_older_version_is_looked_at_when_asked_for(dataset: Path) -> None:
+    directory = _core.Directory(str(dataset))
+    again = directory.entries()[0]
+    new = str(uuid.uuid4())
+    data = (dataset / "shards" / f"{again['id']}.arrow").read_bytes()
+    (dataset / "shards" / f"{new}.arrow").write_bytes(data)
+    directory.commit([again | {"id": new}], directory.read()["schema"])
+    (dataset / "shards" / f"{new}.arrow").unlink()
+    assert hr.verify(dataset, version=1).ok
+    newest = hr.verify(dataset)
+    assert (newest.version, newest.rows, newest.rows_lost) == (2, 44, 11)
+    with pytest.raises(hr.NotFoundError):
+        hr.verify(dataset, version=3)
+
+
+def test_a_directory_without_a_dataset_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(hr.NotFoundError):
+        hr.verify(tmp_path)
