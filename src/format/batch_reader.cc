@@ -8,6 +8,7 @@
 #include "format/arrow_metadata.h"
 #include "format/hash_digits.h"
 #include "format/ipc_messages.h"
+#include "format/metadata_block.h"
 
 namespace headrace {
 namespace {
@@ -54,12 +55,12 @@ class BatchReader::Cursor {
       : nodes_(*batch.nodes()), buffers_(*batch.buffers()), body_(body), path_(path) {}
 
   // Requires: the batch has another one.
-  const flatbuf::FieldNode& next_node() { return *nodes_.Get(node_++); }
-  const flatbuf::FieldNode& node_after(uint32_t count) const { return *nodes_.Get(node_ + count); }
+  flatbuf::FieldNode next_node() { return struct_at(nodes_, node_++); }
+  flatbuf::FieldNode node_after(uint32_t count) const { return struct_at(nodes_, node_ + count); }
 
   // The next buffer as a place of the file. Requires: the batch has another one.
   Place next_buffer(const std::string& column) {
-    const flatbuf::Buffer& buffer = *buffers_.Get(buffer_++);
+    const flatbuf::Buffer buffer = struct_at(buffers_, buffer_++);
     const auto offset = static_cast<uint64_t>(buffer.offset());
     const auto bytes = static_cast<uint64_t>(buffer.length());
     // Negative numbers are beyond any body here.
@@ -146,7 +147,7 @@ void BatchReader::read_column(size_t column, Cursor& cursor, BatchLayout& batch)
     place.elements = static_cast<uint64_t>(std::max<int64_t>(cursor.node_after(1).length(), 0));
   }
   for (size_t i = 0; i < nodes.size(); ++i) {
-    const flatbuf::FieldNode& node = cursor.next_node();
+    const flatbuf::FieldNode node = cursor.next_node();
     const auto length = static_cast<uint64_t>(node.length());
     const uint64_t needed = node_length(nodes[i], batch.rows, place.elements);
     const bool exact = profile_ || i == 0;

@@ -3,6 +3,7 @@
 #include <arrow_generated.h>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "base/buffer.h"
@@ -13,6 +14,15 @@ namespace headrace {
 
 // The most bytes that a footer or the metadata of a message may have here.
 inline constexpr uint64_t kMaxMetadata = uint64_t{64} << 20;
+
+// Element `i` of a vector of structs in a verified flatbuffer, whose alignment no verifier checks.
+// Requires: i < vector.size().
+template <typename Struct>
+Struct struct_at(const flatbuffers::Vector<const Struct*>& vector, uint32_t i) noexcept {
+  Struct copy;
+  std::memcpy(&copy, vector.Data() + i * sizeof(Struct), sizeof(Struct));
+  return copy;
+}
 
 // A copy of metadata of a file, in memory of its own that is used again for the next: a mapped file
 // could change between a check and its use. Flatbuffers in it count as unchecked until root().

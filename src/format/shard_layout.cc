@@ -125,8 +125,8 @@ class LayoutReader {
                       ", a newer one may read it",
                   {.file = file_.path(), .column = ""});
     }
-    if (!layout_.profile && rules_ == LayoutRules::kProfileOnly) {
-      throw corrupt("its footer does not say that headrace wrote it as a shard");
+    if (!layout_.profile) {
+      refuse_lost_profile();
     }
     check_version(*footer);
     schema_ = read_schema(*footer->schema(), footer_place_.bytes, file_.path());
@@ -137,6 +137,20 @@ class LayoutReader {
       layout_.rows_per_batch = promised_rows_per_batch(*footer);
     }
     return *footer;
+  }
+
+  // A damaged word can hide the metadata of a footer, and batches with it: then a shard would pass
+  // for a file of others, which has no hashes. The keys are still there as text.
+  void refuse_lost_profile() const {
+    if (rules_ == LayoutRules::kProfileOnly) {
+      throw corrupt("its footer does not say that headrace wrote it as a shard");
+    }
+    const std::string_view text = text_at(footer_.bytes());
+    for (const std::string_view key : {kProfileKey, kRowsPerBatchKey, kMetadataHashKey}) {
+      if (text.find(key) != std::string_view::npos) {
+        throw corrupt("its footer holds " + std::string(key) + " where it cannot be read");
+      }
+    }
   }
 
   void check_version(const flatbuf::Footer& footer) const {
@@ -233,7 +247,7 @@ class LayoutReader {
     bool even = true;
     const auto* blocks = footer.record_batches();
     for (uint32_t i = 0; blocks != nullptr && i < blocks->size(); ++i) {
-      BatchLayout batch = read_batch(*blocks->Get(i), reader);
+      BatchLayout batch = read_batch(struct_at(*blocks, i), reader);
       if (batch.rows == 0) {
         continue;
       }

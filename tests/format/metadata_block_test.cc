@@ -1,5 +1,7 @@
 #include "format/metadata_block.h"
 
+#include <array>
+#include <cstring>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -33,6 +35,22 @@ TEST(MetadataBlock, GivesAFlatbufferOnlyAfterItsVerifier) {
   bytes[0] = std::byte{0xFF};  // the offset of the root
   block.read(File(dir.write("bad", bytes)), {0, size});
   EXPECT_EQ(block.root<flatbuf::Footer>(0, size), nullptr);
+}
+
+TEST(StructAt, ReadsStructsAtAnyAddress) {
+  // A vector of two structs behind a length, at every address modulo 8.
+  const std::array<int64_t, 4> numbers = {1, 2, 3, -4};
+  const uint32_t length = 2;
+  for (size_t shift = 0; shift < 8; shift += sizeof(length)) {
+    alignas(8) std::array<std::byte, 48> memory{};
+    std::memcpy(memory.data() + shift, &length, sizeof(length));
+    std::memcpy(memory.data() + shift + sizeof(length), numbers.data(), sizeof(numbers));
+    const auto& vector = *reinterpret_cast<const flatbuffers::Vector<const flatbuf::Buffer*>*>(
+        memory.data() + shift);
+    EXPECT_EQ(struct_at(vector, 0).length(), 2);
+    EXPECT_EQ(struct_at(vector, 1).offset(), 3);
+    EXPECT_EQ(struct_at(vector, 1).length(), -4);
+  }
 }
 
 TEST(MetadataBlock, IsUsedAgainForMoreAndForLess) {
