@@ -32,12 +32,14 @@ from headrace.files import memmap
 from headrace.items import from_items
 from headrace.loader import Loader
 from headrace.opening import open
+from headrace.ragged import ragged
 from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
+from headrace.writer import Writer
 
 __version__ = "0.1.0"
 
@@ -65,12 +67,14 @@ __all__ = [
     "TruncatedError",
     "UnsupportedError",
     "Verification",
+    "Writer",
     "chunks",
     "concat",
     "from_arrays",
     "from_items",
     "memmap",
     "open",
+    "ragged",
     "verify",
     "windows",
     "zip",
