@@ -21,7 +21,7 @@ from headrace.files import open as open_dataset
 from headrace.pairing import ColumnFiles, pair_files
 from headrace.progress import Progress, reporting
 
-_ARROW = (".arrow", ".feather")
+_ARROW = (".arrow", ".feather", ".ipc")
 _STORED = ("stored_bytes", "stored_xxh3")
 
 

@@ -53,6 +53,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def counted(count: int, what: str) -> str:
+    """Returns a number of things.
+
+    Example:
+        >>> counted(1, "file"), counted(2000, "row")
+        ('1 file', '2,000 rows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def print_json(value: Any, *, indent: int | None = 1) -> None:
     """Prints `value` as JSON; numbers that JSON does not have (NaN, infinities) become null."""
     print(json.dumps(_finite(value), indent=indent, allow_nan=False))
