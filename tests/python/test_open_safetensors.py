@@ -65,7 +65,7 @@ def test_what_is_no_dataset_says_so(tmp_path: Path) -> None:
     safetensors.save_file({"x": np.zeros(3), "y": np.zeros(4)}, path)
     with pytest.raises(hr.InvalidError, match="x has 3 and y has 4"):
         hr.open(path)
-    safetensors.save_file({"x": np.float32(3)}, path)
+    safetensors.save_file({"x": np.array(3, np.float32)}, path)
     with pytest.raises(hr.UnsupportedError, match="0 dimensions"):
         hr.open(path)
     header = json.dumps({"x": {"dtype": "F8_E5M2", "shape": [2], "data_offsets": [0, 2]}})
