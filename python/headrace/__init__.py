@@ -31,11 +31,13 @@ from headrace.errors import (
 from headrace.files import memmap, open
 from headrace.items import from_items
 from headrace.loader import Loader
+from headrace.ragged import ragged
 from headrace.row_chunks import chunks
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
+from headrace.writer import Writer
 
 __version__ = "0.1.0"
 
@@ -61,12 +63,14 @@ __all__ = [
     "TruncatedError",
     "UnsupportedError",
     "Verification",
+    "Writer",
     "chunks",
     "concat",
     "from_arrays",
     "from_items",
     "memmap",
     "open",
+    "ragged",
     "verify",
     "windows",
     "zip",

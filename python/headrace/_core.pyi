@@ -143,6 +143,24 @@ class Directory:
         Removes leftovers that are at least `age` seconds old; returns (files, bytes).
         """
 
+class ShardBuilder:
+    """Rows that become durable shards."""
+
+    def __init__(self, dataset: str, schema: list[tuple[Any, ...]], shard_bytes: int, body_bytes: int) -> None: ...
+
+    def write(self, columns: list[tuple[int, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None]]) -> None: ...
+
+    def widen(self, column: int, width: int) -> None: ...
+
+    def finish(self) -> list[dict[str, Any]]: ...
+
+    def abort(self) -> None: ...
+
+    @property
+    def rows(self) -> int: ...
+
+def discard_shards(dataset: str, ids: Sequence[str]) -> None: ...
+
 class BatchOrder:
     """Which items each batch of a pass holds."""
 

@@ -43,6 +43,11 @@ def stack(tensors: list[Any]) -> Any:
     return sys.modules["torch"].stack(tensors)
 
 
+def join(tensors: list[Any]) -> Any:
+    """Returns the rows of all tensors, one after another, in one; they are on the CPU."""
+    return sys.modules["torch"].cat([to_cpu_strided(t, column="ragged") for t in tensors])
+
+
 def to_cpu_strided(tensor: Any, *, column: str) -> Any:
     """Returns `tensor` detached, sharing its memory; refuses what is no plain CPU memory."""
     if tensor.is_nested:

@@ -9,6 +9,7 @@ void bind_errors();
 void bind_order(nanobind::module_& module);
 void bind_data(nanobind::module_& module);
 void bind_directory(nanobind::module_& module);
+void bind_shards(nanobind::module_& module);
 void bind_batch_order(nanobind::module_& module);
 void bind_loader(nanobind::module_& module);
 void bind_verify(nanobind::module_& module);

@@ -11,6 +11,7 @@ NB_MODULE(_core, module) {
   headrace::python::bind_order(module);
   headrace::python::bind_data(module);
   headrace::python::bind_directory(module);
+  headrace::python::bind_shards(module);
   headrace::python::bind_batch_order(module);
   headrace::python::bind_loader(module);
   headrace::python::bind_verify(module);

@@ -1,0 +1,183 @@
+"""Whether rows of a column fit what the column was said to be, or began as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrace import checks
+from headrace.column_rows import ColumnRows
+from headrace.dtypes import dtype_name
+from headrace.errors import InvalidError
+from headrace.schema import Field
+
+Facts: TypeAlias = dict[str, Any]
+_FACTS = tuple(f.name for f in fields(Field) if f.name != "name")
+
+
+def declared_facts(
+    columns: Mapping[str, Field | Mapping[str, object]] | None,
+) -> dict[str, Facts]:
+    """Returns what `columns=` says about columns, checked.
+
+    Raises:
+        InvalidError: If it is not a dict of `Field` or of dicts of their attributes.
+
+    Example:
+        >>> declared_facts({"w": {"width": 30000}})
+        {'w': {'width': 30000}}
+    """
+    if not isinstance(columns, Mapping | None):
+        raise InvalidError(
+            'columns= is a dict by column name: columns={"w": {"width": 30000}} or '
+            'columns={"x": hr.Field("x", "float32", (64,))}'
+        )
+    return {name: _facts_of(name, facts) for name, facts in (columns or {}).items()}
+
+
+def _facts_of(name: str, given: object) -> Facts:
+    checks.check_column_name(name)
+    if isinstance(given, Field):
+        found = {fact: getattr(given, fact) for fact in _FACTS}
+        if given.kind != "csr":
+            del found["index_dtype"], found["width"], found["binary"]
+        return found
+    if not isinstance(given, Mapping):
+        raise InvalidError(
+            f"columns={{{name!r}: ...}} is an hr.Field or a dict of {', '.join(_FACTS)}, not "
+            f"{given!r}",
+            column=name,
+        )
+    facts = dict(given)
+    for fact in facts:
+        if fact not in _FACTS:
+            raise InvalidError(
+                f"columns={{{name!r}: ...}} has no {fact!r}; there are {', '.join(_FACTS)}",
+                column=name,
+            )
+    for fact in ("dtype", "index_dtype"):
+        if fact in facts:
+            facts[fact] = dtype_name(facts[fact], column=name)
+    if "width" in facts:
+        facts["width"] = checks.check_int("width", facts["width"], low=1, high=checks.MAX_INT64)
+    if "row_shape" in facts:
+        facts["row_shape"] = tuple(facts["row_shape"])
+    return facts
+
+
+def declare(found: Field, facts: Facts | None) -> Field:
+    """Returns what a column is, of which `facts` were declared and a first batch gives the rest."""
+    if not facts:
+        return found
+    declared = replace(found, **facts)
+    if declared.kind == "csr":
+        return replace(declared, dtype="uint8") if declared.binary else declared
+    if declared.kind in ("bytes", "text"):
+        return Field(declared.name, "uint8", kind=declared.kind)
+    return Field(declared.name, declared.dtype, declared.row_shape, declared.kind)
+
+
+def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: bool) -> ColumnRows:
+    """Returns rows as the column has them, with what `field` says, and csr as wide as needed.
+
+    Args:
+        field: What the column began as.
+        rows: What came.
+        declared: What was said of it; a csr column of a declared width does not widen.
+        lossless: Whether the values have no dtype of their own (a list of Python's numbers), so
+            that they become that of the column if it holds them.
+
+    Raises:
+        InvalidError: If they are something else; it says what the column began as and what came.
+    """
+    if field.kind == "csr" and rows.field.kind == "csr":
+        return _fit_csr(field, rows, fixed_width="width" in (declared or {}))
+    if field.kind == "bytes" and rows.field.kind == "text":
+        return replace(rows, field=field)
+    same = replace(rows.field, dtype=field.dtype) == field
+    if same and lossless and rows.field.dtype != field.dtype:
+        values = _without_loss(rows.values, field.dtype)
+        if values is not None:
+            return replace(rows, field=field, values=values)
+    if rows.field != field:
+        raise _other(field, rows.field)
+    return rows
+
+
+def _other(field: Field, came: Field) -> InvalidError:
+    began = repr(field).partition(": ")[2]
+    found = repr(came).partition(": ")[2]
+    advice = "convert it"
+    if field.kind == came.kind and field.row_shape == came.row_shape:
+        advice = f"convert it with .astype({field.dtype!r})"
+    elif field.kind == "ragged":
+        advice = "mark it with hr.ragged(rows)"
+    return InvalidError(
+        f"column {field.name!r} is {began}, and this batch has {found}; {advice}, or write it to "
+        "another dataset",
+        column=field.name,
+    )
+
+
+def _without_loss(values: NDArray[Any] | None, dtype: str) -> NDArray[Any] | None:
+    """Returns Python's numbers in a dtype that holds them; None where it does not."""
+    if values is None or dtype == "bfloat16" or values.dtype.kind not in "iuf":
+        return None
+    wanted = np.dtype(dtype)
+    if wanted.kind == "f":
+        return values.astype(wanted)
+    if wanted.kind not in "iu" or values.dtype.kind == "f":
+        return None
+    limits = np.iinfo(wanted)
+    if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
+        return None
+    return values.astype(wanted)
+
+
+def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows:
+    came = rows.field
+    if fixed_width and came.width > field.width:
+        came = replace(came, width=_needed_width(field, rows))
+    if field.binary and not came.binary:
+        if rows.values is not None and not np.all(rows.values == 1):
+            raise InvalidError(
+                f"column {field.name!r} is binary, and this batch has values other than 1; begin "
+                f"it without binary=True, or drop the values",
+                column=field.name,
+            )
+        came = replace(came, binary=True, dtype="uint8")
+        rows = replace(rows, values=None)
+    if (came.binary, came.dtype) != (field.binary, field.dtype):
+        raise _other(field, came)
+    width = field.width if fixed_width else max(field.width, came.width)
+    indices = rows.indices
+    assert indices is not None
+    if came.index_dtype != field.index_dtype:
+        largest = np.iinfo(field.index_dtype).max
+        if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) <= largest:
+            raise InvalidError(
+                f"column {field.name!r} has {field.index_dtype} indices, and this batch has one of "
+                f'{indices.max()}; begin it with columns={{{field.name!r}: {{"index_dtype": '
+                f'"int64"}}}}',
+                column=field.name,
+            )
+        indices = indices.astype(field.index_dtype)
+    return replace(rows, field=replace(field, width=width), indices=indices)
+
+
+def _needed_width(field: Field, rows: ColumnRows) -> int:
+    """Returns the width of rows in a column of a fixed width, which they are held to."""
+    assert rows.indices is not None
+    needed = int(rows.indices.max()) + 1 if rows.indices.size else 1
+    if needed > field.width:
+        raise InvalidError(
+            f"column {field.name!r} is {field.width} wide, and this batch has the index "
+            f"{needed - 1}; say the width beforehand: columns={{{field.name!r}: "
+            f'{{"width": {max(needed, rows.field.width)}}}}}',
+            column=field.name,
+        )
+    return field.width

@@ -1,0 +1,104 @@
+"""Columns whose rows have any number of elements, as they are given to a writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrace import torch_bridge
+from headrace.array_rows import as_rows
+from headrace.errors import InvalidError
+
+
+class Ragged:
+    """A ragged column, made by `ragged`: all elements, and where each row begins and ends."""
+
+    __slots__ = ("offsets", "values")
+
+    def __init__(self, values: Any, offsets: NDArray[np.int64] | NDArray[np.int32]) -> None:
+        self.values = values
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        return f"headrace.ragged(<{len(self)} rows of {self.values.dtype}>)"
+
+
+def ragged(rows: object, *, offsets: object = None) -> Ragged:
+    """Marks a column as ragged for `Writer`: its rows have any number of elements.
+
+    Args:
+        rows: One array or list per row; or, with `offsets`, all elements in one array. An element
+            is a number, or a tensor of one shape.
+        offsets: Row i is ``rows[offsets[i]:offsets[i + 1]]``; one more than there are rows.
+
+    Raises:
+        InvalidError: If the elements differ in dtype or shape, or the offsets are no offsets.
+
+    Example:
+        >>> import numpy as np, headrace as hr
+        >>> hr.ragged([[1, 2, 3], [], [4]]).offsets.tolist()
+        [0, 3, 3, 4]
+        >>> hr.ragged(np.arange(4.0), offsets=[0, 3, 3, 4])
+        headrace.ragged(<3 rows of float64>)
+    """
+    if isinstance(rows, Ragged):
+        return rows
+    if offsets is not None:
+        return Ragged(as_rows("values", rows), _as_offsets(offsets))
+    if isinstance(rows, str | bytes) or not isinstance(rows, Sequence):
+        raise InvalidError(
+            f"ragged takes a list with an array or a list for each row, not a "
+            f"{type(rows).__name__}; or all elements in one array, and offsets="
+        )
+    return _join(rows)
+
+
+def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
+    array: NDArray[Any] = np.asarray(offsets)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        raise InvalidError(
+            "the offsets of ragged are a list of integers, one more than there are rows; found "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    if array.dtype == np.int32:
+        return np.ascontiguousarray(array, np.int32)
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _join(rows: Sequence[Any]) -> Ragged:
+    if not all(torch_bridge.is_tensor(row) for row in rows):
+        lists = all(isinstance(row, list | tuple) for row in rows)
+        rows = [_as_row(number, row) for number, row in enumerate(rows)]
+        filled = [row for row in rows if len(row)]
+        if lists and filled:  # Python's numbers have no dtype of their own
+            dtype = np.result_type(*filled)
+            rows = [row.astype(dtype) for row in rows]
+    numbered = [(number, row) for number, row in enumerate(rows) if len(row)]
+    if not numbered:
+        first = rows[0] if len(rows) else np.empty(0, np.float64)
+        return Ragged(first, np.zeros(len(rows) + 1, np.int64))
+    number, first = numbered[0]
+    for other, row in numbered:
+        if row.dtype != first.dtype or row.shape[1:] != first.shape[1:]:
+            raise InvalidError(
+                f"the rows of ragged need elements of one dtype and shape; row {number} has "
+                f"{first.dtype}{list(first.shape[1:])} and row {other} has "
+                f"{row.dtype}{list(row.shape[1:])}; give arrays of one dtype"
+            )
+    parts = [row for _, row in numbered]
+    values = torch_bridge.join(parts) if torch_bridge.is_tensor(first) else np.concatenate(parts)
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    return Ragged(values, offsets)
+
+
+def _as_row(number: int, row: object) -> NDArray[Any]:
+    if isinstance(row, list | tuple) and not row:
+        return np.empty(0)
+    return np.asarray(as_rows(f"row {number} of ragged", row))

@@ -1,0 +1,339 @@
+#include "dataset/shard_builder.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/uuid.h"
+#include "column/row_faults.h"
+#include "dataset/dataset_paths.h"
+#include "storage/directory.h"
+
+namespace headrace {
+namespace {
+
+// Of a column of variable size so much of a record batch is planned to be filled, so that batches
+// whose rows are larger than those before still fit.
+constexpr uint64_t planned(uint64_t bytes) noexcept { return bytes / 4 * 3; }
+
+// A shard ends where less than this is left of it, rather than with a batch of a few rows.
+constexpr uint64_t least_batch(uint64_t bytes) noexcept { return bytes / 8; }
+
+// After so many batches that fill no more than so little, the number of rows was a bad guess.
+constexpr uint64_t kTrialBatches = 16;
+constexpr uint64_t poor_batch(uint64_t bytes) noexcept { return bytes / 16; }
+
+// Alignment may add so much to each buffer of a batch.
+constexpr uint64_t kMostPadding = 63;
+
+// Throws where one row alone has as many leaf elements as no record batch may have.
+void check_row_elements(const Field& field, const ColumnView& view, uint64_t limit) {
+  if (field.is_tensor() || view.elements < limit / field.row_elements()) {
+    return;
+  }
+  for (uint64_t row = 0; row < view.rows; ++row) {
+    const auto elements = static_cast<uint64_t>(offset_at(view, row + 1) - offset_at(view, row));
+    if (elements > (limit - 1) / field.row_elements()) {
+      throw Error(ErrorCode::kInvalid,
+                  "column " + field.name + ", row " + std::to_string(row) +
+                      " of the batch: it has " + std::to_string(elements) +
+                      " elements; a row needs fewer than " + std::to_string(limit) +
+                      " numbers: split it over several rows",
+                  {.file = "", .column = field.name, .row = row});
+    }
+  }
+}
+
+bool all_fixed_size(const Schema& schema) {
+  return std::all_of(schema.begin(), schema.end(), [](const Field& f) { return f.is_tensor(); });
+}
+
+// What cannot be removed is collected by age, as if this process had died.
+void remove_shard(const std::string& dataset, const std::string& id) noexcept {
+  try {
+    if (const std::optional<Uuid> uuid = parse_uuid(id)) {
+      remove_file(DatasetPaths(dataset).shard(*uuid));
+    }
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
+uint64_t fixed_row_bytes(const Schema& schema) {
+  uint64_t bytes = 0;
+  for (const Field& field : schema) {
+    bytes = checked_add(bytes, field.row_bytes(), "bytes of a row");
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ShardBuilder::ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits)
+    : dataset_(std::move(dataset)),
+      schema_(std::move(schema)),
+      limits_(limits),
+      process_(::getpid()),
+      fixed_size_(all_fixed_size(schema_)),
+      pending_(schema_) {
+  if (schema_.empty()) {
+    throw Error(ErrorCode::kInvalid, "a shard needs at least one column");
+  }
+  for (const Field& field : schema_) {
+    check_field(field);
+  }
+  if (limits_.shard_bytes == 0 || limits_.body_bytes == 0 || limits_.batch_elements < 2) {
+    throw Error(ErrorCode::kInvalid, "the limits of a shard and of its record batches are above 0");
+  }
+  limits_.body_bytes = std::min(limits_.body_bytes, limits_.shard_bytes);
+  if (!fixed_size_) {
+    return;
+  }
+  const uint64_t row_bytes = fixed_row_bytes(schema_);
+  limits_.body_bytes = std::max(limits_.body_bytes, row_bytes);
+  uint64_t most = limits_.body_bytes / row_bytes;
+  for (const Field& field : schema_) {
+    most = std::min(most, (limits_.batch_elements - 1) / field.row_elements());
+  }
+  rows_per_batch_ = std::bit_floor(std::max<uint64_t>(most, 1));
+}
+
+ShardBuilder::~ShardBuilder() { abort(); }
+
+void ShardBuilder::require_usable() const {
+  if (::getpid() != process_) {
+    throw Error(ErrorCode::kInvalid,
+                "this shard builder belongs to the process that forked this one; make one in each "
+                "process");
+  }
+  if (!usable_) {
+    throw Error(ErrorCode::kInvalid,
+                "a write to " + dataset_ +
+                    " failed before, or was given up; begin again with a "
+                    "new builder",
+                {.file = dataset_, .column = ""});
+  }
+}
+
+void ShardBuilder::check(std::span<const ColumnView> columns) const {
+  if (columns.size() != schema_.size()) {
+    throw Error(ErrorCode::kInvalid, "a batch of " + std::to_string(columns.size()) +
+                                         " columns was written to shards of " +
+                                         std::to_string(schema_.size()));
+  }
+  for (size_t c = 0; c < columns.size(); ++c) {
+    const Field& field = schema_[c];
+    if (columns[c].rows != columns[0].rows) {
+      throw Error(ErrorCode::kInvalid,
+                  "column " + field.name + " has " + std::to_string(columns[c].rows) +
+                      " rows and column " + schema_[0].name + " has " +
+                      std::to_string(columns[0].rows) + "; all columns need equally many",
+                  {.file = "", .column = field.name});
+    }
+  }
+  for (size_t c = 0; c < columns.size(); ++c) {
+    const Field& field = schema_[c];
+    if (const RowFault fault = find_row_fault(field, columns[c])) {
+      throw Error(ErrorCode::kInvalid,
+                  "column " + field.name + ", row " + std::to_string(fault.row) +
+                      " of the batch: " + describe(fault, field, columns[c]),
+                  {.file = "", .column = field.name, .row = fault.row});
+    }
+    check_row_elements(field, columns[c], limits_.batch_elements);
+  }
+}
+
+void ShardBuilder::write(std::span<const ColumnView> columns) {
+  require_usable();
+  check(columns);
+  const uint64_t rows = columns[0].rows;
+  usable_ = false;  // until all of it is taken
+  for (uint64_t first = 0; first < rows;) {
+    first += rows_per_batch_ == 0 ? take_to_estimate(columns, first, rows - first)
+                                  : take(columns, first, rows - first);
+  }
+  rows_ += rows;
+  usable_ = true;
+}
+
+// Room for a batch of `bytes` beside the rows that wait for it.
+BatchRoom ShardBuilder::room(uint64_t bytes) const {
+  BatchRoom left;
+  left.bytes = bytes - std::min(bytes, pending_.bytes());
+  for (size_t c = 0; c < schema_.size(); ++c) {
+    left.elements.push_back(limits_.batch_elements - 1 - pending_.elements(schema_, c));
+  }
+  return left;
+}
+
+// Bytes that the next batch may have in the shard that is open.
+uint64_t ShardBuilder::batch_room() const noexcept {
+  if (!open_) {
+    return limits_.body_bytes;
+  }
+  const uint64_t written = std::min(open_->writer.bytes(), limits_.shard_bytes);
+  const uint64_t left = limits_.shard_bytes - written;
+  return left < least_batch(limits_.body_bytes) ? 0 : std::min(left, limits_.body_bytes);
+}
+
+// Collects rows until there are enough to say how many make a record batch.
+uint64_t ShardBuilder::take_to_estimate(std::span<const ColumnView> columns, uint64_t first,
+                                        uint64_t count) {
+  const uint64_t taken =
+      rows_that_fit(schema_, columns, first, count, room(planned(limits_.body_bytes)));
+  if (taken == count) {
+    pending_.append(schema_, columns, first, count);
+    return count;
+  }
+  rows_per_batch_ = std::bit_floor(std::max<uint64_t>(pending_.rows() + taken, 1));
+  if (pending_.rows() >= rows_per_batch_) {
+    write_batch(pending_.views(schema_, rows_per_batch_));
+    pending_.drop(schema_, rows_per_batch_);
+  }
+  return 0;
+}
+
+// Takes what fits into the record batch that is due, and writes it when it is full; returns how
+// many rows that was. Returns 0 where only a shard was ended to make room.
+uint64_t ShardBuilder::take(std::span<const ColumnView> columns, uint64_t first, uint64_t count) {
+  const uint64_t wanted = std::min(count, rows_per_batch_ - pending_.rows());
+  uint64_t taken = rows_that_fit(schema_, columns, first, wanted, room(batch_room()));
+  if (taken == 0 && pending_.rows() == 0 && !open_) {
+    taken = 1;  // larger than any batch should be
+  }
+  const bool whole = taken == rows_per_batch_ || (taken == 1 && taken < wanted);
+  if (whole && pending_.rows() == 0) {
+    write_batch(rows_of(columns, first, taken));
+  } else {
+    pending_.append(schema_, columns, first, taken);
+    if (taken < wanted || pending_.rows() == rows_per_batch_) {
+      write_pending();
+    }
+  }
+  if (taken < wanted || guessed_badly()) {
+    end_shard();
+  }
+  return taken;
+}
+
+std::vector<ColumnView> ShardBuilder::rows_of(std::span<const ColumnView> columns, uint64_t first,
+                                              uint64_t count) const {
+  std::vector<ColumnView> rows;
+  for (size_t c = 0; c < schema_.size(); ++c) {
+    rows.push_back(slice(columns[c], schema_[c], first, count));
+  }
+  return rows;
+}
+
+// Whether the rows of the open shard turned out to be far smaller than those it was planned for.
+bool ShardBuilder::guessed_badly() const noexcept {
+  return !fixed_size_ && open_ && pending_.rows() == 0 && open_->batches >= kTrialBatches &&
+         open_->writer.bytes() / open_->batches < poor_batch(limits_.body_bytes);
+}
+
+void ShardBuilder::write_pending() {
+  if (pending_.rows() > 0) {
+    write_batch(pending_.views(schema_, pending_.rows()));
+    pending_.drop(schema_, pending_.rows());
+    pending_.shrink(2 * limits_.body_bytes);
+  }
+}
+
+void ShardBuilder::write_batch(std::span<const ColumnView> columns) {
+  if (!open_) {
+    const std::string directory = DatasetPaths(dataset_).shards();
+    create_directories_durably(directory);
+    open_ = std::make_unique<Open>(DurableFile::create(directory), schema_, rows_per_batch_);
+  }
+  open_->writer.write_batch(columns);
+  ++open_->batches;
+}
+
+void ShardBuilder::end_shard() {
+  if (!open_) {
+    return;
+  }
+  const ShardSummary summary = open_->writer.finish();
+  Uuid id = {};
+  do {
+    id = make_uuid();
+    // Before the file has its name: abort() must know of it.
+    entries_.push_back({.id = uuid_text(id),
+                        .rows = summary.rows,
+                        .batch_rows = rows_per_batch_,
+                        .bytes = summary.bytes,
+                        .stored_bytes = summary.bytes,
+                        .stored_xxh3 = summary.xxh3});
+    if (open_->file.publish(DatasetPaths::shard_name(id))) {
+      break;
+    }
+    entries_.pop_back();  // somebody else's
+  } while (true);
+  open_.reset();
+  if (!fixed_size_) {
+    const uint64_t rows = summary.rows;
+    rows_per_batch_ = std::bit_floor(
+        std::max<uint64_t>(mul_div(rows, planned(limits_.body_bytes), summary.bytes), 1));
+  }
+}
+
+void ShardBuilder::widen(size_t column, uint64_t width) {
+  require_usable();
+  Field& field = schema_.at(column);
+  Field wider = field;
+  wider.width = width;
+  if (field.kind != ColumnKind::kCsr) {
+    throw Error(ErrorCode::kInvalid,
+                "column " + field.name + " is " + describe(field) + ", which has no width",
+                {.file = "", .column = field.name});
+  }
+  check_field(wider);
+  if (width <= field.width) {
+    return;
+  }
+  if (open_) {
+    usable_ = false;
+    write_pending();
+    end_shard();
+    usable_ = true;
+  }
+  field.width = width;
+}
+
+std::vector<ShardEntry> ShardBuilder::finish() {
+  require_usable();
+  usable_ = false;
+  if (rows_per_batch_ == 0) {
+    rows_per_batch_ = std::bit_ceil(std::max<uint64_t>(pending_.rows(), 1));
+  }
+  write_pending();
+  end_shard();
+  usable_ = true;
+  rows_ = 0;
+  return std::exchange(entries_, {});
+}
+
+void ShardBuilder::abort() noexcept {
+  usable_ = false;
+  if (::getpid() != process_) {
+    static_cast<void>(open_.release());  // the parent's file: closing it would remove it
+    return;
+  }
+  open_.reset();
+  for (const ShardEntry& entry : entries_) {
+    remove_shard(dataset_, entry.id);
+  }
+  entries_.clear();
+}
+
+void discard_shards(const std::string& dataset, std::span<const std::string> ids) noexcept {
+  for (const std::string& id : ids) {
+    remove_shard(dataset, id);
+  }
+}
+
+}  // namespace headrace
