@@ -61,16 +61,16 @@ std::string schema_difference(const Schema& schema, Schema found) {
 // One shard on its way to a verdict.
 class ShardVerifier {
  public:
-  ShardVerifier(const std::string& path, const ExpectedShard* expected, const Poll& poll,
+  ShardVerifier(const std::string& path, const CommittedShard* committed, const Poll& poll,
                 ShardVerdict& verdict)
-      : file_(path), expected_(expected), poll_(poll), verdict_(verdict) {
+      : file_(path), committed_(committed), poll_(poll), verdict_(verdict) {
     verdict_.bytes = file_.info().size;
   }
 
   void run() {
-    if (expected_ != nullptr && verdict_.bytes != expected_->stored_bytes) {
+    if (committed_ != nullptr && verdict_.bytes != committed_->stored_bytes) {
       lose_all("it has " + std::to_string(verdict_.bytes) + " bytes, and " +
-               std::to_string(expected_->stored_bytes) + " were committed");
+               std::to_string(committed_->stored_bytes) + " were committed");
       return;
     }
     read_layout();
@@ -83,15 +83,15 @@ class ShardVerifier {
       check_batch(number);
     }
     // Found damage is why the hash of the whole would differ.
-    if (expected_ != nullptr && verdict_.findings.empty() &&
-        hash_of({0, verdict_.bytes}) != expected_->stored_xxh3) {
+    if (committed_ != nullptr && verdict_.findings.empty() &&
+        hash_of({0, verdict_.bytes}) != committed_->stored_xxh3) {
       lose_all("its parts fit together, but it is another file than the one that was committed");
     }
   }
 
  private:
   void read_layout() {
-    const bool ours = expected_ != nullptr;
+    const bool ours = committed_ != nullptr;
     layout_ = read_shard_layout(file_, ours ? LayoutRules::kProfileOnly : LayoutRules::kAnyArrow);
     verdict_.rows = layout_.rows;
     verdict_.batches = layout_.batches.size();
@@ -101,16 +101,17 @@ class ShardVerifier {
 
   // Looks at what the manifest says of rows and columns.
   bool keeps_promises() {
-    if (expected_ == nullptr) {
+    if (committed_ == nullptr) {
       return true;
     }
-    if (layout_.rows != expected_->rows || layout_.rows_per_batch != expected_->batch_rows) {
+    if (layout_.rows != committed_->rows || layout_.rows_per_batch != committed_->batch_rows) {
       lose_all("it has " + std::to_string(layout_.rows) + " rows in batches of " +
-               std::to_string(layout_.rows_per_batch) + ", and " + std::to_string(expected_->rows) +
-               " in batches of " + std::to_string(expected_->batch_rows) + " were committed");
+               std::to_string(layout_.rows_per_batch) + ", and " +
+               std::to_string(committed_->rows) + " in batches of " +
+               std::to_string(committed_->batch_rows) + " were committed");
       return false;
     }
-    std::string difference = schema_difference(expected_->schema, schema_of(layout_));
+    std::string difference = schema_difference(committed_->schema, schema_of(layout_));
     if (!difference.empty()) {
       lose_all(std::move(difference));
       return false;
@@ -228,7 +229,7 @@ class ShardVerifier {
   }
 
   File file_;
-  const ExpectedShard* expected_;
+  const CommittedShard* committed_;
   const Poll& poll_;
   ShardVerdict& verdict_;
   ShardLayout layout_ = {};
@@ -239,12 +240,12 @@ class ShardVerifier {
 
 }  // namespace
 
-ShardVerdict verify_shard(const std::string& path, const ExpectedShard* expected,
+ShardVerdict verify_shard(const std::string& path, const CommittedShard* committed,
                           const Poll& poll) {
   ShardVerdict verdict;
-  verdict.rows = expected != nullptr ? expected->rows : 0;
+  verdict.rows = committed != nullptr ? committed->rows : 0;
   try {
-    ShardVerifier(path, expected, poll, verdict).run();
+    ShardVerifier(path, committed, poll, verdict).run();
   } catch (const Error& error) {
     verdict.rows_lost = verdict.rows;
     verdict.findings.push_back({.code = error.code(),
