@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "column/row_faults.h"
+#include "dataset/shard_file.h"
 #include "format/shard_layout.h"
 #include "storage/fault_guard.h"
 #include "storage/file.h"
@@ -41,16 +42,13 @@ ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, si
 }
 
 // Why `found` is not a schema of shards of a dataset with `schema`; empty if it is one.
-std::string schema_difference(const Schema& schema, Schema found) {
+std::string schema_difference(const Schema& schema, const Schema& found) {
   if (schema.size() != found.size()) {
     return "it has " + std::to_string(found.size()) + " columns, the dataset has " +
            std::to_string(schema.size());
   }
   for (size_t i = 0; i < schema.size(); ++i) {
-    if (found[i].width < schema[i].width) {
-      found[i].width = schema[i].width;
-    }
-    if (found[i] != schema[i]) {
+    if (!reads_as(found[i], schema[i])) {
       return "its column '" + found[i].name + "' is " + describe(found[i]) + ", the dataset's '" +
              schema[i].name + "' is " + describe(schema[i]);
     }
@@ -63,7 +61,10 @@ class ShardVerifier {
  public:
   ShardVerifier(const std::string& path, const CommittedShard* committed, const Poll& poll,
                 ShardVerdict& verdict)
-      : file_(path), committed_(committed), poll_(poll), verdict_(verdict) {
+      : file_(path, std::nullopt, committed != nullptr ? Links::kRefuse : Links::kFollow),
+        committed_(committed),
+        poll_(poll),
+        verdict_(verdict) {
     verdict_.bytes = file_.info().size;
   }
 

@@ -171,6 +171,14 @@ TEST(VerifyShard, OfAFileThatIsNotThereAllRowsAreLost) {
   EXPECT_EQ(verdict.rows_lost, kRows);
 }
 
+TEST(VerifyShard, FollowsNoLinkToACommittedShard) {
+  const TestShard shard = make_shard(all_columns());
+  const TempDir dir;
+  std::filesystem::create_symlink(dir.write("a.arrow", shard.bytes), dir.path("b.arrow"));
+  EXPECT_EQ(verify_shard(dir.path("b.arrow"), &shard.committed, kNoPoll).rows_lost, kRows);
+  EXPECT_TRUE(verify_shard(dir.path("b.arrow"), nullptr, kNoPoll).findings.empty());
+}
+
 TEST(VerifyShard, IsStoppedByPoll) {
   const TestShard shard = make_shard(all_columns());
   const TempDir dir;
