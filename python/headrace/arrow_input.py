@@ -138,8 +138,9 @@ def _spread(present: ColumnRows, valid: NDArray[np.bool_], fill: object) -> Colu
         if field.dtype == "bfloat16":
             raise _bad_fill(field.name, fill, kind)
         try:
-            filled = np.full((len(valid), *field.row_shape), fill, stored.dtype)
-        except (TypeError, ValueError, OverflowError) as error:
+            with np.errstate(invalid="raise", over="raise"):
+                filled = np.full((len(valid), *field.row_shape), fill, stored.dtype)
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise _bad_fill(field.name, fill, kind) from error
         if stored.dtype.kind in "biu" and filled.flat[0] != fill:  # 0.5 became 0
             raise _bad_fill(field.name, fill, kind)
