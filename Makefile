@@ -4,6 +4,7 @@
 #   ARGS="--quick"            arguments of the program behind make demo, make bench
 #   DATA='/my/*.npy'          make demo measures the loaders on these files instead; for raw files
 #                             with DTYPE=float32 ROW_SHAPE=128
+#   FUZZ_SECONDS=n            how long make fuzz runs each of its targets
 #   JOBS=n                    parallel compilers (one for each core)
 
 SHELL := bash
@@ -18,6 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON DATA DTYPE ROW_SHAPE
 unexport PYTHONPATH PYTHONHOME
 
+FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -107,6 +109,12 @@ check-asan-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/te
 	  $(ASAN)/venv/bin/python -m pytest --capture=sys tests/python \
 	  --deselect tests/python/test_lifecycle.py::test_memory_does_not_grow_with_batches
 
+.PHONY: fuzz
+fuzz: packages-fuzz ## every fuzz target for FUZZ_SECONDS (60); needs clang-16
+	cmake --preset fuzz --log-level=WARNING
+	cmake --build --preset fuzz -j $(JOBS)
+	tools/run_fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
 .PHONY: bench
 bench: packages-bench $(STAMPS)/headrace $(STAMPS)/demo ## build and run the benchmarks
 	cmake --preset bench --log-level=WARNING
@@ -142,13 +150,15 @@ help: ## this list
 
 # --- What the targets need -----------------------------------------------------------------------
 
-.PHONY: packages-build packages-test packages-bench
+.PHONY: packages-build packages-test packages-bench packages-fuzz
 packages-build:
 	@tools/debian_packages.sh build
 packages-test:
 	@tools/debian_packages.sh build test
 packages-bench:
 	@tools/debian_packages.sh build bench
+packages-fuzz:
+	@tools/debian_packages.sh build fuzz
 
 $(BIN)/python: | packages-build
 	@tools/make_venv.sh $(VENV)

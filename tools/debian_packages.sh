@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages of the named groups that this machine lacks.
 #
-#   tools/debian_packages.sh GROUP...      groups: build test bench
+#   tools/debian_packages.sh GROUP...      groups: build test bench fuzz
 #
 # As root or through sudo. Without either, one sentence names the packages and the command.
 set -eu
@@ -16,6 +16,7 @@ for group in "$@"; do
       ;;
     test) packages="$packages libgtest-dev clang-tidy-16|clang-tidy strace" ;;
     bench) packages="$packages libbenchmark-dev fio" ;;
+    fuzz) packages="$packages clang-16 libclang-rt-16-dev" ;;
     *) echo "debian_packages.sh: no group is called $group" >&2; exit 2 ;;
   esac
 done
