@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from written import read_table, shard_files
 
 import headrace as hr
 from headrace import _core
+from headrace.shard_builder import ShardBuilder, discard
 
 
 @pytest.fixture
@@ -305,3 +307,60 @@ def test_memory_stays_below_two_record_batches(tmp_path: Path) -> None:
     ).stdout.split()
     assert int(answer[0]) == 201 * 300  # 260 MB
     assert int(answer[1]) < 2 * 16 * 2**20
+
+
+def test_what_was_written_is_opened(path: Path) -> None:
+    x = np.arange(3000, dtype=np.float32).reshape(1000, 3)
+    t = [f"row {i}" for i in range(1000)]
+    with hr.Writer(path, shard_bytes="4KB") as writer:
+        writer.write(x=x, t=t)
+    ds = hr.open(path, verify=True)
+    assert len(ds) == 1000
+    assert ds.schema == writer.schema
+    np.testing.assert_array_equal(ds["x"][:], x)
+    assert ds["t"][:] == t
+    rows = next(iter(hr.Loader(ds.select_columns(["x"]), batch_size=1000, output="numpy")))
+    np.testing.assert_array_equal(rows["x"], x)
+
+
+def test_metadata_alone_is_a_commit_of_a_dataset_that_is_there(path: Path) -> None:
+    with hr.Writer(path, metadata={"license": "CC0"}) as writer:
+        assert writer.commit() is None  # there is nothing that it would be about
+        writer.write(x=[1])
+    with hr.Writer(path, metadata={"license": None, "source": "here"}) as writer:
+        pass
+    assert writer.version == 2
+    assert json.loads(_core.Directory(str(path)).read()["metadata"]) == {"source": "here"}
+    assert read_table(path)["x"].to_pylist() == [1]
+
+
+def test_shards_of_other_processes_are_committed_here(path: Path) -> None:
+    script = textwrap.dedent(
+        f"""
+        import pickle, sys, numpy as np
+        from headrace.shard_builder import ShardBuilder
+        builder = ShardBuilder({str(path)!r}, shard_bytes="2KB")
+        assert builder.finish().entries == []
+        assert builder.write({{"x": np.arange(1000)}}) == 1000
+        built = builder.finish()
+        assert builder.write({{"x": np.arange(9000)}}) == 9000
+        del builder  # drops what it did not hand over
+        sys.stdout.buffer.write(pickle.dumps(built))
+        """
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    built = pickle.loads(answer)
+    assert (built.rows, repr(built.schema)) == (1000, "Schema(x: int64)")
+    assert len(shard_files(path)) == len(built.entries) > 2
+    fields = [field.to_core() for field in built.schema.values()]
+    _core.Directory(str(path)).commit(built.entries, fields)
+    assert read_table(path)["x"].to_pylist() == list(range(1000))
+
+
+def test_shards_that_will_not_be_committed_are_discarded(path: Path) -> None:
+    builder = ShardBuilder(path, shard_bytes="2KB")
+    builder.write({"x": np.arange(1000)})
+    built = builder.finish()
+    assert shard_files(path)
+    discard(path, built.entries)
+    assert not shard_files(path)
