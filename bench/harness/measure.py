@@ -21,6 +21,7 @@ from harness.cold import NumberedRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
 from harness.library import Library, Measurement
 from harness.once import measure_items, measure_sampler
+from harness.shards import measure_open
 from harness.task import Task
 from harness.tasks import TASKS
 
@@ -150,6 +151,10 @@ def _items(library: Library, data: Data, task: Task, min_seconds: float) -> Meas
     return measure_items(library.module.load, data)
 
 
+def _open(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_open(library.module.open_rows, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -158,6 +163,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "cold": _cold,
     "sampler": _sampler,
     "items": _items,
+    "open": _open,
 }
 
 
