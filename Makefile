@@ -48,7 +48,7 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 ##@ Test
 
 .PHONY: test
-test: packages-test lint test-cpp test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
+test: packages-test lint test-cpp test-crash test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
 
 .PHONY: lint
 lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
@@ -72,6 +72,12 @@ preset-test preset-asan preset-tsan: preset-%: packages-test
 	cmake --build --preset $* -j $(JOBS)
 	$(WITHOUT_ASLR) ctest --preset $* -j $(JOBS) --no-tests=error
 
+.PHONY: test-crash
+test-crash: packages-test $(STAMPS)/test ## writers that are killed, and system calls that fail, at hundreds of points
+	cmake --preset test --log-level=WARNING
+	cmake --build --preset test -j $(JOBS) --target commit_driver
+	$(BIN)/python -m pytest tests/crash
+
 .PHONY: tidy
 tidy: packages-test $(STAMPS)/headrace ## clang-tidy over src/
 	tools/run_clang_tidy.sh build/python $(JOBS)
@@ -79,7 +85,7 @@ tidy: packages-test $(STAMPS)/headrace ## clang-tidy over src/
 .PHONY: typecheck
 typecheck: packages-build $(STAMPS)/headrace $(STAMPS)/test ## mypy --strict, and stubs that are those of the module
 	$(BIN)/python tools/generate_stubs.py --check
-	$(BIN)/mypy python/headrace tools $(wildcard tests/tools tests/python tests/soak)
+	$(BIN)/mypy python/headrace tools $(wildcard tests/tools tests/python tests/soak tests/crash)
 	MYPYPATH=bench $(BIN)/mypy bench
 	MYPYPATH=examples/demo $(BIN)/mypy examples
 
@@ -88,11 +94,17 @@ test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## 
 	$(BIN)/python -m pytest
 
 .PHONY: check
-check: check-soak check-asan-python ## the long tests, which make test leaves out
+check: check-soak check-crash check-asan-python ## the long tests, which make test leaves out
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
 	$(BIN)/python -m pytest tests/soak
+
+.PHONY: check-crash
+check-crash: export CRASH_POINTS = 5000
+check-crash: export CRASH_ERRORS = 0
+check-crash: export CRASH_CUTS = 5000
+check-crash: test-crash ## test-crash at 5,000 points, with every error at every call, and 5,000 power cuts
 
 # A second environment sees the packages of .venv, but has a headrace of its own. The deselected
 # test measures memory, of which AddressSanitizer keeps back what was freed.

@@ -33,11 +33,13 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.files import memmap, open
+from headrace.files import memmap
 from headrace.items import from_items
 from headrace.loader import Loader
+from headrace.opening import open
 from headrace.ragged import ragged
 from headrace.row_chunks import chunks
+from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
 from headrace.verification import Damage, Verification, verify
@@ -67,6 +69,8 @@ __all__ = [
     "NotFoundError",
     "RowIndexError",
     "Schema",
+    "SparseRow",
+    "SparseRows",
     "TransformError",
     "TruncatedError",
     "UnsupportedError",

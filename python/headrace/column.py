@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from headrace import _core, dtypes, indexing
-from headrace.errors import InvalidError
+from headrace import _core, dtypes, indexing, row_values
+from headrace.errors import InvalidError, UnsupportedError
 
 if TYPE_CHECKING:
-    from headrace.dataset import Dataset
+    from headrace.dataset_rows import Rows
     from headrace.schema import Field
 
 
@@ -22,7 +22,9 @@ class Column(NDArrayOperatorsMixin):
 
     Only the rows that are asked for are read, each time anew: ``ds["x"][10:20]`` reads ten rows.
     Indexing follows numpy, and numpy functions and operators take a column as an array, which
-    reads all its rows.
+    reads all its rows. Columns of text, bytes and ragged are arrays of objects: a row is a str,
+    bytes or an array, several rows are a list of them, and ``ds["t"] == "cat"`` is a mask. Rows of
+    csr are a `scipy.sparse.csr_array` (`SparseRows` without scipy), and one row is a `SparseRow`.
 
     Example:
         >>> import numpy as np, headrace as hr
@@ -37,7 +39,7 @@ class Column(NDArrayOperatorsMixin):
         3
     """
 
-    def __init__(self, dataset: Dataset, *, position: int, field: Field) -> None:
+    def __init__(self, dataset: Rows, *, position: int, field: Field) -> None:
         """Made by ``ds["name"]``, not by users."""
         self._dataset = dataset
         self._core = dataset._core
@@ -51,18 +53,23 @@ class Column(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of rows, then the shape of a row."""
-        return (len(self), *self._field.row_shape)
+        """Number of rows, then the shape of a row, if all rows have the same."""
+        return (len(self), *self._row_shape)
 
     @property
     def ndim(self) -> int:
         """Number of dimensions, the rows included."""
-        return 1 + len(self._field.row_shape)
+        return 1 + len(self._row_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The numpy dtype; raises UnsupportedError for bfloat16, which numpy does not have."""
-        return dtypes.numpy_dtype(self._field.dtype, column=self.name)
+        """The numpy dtype; raises UnsupportedError for bfloat16, which numpy does not have.
+
+        That of the values for csr; object where rows are text, bytes or ragged.
+        """
+        if self._field.is_tensor or self._field.kind == "csr":
+            return dtypes.numpy_dtype(self._field.dtype, column=self.name)
+        return np.dtype(object)
 
     def __len__(self) -> int:
         return self._core.rows
@@ -71,6 +78,8 @@ class Column(NDArrayOperatorsMixin):
         return f"headrace.Column({self._field!r}, rows={len(self)})"
 
     def __getitem__(self, key: Any) -> Any:
+        if not self._field.is_tensor:
+            return self._variable_rows(key)
         first, *rest = key if isinstance(key, tuple) and key else (key,)
         rows = len(self)
         head: Any
@@ -106,7 +115,17 @@ class Column(NDArrayOperatorsMixin):
                 f"column {self.name!r} is read from its source, which always makes a copy; "
                 "use np.asarray(column) or copy=None"
             )
-        values = self._range(0, len(self), 1)
+        if self._field.kind == "csr":
+            raise UnsupportedError(
+                f"column {self.name!r} is csr, which numpy would expand; read it in parts, "
+                f"ds[{self.name!r}][0:1000], as scipy.sparse arrays, which have .toarray()",
+                column=self.name,
+            )
+        values = (
+            self._range(0, len(self), 1)
+            if self._field.is_tensor
+            else row_values.as_objects(self._variable_rows(slice(None)))
+        )
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -120,6 +139,40 @@ class Column(NDArrayOperatorsMixin):
 
     def __copy__(self) -> Column:
         return self
+
+    @property
+    def _row_shape(self) -> tuple[int, ...]:
+        if self._field.kind == "csr":
+            return (self._field.width,)
+        return self._field.row_shape if self._field.is_tensor else ()
+
+    def _variable_rows(self, key: Any) -> Any:
+        rows, one = len(self), indexing.is_row_number(key)
+        wanted: row_values.RowNumbers
+        if one:
+            number = indexing.row_number(key, rows)
+            wanted = range(number, number + 1)
+        elif isinstance(key, slice):
+            wanted = indexing.row_span(key, rows)
+        elif indexing.is_row_list(key):
+            wanted = indexing.row_numbers(key, rows)
+        else:
+            wanted = np.empty((0, 0), np.int64)
+        if isinstance(wanted, np.ndarray) and wanted.ndim != 1:
+            raise InvalidError(
+                f"the rows of column {self.name!r} ({self._field.kind}) are chosen by an int, a "
+                f"slice, a mask or a list of ints of one dimension, not by {key!r}",
+                column=self.name,
+            )
+        row_values.check(self._field)
+        core = self._core.select([self._position])
+        if isinstance(wanted, range):
+            (read,) = core.read_slice(wanted.start, len(wanted), wanted.step)
+        else:
+            (read,) = core.read(wanted)
+        if one:
+            return row_values.rows(self._field, read, wanted)[0]
+        return row_values.batch(self._field, read, wanted)
 
     def _range(self, start: int, count: int, step: int) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, Literal, ParamSpec, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from headrace import _core, checks, dtypes, filtering, indexing, naming, recipe, splitting
 from headrace.column import Column
+from headrace.dataset_rows import Rows, format_bytes
 from headrace.errors import InvalidError
-from headrace.schema import Field, Schema
 
-_P = ParamSpec("_P")
 _LARGE_PICKLE = 10**9  # bytes of arrays
-_CHUNK_BYTES = 4 * 10**6
 
 
-class Dataset:
+class Dataset(Rows):
     """Rows of equally long columns: an immutable view that holds no rows itself.
 
     Made by `from_arrays`, `from_items`, `memmap` and `open`, and from other datasets by the methods
     below and by `concat` and `zip`, none of which copies rows. A row is a tuple if the columns were
     given by position (then named "0", "1", ...), and a dict if they were named.
 
-    ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays,
-    and ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`. For
+    ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays
+    (lists of str for text, of bytes, of arrays for ragged; scipy sparse arrays for csr), and
+    ``ds["x"]`` is a `Column`. ``for row in ds`` gives all rows; for training use `Loader`. For
     torch's own DataLoader it is a map-style dataset.
 
     A pickle, or a deep copy, is how the dataset was made: files as absolute paths, which must still
@@ -40,104 +39,7 @@ class Dataset:
         (array([10., 11.]), (2, 2), [0, 3])
     """
 
-    __slots__ = ("__weakref__", "_as_tuple", "_core", "_made", "_schema")
-
-    def __init__(self, made: recipe.Made, *, as_tuple: bool) -> None:
-        """Made by functions of headrace, not by users."""
-        self._made = made
-        self._core = made.core
-        self._as_tuple = as_tuple
-        self._schema = Schema(map(Field.from_core, made.core.columns))
-
-    @property
-    def schema(self) -> Schema:
-        """The columns in their order: names, dtypes and row shapes."""
-        return self._schema
-
-    def __len__(self) -> int:
-        return self._core.rows
-
-    def __repr__(self) -> str:
-        columns = ", ".join(map(repr, self._schema.values()))
-        files = self._core.file_count
-        where = f"{files:,} file{'s' if files > 1 else ''}" if files else "in memory"
-        return (
-            f"headrace.Dataset(rows={len(self)}, columns=({columns}), {where}, "
-            f"{_format_bytes(self._core.nbytes)})"
-        )
-
-    @overload
-    def __getitem__(self, key: str) -> Column: ...
-    @overload
-    def __getitem__(self, key: object) -> Any: ...
-    def __getitem__(self, key: object) -> Any:
-        if isinstance(key, str):
-            position = self._schema.position(key)
-            return Column(self, position=position, field=self._schema[key])
-        rows = len(self)
-        if indexing.is_row_number(key):
-            row = indexing.row_number(key, rows)
-            return self._pack([values[0] for values in self._ranges(row, 1, 1)])
-        if isinstance(key, slice):
-            return self._pack(self._ranges(*indexing.row_range(key, rows)))
-        if indexing.is_row_list(key):
-            indices = indexing.row_numbers(key, rows)
-            if indices.ndim != 1:
-                raise InvalidError(
-                    f"rows are chosen by a list of one dimension; the array has {indices.ndim}"
-                )
-            self._check_numpy()
-            return self._pack(self._core.read(indices))
-        hint = f"; for several rows use ds[{list(key)!r}]" if isinstance(key, tuple) else ""
-        raise InvalidError(
-            "a dataset is indexed by an int, a slice, a list or array of ints, a mask, or a "
-            f"column's name, not by {key!r}{hint}"
-        )
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is a column of this name."""
-        return isinstance(name, str) and name in self._schema
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[row] for row in range(len(self)))
-
-    def __getitems__(self, rows: Sequence[int]) -> list[Any]:
-        """Returns single rows, all read at once: what torch's DataLoader asks for."""
-        batch = self[list(rows)]
-        if self._as_tuple:
-            return list(zip(*batch, strict=True))
-        return [
-            dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
-        ]
-
-    def head(self, n: int = 5) -> Any:
-        """Returns the first `n` rows as a batch, or all rows if there are fewer.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> hr.from_arrays(y=np.arange(1000)).head(3)
-            {'y': array([0, 1, 2])}
-        """
-        return self[: checks.check_int("n", n, low=0, high=checks.MAX_INT64)]
-
-    def chunks(self, rows: int | None = None) -> Iterator[Any]:
-        """Iterates over all rows in their order as batches of numpy arrays.
-
-        For statistics and exports; for training use `Loader`.
-
-        Args:
-            rows: Rows per batch; None makes batches of about 4 MB. The last may be shorter.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> [batch["y"].sum() for batch in hr.from_arrays(y=np.arange(10)).chunks(4)]
-            [np.int64(6), np.int64(22), np.int64(17)]
-        """
-        if rows is None:
-            rows = max(1, _CHUNK_BYTES * len(self) // max(1, self._core.nbytes))
-        else:
-            rows = checks.check_int("rows", rows, low=1, high=checks.MAX_INT64)
-        return (self[first : first + rows] for first in range(0, len(self), rows))
+    __slots__ = ()
 
     def subset(self, rows: object) -> Dataset:
         """Returns the dataset of some rows, in the given order; rows may repeat.
@@ -400,7 +302,7 @@ class Dataset:
         size = sum(array.nbytes for array in recipe.held(arguments[0]))
         if size > _LARGE_PICKLE:
             warnings.warn(
-                f"pickling {self!r} copies {_format_bytes(size)} of arrays; rows in files "
+                f"pickling {self!r} copies {format_bytes(size)} of arrays; rows in files "
                 "(hr.memmap, hr.open) are pickled as paths",
                 stacklevel=2,
             )
@@ -419,30 +321,6 @@ class Dataset:
         gone = any(array.gone for array in recipe.held(calls))
         return calls, self._as_tuple, self._core.fingerprint() if gone else None
 
-    def _view(
-        self,
-        make: Callable[Concatenate[_core.Dataset, _P], _core.Dataset],
-        *arguments: _P.args,
-        **none: _P.kwargs,
-    ) -> Dataset:
-        """Returns ``make(core, *arguments)``, a method of the core's Dataset, with its recipe."""
-        return self._with(self._made.view(make, *arguments, **none))
-
-    def _with(self, made: recipe.Made) -> Dataset:
-        return Dataset(made, as_tuple=self._as_tuple)
-
-    def _pack(self, values: list[Any]) -> Any:
-        """Returns one value per column as the user's kind of row or batch."""
-        return tuple(values) if self._as_tuple else dict(zip(self._schema, values, strict=True))
-
-    def _ranges(self, start: int, count: int, step: int) -> list[Any]:
-        self._check_numpy()
-        return list(self._core.read_slice(start, count, step))
-
-    def _check_numpy(self) -> None:
-        for field in self._schema.values():
-            dtypes.numpy_dtype(field.dtype, column=field.name)
-
 
 def _restore(calls: list[Any], as_tuple: bool, expected: int | None) -> Dataset:
     """Unpickles a dataset; `expected` is its content id, if it is to be checked."""
@@ -450,13 +328,3 @@ def _restore(calls: list[Any], as_tuple: bool, expected: int | None) -> Dataset:
     if expected is not None and dataset._core.fingerprint() != expected:
         raise InvalidError(f"{dataset!r} has other rows than the dataset that was pickled")
     return dataset
-
-
-def _format_bytes(size: float) -> str:
-    if size < 1000:
-        return f"{size} B"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1000:.1f} TB"

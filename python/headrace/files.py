@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from headrace import _core, checks, dtypes, recipe
 from headrace.dataset import Dataset
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import InvalidError
 from headrace.pairing import Columns, FileTable, pair_files
 
 Io = Literal["auto", "mmap", "pread"]
@@ -83,48 +83,12 @@ def memmap(
             raise InvalidError(f"dtype= says nothing about column {name!r}", column=name)
     kinds = [dtypes.dtype_name(per_column[name], column=name) for name in names]
     make = _core.Dataset.from_raw_files
-    made = recipe.from_files(make, names, table.paths, table.sizes, kinds, shapes, _check_io(io))
+    made = recipe.from_files(make, table.size_of, names, table.paths, kinds, shapes, check_io(io))
     return Dataset(made, as_tuple=table.as_tuple)
 
 
-def open(columns: Columns, *, io: Io = "auto") -> Dataset:
-    """Returns a dataset over .npy files.
-
-    Args:
-        columns: The files: a path, glob or list of paths (one column, tuple rows), a tuple of
-            these (tuple rows), or a dict of them (dict rows). Pairing is as in `memmap`. The
-            first dimension of each file is its rows.
-        io: "auto", "mmap" or "pread", as in `memmap`.
-
-    Raises:
-        InvalidError: If files cannot be paired, or their dtypes or row shapes differ.
-        NotFoundError: If a file is missing or a glob matches nothing.
-        UnsupportedError: If a file is of another kind, in Fortran order or big endian.
-
-    Example:
-        >>> import tempfile, numpy as np, headrace as hr
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for name, rows in ("a", [0.0, 1.0]), ("b", [2.0, 3.0, 4.0]):
-        ...         np.save(f"{folder}/{name}.npy", rows)
-        ...     ds = hr.open(f"{folder}/*.npy")
-        ...     print(len(ds), ds["0"][1:4])
-        5 [1. 2. 3.]
-    """
-    table = pair_files(columns)
-    for paths in table.paths:
-        for path in paths:
-            if not path.endswith(".npy"):
-                raise UnsupportedError(
-                    f"{path!r} is no .npy file, the one kind that hr.open reads so far; for raw "
-                    "files use hr.memmap with dtype= and row_shape=",
-                    file=path,
-                )
-    make = _core.Dataset.from_npy_files
-    made = recipe.from_files(make, table.names, table.paths, table.sizes, _check_io(io))
-    return Dataset(made, as_tuple=table.as_tuple)
-
-
-def _check_io(io: object) -> str:
+def check_io(io: object) -> str:
+    """Returns `io`; raises InvalidError for anything but "auto", "mmap" and "pread"."""
     if not isinstance(io, str) or io not in get_args(Io):
         raise InvalidError(f'io={io!r}: rows are read by "auto", "mmap" or "pread"')
     return io

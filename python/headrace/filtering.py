@@ -33,7 +33,7 @@ def kept_rows(
     kept: list[indexing.IndexArray] = []
     first = 0
     for batch in dataset.chunks(batch_rows):
-        rows = len(batch[0] if isinstance(batch, tuple) else next(iter(batch.values())))
+        rows = _count_rows(batch[0] if isinstance(batch, tuple) else next(iter(batch.values())))
         where = f"rows {first} to {first + rows - 1}"
         try:
             result = fn(batch)
@@ -51,6 +51,11 @@ def kept_rows(
         )
     indices.setflags(write=False)
     return indices
+
+
+def _count_rows(column: Any) -> int:
+    # scipy's sparse arrays have a shape and no length.
+    return int(column.shape[0]) if hasattr(column, "shape") else len(column)
 
 
 def _check_mask(result: Any, rows: int, where: str) -> Any:

@@ -54,6 +54,12 @@ def row_range(key: slice, rows: int) -> tuple[int, int, int]:
     return (start, count, step) if count else (0, 0, 1)
 
 
+def row_span(key: slice, rows: int) -> range:
+    """Returns a slice as the range of its rows, which is range(0, 0) where it is empty."""
+    start, count, step = row_range(key, rows)
+    return range(start, start + count * step, step)
+
+
 def row_numbers(key: Any, rows: int) -> IndexArray:
     """Returns the rows that a list, an index array or a mask names, in an array of its own.
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,12 @@ class FileTable:
     paths: list[list[str]]
     sizes: list[list[int]]
     as_tuple: bool
+
+    @property
+    def size_of(self) -> dict[str, int]:
+        """The size of each file by its path."""
+        chain = itertools.chain.from_iterable
+        return dict(zip(chain(self.paths), chain(self.sizes), strict=True))
 
 
 @dataclass(frozen=True)

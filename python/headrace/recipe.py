@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 from headrace import _core, held_arrays, torch_bridge
@@ -112,18 +112,19 @@ def from_arrays(names: list[str], arrays: Sequence[Any]) -> Made:
 
 
 def from_files(
-    make: Callable[Concatenate[list[str], list[list[str]], _P], _core.Dataset],
-    names: list[str],
-    paths: list[list[str]],
-    sizes: list[list[int]],
+    make: Callable[_P, _core.Dataset],
+    sizes: Mapping[str, int],
     *arguments: _P.args,
     **none: _P.kwargs,
 ) -> Made:
-    """Returns ``make(names, paths, *arguments)``, a source of the core; `sizes` are the files'."""
+    """Returns ``make(*arguments)``, a source of the core; `sizes` are those of its files by path.
+
+    Of a directory, whose files never change, there are none.
+    """
     assert not none, "a recipe keeps positional arguments"
-    core = make(names, paths, *arguments, **none)
-    files = _Files(sizes, core.rows, core.columns)
-    return Made(core, Recipe(make.__name__, (), (names, paths, *arguments), files=files))
+    core = make(*arguments, **none)
+    files = _Files(dict(sizes), core.rows, core.columns)
+    return Made(core, Recipe(make.__name__, (), arguments, files=files))
 
 
 def steps(recipe: Recipe) -> list[Any]:
@@ -241,7 +242,7 @@ def _method(name: str) -> Any:
 class _Files(NamedTuple):
     """What the files of a source were when it was made."""
 
-    sizes: list[list[int]]
+    sizes: dict[str, int]
     rows: int
     columns: list[CoreField]
 
@@ -250,22 +251,22 @@ def _make_source(make: str, arguments: tuple[Any, ...], files: _Files | None) ->
     """Unpickles a source."""
     if files is None:
         return from_arrays(*arguments)
-    names, paths, *rest = arguments
-    _check_sizes(paths, files.sizes)
-    made = from_files(_method(make), names, paths, files.sizes, *rest)
+    _check_sizes(files.sizes)
+    made = from_files(_method(make), files.sizes, *arguments)
     if (made.core.rows, made.core.columns) != (files.rows, files.columns):
+        # A directory has no sizes here, and is the first argument.
+        first = next(iter(files.sizes), arguments[0])
         raise InvalidError(
-            f"the files of the pickled dataset have changed; {paths[0][0]!r} and the others now "
+            f"the files of the pickled dataset have changed; {first!r} and the others now "
             f"have {made.core.rows} rows of {made.core.columns}, and had {files.rows} of "
             f"{files.columns}: make the dataset anew",
-            file=paths[0][0],
+            file=first,
         )
     return made
 
 
-def _check_sizes(paths: list[list[str]], sizes: list[list[int]]) -> None:
-    chain = itertools.chain.from_iterable
-    for path, size in zip(chain(paths), chain(sizes), strict=True):
+def _check_sizes(sizes: Mapping[str, int]) -> None:
+    for path, size in sizes.items():
         try:
             found = os.stat(path).st_size
         except FileNotFoundError as error:

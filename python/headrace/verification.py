@@ -17,7 +17,7 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.files import open as open_dataset
+from headrace.opening import open as open_dataset
 from headrace.pairing import ColumnFiles, pair_files
 from headrace.progress import Progress, reporting
 

@@ -12,7 +12,7 @@ from typing import Any
 from headrace import _core
 from headrace.byte_sizes import byte_size
 from headrace.column_fit import declare, declared_facts
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.schema import Field, Schema
 from headrace.shard_builder import ShardBuilder, discard
 
@@ -137,7 +137,7 @@ class Writer:
         fields = [field.to_core() for field in built.schema.values()]
         try:
             version = self._directory.commit(built.entries, fields, metadata=self._metadata or "{}")
-        except InvalidError:  # refused; after other errors the commit may have happened
+        except HeadraceError:  # what the commit has named in spite of it stays
             discard(self.path, built.entries)
             raise
         self._version = version

@@ -8,6 +8,7 @@
 namespace headrace {
 namespace {
 
+constexpr int kMostTries = 1000;
 constexpr char kDigits[] = "0123456789abcdef";
 
 // Whether a dash stands in the text before byte `i`.
@@ -27,9 +28,12 @@ Uuid make_uuid() {
   Uuid uuid{};
   // So few bytes come whole; only before the generator is seeded at boot can a signal interrupt.
   ssize_t got = -1;
-  do {
+  for (int tries = 0; tries < kMostTries && got < 0; ++tries) {
     got = ::getrandom(uuid.data(), uuid.size(), 0);
-  } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno != EINTR) {
+      break;
+    }
+  }
   if (got != static_cast<ssize_t>(uuid.size())) {
     throw system_error("random bytes are not to be had", "getrandom", got < 0 ? errno : EIO);
   }

@@ -186,7 +186,7 @@ bool put(const DatasetPaths& paths, const NextManifest& next, DurableFile& file)
   write_manifest(file, next.header, next.entries);
   const std::string name = DatasetPaths::manifest_name(next.header.version);
   try {
-    return file.publish(name);
+    return file.publish(name, DurableFile::Unsynced::kKeep);
   } catch (const Error& error) {
     if (!file.published()) {
       throw;

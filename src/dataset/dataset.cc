@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <set>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/error.h"
 
 namespace headrace {
@@ -50,9 +53,8 @@ Dataset::Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> gr
   look_at_pieces();
 }
 
-// Counts the files, and finds the columns that need a conversion and the one that locates rows.
+// Finds the columns that need a conversion and the one that locates rows.
 void Dataset::look_at_pieces() {
-  std::set<std::string_view> files;
   int best = -1;
   for (size_t c = 0; c < columns_.size(); ++c) {
     const DatasetColumn& column = columns_[c];
@@ -64,19 +66,57 @@ void Dataset::look_at_pieces() {
       const uint32_t number = piece.source_column(column.column);
       converts =
           converts || piece.source->dtype(number) != column.field.dtype || column.casts.size() > 1;
-      const std::string& file = piece.source->file(number);
-      known = std::max(known, !file.empty() ? 2 : piece.source->is_numbers() ? 0 : 1);
-      if (!file.empty()) {
-        files.insert(file);
-      }
+      known = std::max(known, piece.source->in_files() ? 2 : piece.source->is_numbers() ? 0 : 1);
     }
     converts_.push_back(converts);
+    variable_bytes_ += column.field.is_tensor() ? 0 : variable_bytes_of(column);
     if (known > best) {
       best = known;
       located_column_ = c;
     }
   }
-  file_count_ = files.size();
+  in_files_ = best == 2;
+}
+
+// Bytes of a column with offsets: of its pieces, in proportion to their rows.
+uint64_t Dataset::variable_bytes_of(const DatasetColumn& column) const noexcept {
+  const RowSpace& space = *groups_[column.group];
+  uint64_t bytes = 0;
+  uint64_t rows = 0;
+  for (uint64_t i = 0; i < space.piece_count(); ++i) {
+    const Piece& piece = space.piece(i);
+    const uint64_t stored = piece.source->variable_bytes(piece.source_column(column.column));
+    bytes += mul_div(stored, piece.rows, piece.source->rows());
+    rows += piece.rows;
+  }
+  // A product of doubles: rows that a subset repeats could leave 64 bits, and this is an estimate.
+  return rows == rows_
+             ? bytes
+             : static_cast<uint64_t>(static_cast<double>(bytes) * static_cast<double>(rows_) /
+                                     static_cast<double>(rows));
+}
+
+uint64_t Dataset::file_count() const {
+  std::unordered_set<std::string> files;
+  for (uint32_t group = 0; group < groups_.size(); ++group) {
+    const Source* before = nullptr;
+    for (uint64_t i = 0; i < groups_[group]->piece_count(); ++i) {
+      const Piece& piece = groups_[group]->piece(i);
+      if (!piece.source->in_files() || (before != nullptr && piece.source->shares_file(*before))) {
+        continue;
+      }
+      before = piece.source.get();
+      for (const DatasetColumn& column : columns_) {
+        if (column.group == group) {
+          files.insert(piece.source->file(piece.source_column(column.column)));
+          if (piece.source->shares_file(*piece.source)) {
+            break;
+          }
+        }
+      }
+    }
+  }
+  return files.size();
 }
 
 Schema Dataset::schema() const {
@@ -90,9 +130,28 @@ Schema Dataset::schema() const {
 uint64_t Dataset::bytes() const noexcept {
   uint64_t row_bytes = 0;
   for (const DatasetColumn& column : columns_) {
-    row_bytes += column.field.row_bytes();
+    row_bytes += column.field.is_tensor() ? column.field.row_bytes() : 0;
   }
-  return rows_ * row_bytes;
+  return rows_ * row_bytes + variable_bytes_;
+}
+
+void Dataset::check_tensors(const char* what) const {
+  std::string found;
+  std::string first;
+  for (const DatasetColumn& column : columns_) {
+    if (!column.field.is_tensor()) {
+      found +=
+          (found.empty() ? "" : ", ") + column.field.name + " (" + describe(column.field) + ")";
+      first = first.empty() ? column.field.name : first;
+    }
+  }
+  if (!found.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                std::string(what) + " needs columns whose rows have one size; found " + found +
+                    ": take the others with select_columns, or make class ids of labels with "
+                    "encode_labels",
+                {.file = "", .column = first});
+  }
 }
 
 Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
@@ -108,7 +167,8 @@ Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
   const Run& run = *std::min_element(runs.begin(), runs.end(),
                                      [](const Run& a, const Run& b) { return a.out < b.out; });
   const Piece& piece = groups_[shown.group]->piece(run.piece);
-  return {piece.source->file(piece.source_column(shown.column)), run.first};
+  return {piece.source->file(piece.source_column(shown.column)),
+          piece.source->first_row_in_file() + run.first};
 }
 
 void Dataset::check_range(uint64_t start, uint64_t count, int64_t step) const {

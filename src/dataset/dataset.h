@@ -37,14 +37,21 @@ class Dataset {
   // What batches look like.
   Schema schema() const;
 
-  // How many files are behind the dataset; arrays are none.
-  uint64_t file_count() const noexcept { return file_count_; }
+  // Whether some rows lie in files.
+  bool in_files() const noexcept { return in_files_; }
+
+  // How many files are behind the dataset; arrays are none. Looks at every piece.
+  uint64_t file_count() const;
 
   // Whether some piece of `column` must be converted on the way to a batch.
   bool converts(size_t column) const noexcept { return converts_[column]; }
 
-  // Bytes of all rows as batches show them.
+  // Bytes of all rows as batches show them; of columns with offsets as their files say, and in
+  // proportion where a view shows some of their rows.
   uint64_t bytes() const noexcept;
+
+  // Throws kUnsupported naming the columns with offsets, if there are any: `what` needs tensors.
+  void check_tensors(const char* what) const;
 
   // The column that says where rows come from: the first with a file, else the first that is stored
   // at all.
@@ -67,11 +74,13 @@ class Dataset {
 
  private:
   void look_at_pieces();
+  uint64_t variable_bytes_of(const DatasetColumn& column) const noexcept;
 
   std::vector<DatasetColumn> columns_;
   std::vector<RowSpacePtr> groups_;
   uint64_t rows_ = 0;
-  uint64_t file_count_ = 0;
+  uint64_t variable_bytes_ = 0;
+  bool in_files_ = false;
   size_t located_column_ = 0;
   std::vector<bool> converts_;
 };

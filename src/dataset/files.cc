@@ -39,8 +39,8 @@ void check_counts(const std::vector<ColumnFiles>& columns) {
 void check_paired(const Part& first, const Part& other, const std::string& column) {
   if (first.rows != other.rows) {
     throw Error(ErrorCode::kInvalid,
-                "paired files must have equally many rows; " + first.file.path + " has " +
-                    std::to_string(first.rows) + " and " + other.file.path + " has " +
+                "paired files must have equally many rows; " + first.file.path.text() + " has " +
+                    std::to_string(first.rows) + " and " + other.file.path.text() + " has " +
                     std::to_string(other.rows) + "; check dtype, row_shape and the pairing",
                 {.file = other.file.path, .column = column});
   }

@@ -1,6 +1,7 @@
 #include "dataset/leftovers.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,22 @@ Collected collect_leftovers(const DatasetPaths& paths, std::chrono::seconds age)
   take_unfinished(paths.shards(), shards, limit_ns, collected);
   take_unfinished(paths.manifests(), list_directory(paths.manifests()), limit_ns, collected);
   take_unfinished(paths.root(), list_directory(paths.root()), limit_ns, collected);
+  return collected;
+}
+
+Collected remove_uncommitted(const DatasetPaths& paths, std::span<const Uuid> ids) {
+  std::set<Uuid> left(ids.begin(), ids.end());
+  if (newest_version(paths) > 0) {
+    for (const Uuid& id : read_version(paths).shards.ids) {
+      left.erase(id);
+    }
+  }
+  Collected collected;
+  for (const Uuid& id : left) {
+    if (const auto entry = look_up(paths.shard(id))) {
+      take(paths.shard(id), *entry, collected);
+    }
+  }
   return collected;
 }
 

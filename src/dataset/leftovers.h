@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 
+#include "base/uuid.h"
 #include "dataset/dataset_paths.h"
 
 namespace headrace {
@@ -23,5 +25,10 @@ int64_t collection_age_ns(std::chrono::seconds age);
 // collection_age_ns(); kIo.
 // Requires: no writer commits shards that are older than age / 2 (CommitRequest::collection_age).
 Collected collect_leftovers(const DatasetPaths& paths, std::chrono::seconds age);
+
+// Removes those of `ids` that the newest version does not name: what a writer has left of a commit
+// that failed. Right after any error, also where the commit happened and its answer was lost. Where
+// the newest version cannot be read, nothing is removed. Throws kCorrupt, kIo.
+Collected remove_uncommitted(const DatasetPaths& paths, std::span<const Uuid> ids);
 
 }  // namespace headrace

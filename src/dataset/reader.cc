@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "dataset/read_faults.h"
 #include "storage/fault_guard.h"
 
 namespace headrace {
@@ -43,6 +46,7 @@ Reader::Reader(DatasetPtr dataset)
       step_rows_(rows_per_step(*dataset_)),
       locator_(*dataset_),
       requests_(*dataset_),
+      variable_(*dataset_),
       groups_(dataset_->groups().size()),
       next_check_(Clock::now() + kCheckEvery) {
   const auto& columns = dataset_->columns();
@@ -73,7 +77,7 @@ void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> ou
 
 void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
                        uint64_t asked, const Poll& poll) {
-  if (dataset_->file_count() == 0) {
+  if (!dataset_->in_files()) {
     poll();
     read(rows, outs);
     return;
@@ -96,6 +100,32 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
     }
     read(step_at(done), outs_from(done, outs, memory));
   }
+}
+
+void Reader::read_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
+                           const AllocatePart& allocate, const Poll& poll) {
+  locator_.start(rows);
+  for (uint32_t group = 0; group < groups_.size(); ++group) {
+    std::vector<size_t> columns;
+    std::copy_if(groups_[group].columns.begin(), groups_[group].columns.end(),
+                 std::back_inserter(columns),
+                 [&](size_t c) { return wanted[c] && !dataset_->columns()[c].field.is_tensor(); });
+    if (columns.empty()) {
+      continue;
+    }
+    // There are no windows of such columns, so that one part is the whole batch.
+    const std::span<const Run> runs =
+        rows.empty() ? std::span<const Run>() : locator_.locate(group, 0).runs;
+    for (const Run& run : runs) {
+      if (groups_[group].states[run.piece] == PieceState::kUnknown) {
+        open_piece(group, run.piece);
+      }
+    }
+    for (const size_t c : columns) {
+      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll);
+    }
+  }
+  check_some_files();
 }
 
 void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
@@ -158,6 +188,9 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
   bool mapped = true;
   for (size_t k = 0; k < state.columns.size(); ++k) {
     const DatasetColumn& column = dataset_->columns()[state.columns[k]];
+    if (!column.field.is_tensor()) {
+      continue;
+    }
     const PieceRows& from = open.columns[piece.source_column(column.column)];
     PieceRows& rows = state.rows[k][number];
     rows = from;
@@ -208,7 +241,7 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   }
   auto leaf = [this]() noexcept { gather(runs_, columns_); };
   if (const void* address = guarded(leaf)) {
-    fail_at(group, address);
+    throw_read_fault(*dataset_->groups()[group], address);
   }
 }
 
@@ -267,29 +300,6 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
   }
 }
 
-void Reader::fail_at(uint32_t group, const void* address) const {
-  const RowSpace& space = *dataset_->groups()[group];
-  for (uint64_t i = 0; i < space.piece_count(); ++i) {
-    const OpenSource* open = space.piece(i).source->opened();
-    if (open == nullptr) {
-      continue;
-    }
-    for (const auto& map : open->maps) {
-      if (map != nullptr && map->contains(address)) {
-        map->check_size();
-        throw Error(ErrorCode::kIo,
-                    map->path() +
-                        " could not be read through its map; the device failed or the "
-                        "file was cut and grew again",
-                    {.file = map->path(), .column = ""});
-      }
-    }
-  }
-  throw Error(ErrorCode::kIo,
-              "memory could not be read: if it is an array given to from_arrays, the file that it "
-              "maps was truncated or its device failed; open files with hr.memmap or hr.open");
-}
-
 void Reader::check_files() const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (uint64_t i = 0; i < groups_[g].states.size(); ++i) {
@@ -344,6 +354,53 @@ void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64
   read_range(dataset, start, count, step, outs);
 }
 
+void read_variable_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+                         const std::vector<bool>& wanted, const AllocatePart& allocate,
+                         const Poll& poll) {
+  dataset->check_range(start, count, step);
+  if (count > INT32_MAX) {
+    throw Error(
+        ErrorCode::kInvalid,
+        "at most 2^31 - 1 rows of columns with rows of any size can be read at once; found " +
+            std::to_string(count) + "; read them in parts, with ds.chunks()");
+  }
+  std::vector<uint64_t> rows(count);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i] = start + i * static_cast<uint64_t>(step);
+  }
+  Reader reader(dataset);
+  reader.read_variable(rows, wanted, allocate, poll);
+  reader.check_files();
+}
+
+namespace {
+
+// The rows of one column with offsets, kept as long as this lives.
+class PartMemory {
+ public:
+  AllocatePart allocate() {
+    return [this](size_t /*column*/, ColumnPart /*part*/, uint64_t bytes) {
+      parts_.push_back({AlignedBytes(allocate_aligned(bytes)), bytes});
+      return parts_.back().memory.get();
+    };
+  }
+
+  void hash_into(Hasher& hasher) const {
+    for (const Part& part : parts_) {
+      hasher.update({part.memory.get(), part.bytes});
+    }
+  }
+
+ private:
+  struct Part {
+    AlignedBytes memory;
+    uint64_t bytes;
+  };
+  std::vector<Part> parts_;
+};
+
+}  // namespace
+
 uint64_t fingerprint(const DatasetPtr& dataset) {
   Hasher hasher;
   hasher.update(schema_hash(dataset->schema()));
@@ -353,7 +410,8 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
   std::vector<AlignedBytes> memory;
   std::vector<std::byte*> outs;
   for (const DatasetColumn& column : dataset->columns()) {
-    memory.emplace_back(allocate_aligned(column.field.row_bytes()));
+    memory.emplace_back(column.field.is_tensor() ? allocate_aligned(column.field.row_bytes())
+                                                 : nullptr);
     outs.push_back(memory.back().get());
   }
   std::vector<uint64_t> rows(kFingerprintRows);
@@ -364,7 +422,15 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
   for (const uint64_t row : rows) {
     reader.read({&row, 1}, outs);
     for (size_t c = 0; c < outs.size(); ++c) {
-      hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
+      if (outs[c] != nullptr) {
+        hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
+        continue;
+      }
+      PartMemory parts;
+      std::vector<bool> wanted(outs.size());
+      wanted[c] = true;
+      reader.read_variable({&row, 1}, wanted, parts.allocate());
+      parts.hash_into(hasher);
     }
   }
   reader.check_files();

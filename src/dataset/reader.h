@@ -13,6 +13,7 @@
 #include "dataset/dataset.h"
 #include "dataset/row_locator.h"
 #include "dataset/row_requests.h"
+#include "dataset/variable_reader.h"
 
 namespace headrace {
 
@@ -26,9 +27,9 @@ class Reader {
   explicit Reader(DatasetPtr dataset);
 
   // Copies the rows to outs[c] for every column c, rows.size() * field.row_bytes() bytes each;
-  // columns whose pointer is null are skipped. Opens files when their rows are first wanted. Throws
-  // kNotFound, kIo, kTruncated, naming the file. Requires: each row < dataset.rows(); fewer than
-  // 2^31 rows.
+  // columns whose pointer is null are skipped, and so must those with offsets be. Opens files when
+  // their rows are first wanted. Throws kNotFound, kIo, kTruncated, naming the file. Requires: each
+  // row < dataset.rows(); fewer than 2^31 rows.
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
 
   // The same for rows that may not be in memory yet: asks the kernel for coming rows while it
@@ -36,6 +37,13 @@ class Reader {
   // each step, which may throw to stop.
   void read_cold(
       std::span<const uint64_t> rows, std::span<std::byte* const> outs, uint64_t asked = 0,
+      const Poll& poll = [] {});
+
+  // Reads the rows of every column with offsets that `wanted` holds into the memory that `allocate`
+  // gives: see VariableReader. Asks the kernel for coming rows while it copies those before them.
+  // Throws as read(), and kCorrupt for damaged offsets. Requires: as read().
+  void read_variable(
+      std::span<const uint64_t> rows, const std::vector<bool>& wanted, const AllocatePart& allocate,
       const Poll& poll = [] {});
 
   // Rows that read_cold() handles in one step.
@@ -70,13 +78,13 @@ class Reader {
   void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
   void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
   void write_row_ids(uint32_t group, std::span<std::byte* const> outs);
-  [[noreturn]] void fail_at(uint32_t group, const void* address) const;
   void check_some_files();
 
   DatasetPtr dataset_;
   uint64_t step_rows_;
   RowLocator locator_;
   RowRequests requests_;
+  VariableReader variable_;
   std::vector<Group> groups_;
   struct KnownConversion {
     std::vector<DType> path;
@@ -103,6 +111,12 @@ void read_range(
 // The same for one column.
 void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
                 int64_t step, std::byte* out);
+
+// The same for the columns with offsets that `wanted` holds. Throws as Reader::read_variable;
+// kInvalid for 2^31 rows or more, whose offsets cannot be kept at once.
+void read_variable_range(
+    const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+    const std::vector<bool>& wanted, const AllocatePart& allocate, const Poll& poll = [] {});
 
 // XXH3-64 over the schema, the number of rows and 64 rows at fixed places: tells whether two
 // datasets are likely the same. Reads those rows. Throws as Reader::read.

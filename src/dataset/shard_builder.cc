@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "column/row_faults.h"
 #include "dataset/dataset_paths.h"
+#include "dataset/leftovers.h"
 #include "storage/directory.h"
 
 namespace headrace {
@@ -331,8 +332,15 @@ void ShardBuilder::abort() noexcept {
 }
 
 void discard_shards(const std::string& dataset, std::span<const std::string> ids) noexcept {
-  for (const std::string& id : ids) {
-    remove_shard(dataset, id);
+  try {
+    std::vector<Uuid> uuids;
+    for (const std::string& id : ids) {
+      if (const std::optional<Uuid> uuid = parse_uuid(id)) {
+        uuids.push_back(*uuid);
+      }
+    }
+    remove_uncommitted(DatasetPaths(dataset), uuids);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): what stays is collected by age
   }
 }
 

@@ -112,8 +112,8 @@ class ShardBuilder {
   std::vector<ShardEntry> entries_;
 };
 
-// Removes shards that finish() handed over and that will not be committed. Shards that do not exist
-// are passed over, and so are errors: what stays is collected by age.
+// Removes those of the shards that finish() handed over which are not committed, as
+// remove_uncommitted() does. Errors are passed over: what stays is collected by age.
 void discard_shards(const std::string& dataset, std::span<const std::string> ids) noexcept;
 
 }  // namespace headrace

@@ -6,14 +6,22 @@
 #include "base/error.h"
 
 namespace headrace {
-namespace {
-
-const std::string& no_file() noexcept {
-  static const std::string kNone;
-  return kNone;
+std::shared_ptr<const MappedFile> map_file(const File& file, Io io) {
+  // A fault on a file that another machine serves cannot fail in an orderly way; a read can.
+  const bool sound = file.file_system() != FileSystemKind::kRemote;
+  if (io == Io::kPread || (io == Io::kAuto && !sound)) {
+    return nullptr;
+  }
+  auto map = MappedFile::open(file);
+  if (map == nullptr && io == Io::kMmap) {
+    throw Error(ErrorCode::kUnsupported,
+                file.path() + " cannot be mapped: its file system has no maps, or " +
+                    std::to_string(MappedFile::max_maps()) +
+                    " files are mapped already (half of vm.max_map_count); use io=\"auto\"",
+                {.file = file.path(), .column = ""});
+  }
+  return map;
 }
-
-}  // namespace
 
 Source::~Source() { delete opened_.load(std::memory_order_acquire); }
 
@@ -39,7 +47,12 @@ void Source::check_files() const {
   }
 }
 
-const StoredRows* Source::stored(size_t /*column*/) const noexcept { return nullptr; }
+const StoredRows* Source::stored(size_t /*column*/) const { return nullptr; }
+
+void Source::read_part(size_t /*column*/, ColumnPart /*part*/, uint64_t /*first*/,
+                       uint64_t /*count*/, std::byte* /*out*/, OpenFiles& /*files*/) const {
+  throw Error(ErrorCode::kUnsupported, "a source without unmapped columns was asked to read one");
+}
 
 void Source::will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const {
   const StoredRows* stored = this->stored(column);
@@ -48,7 +61,7 @@ void Source::will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& 
   }
   const OpenSource& open = this->open();
   const uint64_t bytes = rows * stored->row_bytes;
-  if (const auto& map = open.maps[column]) {
+  if (const MappedFile* map = open.map_of(column)) {
     map->will_need(open.columns[column].rows + first * stored->row_bytes, bytes);
   } else {
     files.get(stored->path, stored->info)
@@ -61,7 +74,11 @@ ArraySource::ArraySource(uint64_t rows, std::vector<Array> arrays)
 
 DType ArraySource::dtype(size_t column) const noexcept { return arrays_[column].dtype; }
 
-const std::string& ArraySource::file(size_t /*column*/) const noexcept { return no_file(); }
+std::string ArraySource::file(size_t /*column*/) const { return {}; }
+
+uint64_t ArraySource::variable_bytes(size_t column) const noexcept {
+  return arrays_[column].variable_bytes;
+}
 
 void ArraySource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
                        OpenFiles& /*files*/) const {
@@ -77,6 +94,7 @@ std::unique_ptr<const OpenSource> ArraySource::do_open() const {
   auto open = std::make_unique<OpenSource>();
   for (const Array& array : arrays_) {
     open->columns.push_back(array.rows);
+    open->variable.push_back(array.variable.value_or(ColumnView()));
   }
   return open;
 }
@@ -86,9 +104,9 @@ FileSource::FileSource(uint64_t rows, std::vector<StoredRows> files, Io io)
 
 DType FileSource::dtype(size_t column) const noexcept { return files_[column].dtype; }
 
-const std::string& FileSource::file(size_t column) const noexcept { return files_[column].path; }
+std::string FileSource::file(size_t column) const { return files_[column].path; }
 
-const StoredRows* FileSource::stored(size_t column) const noexcept { return &files_[column]; }
+const StoredRows* FileSource::stored(size_t column) const { return &files_[column]; }
 
 void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
                       OpenFiles& files) const {
@@ -117,25 +135,12 @@ std::shared_ptr<const MappedFile> FileSource::map(const StoredRows& stored) cons
   if (file.info().size < expected) {
     throw truncated_error(stored.path, expected, file.info().size);
   }
-  // A fault on a file that another machine serves cannot fail in an orderly way; a read can.
-  const bool sound = file.file_system() != FileSystemKind::kRemote;
-  if (io_ == Io::kPread || (io_ == Io::kAuto && !sound)) {
-    return nullptr;
-  }
-  auto map = MappedFile::open(file);
-  if (map == nullptr && io_ == Io::kMmap) {
-    throw Error(ErrorCode::kUnsupported,
-                stored.path + " cannot be mapped: its file system has no maps, or " +
-                    std::to_string(MappedFile::max_maps()) +
-                    " files are mapped already (half of vm.max_map_count); use io=\"auto\"",
-                {.file = stored.path, .column = ""});
-  }
-  return map;
+  return map_file(file, io_);
 }
 
 DType NumberSource::dtype(size_t /*column*/) const noexcept { return DType::kInt64; }
 
-const std::string& NumberSource::file(size_t /*column*/) const noexcept { return no_file(); }
+std::string NumberSource::file(size_t /*column*/) const { return {}; }
 
 void NumberSource::read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out,
                         OpenFiles& /*files*/) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "column/column_view.h"
 #include "column/gather.h"
 #include "column/schema.h"
 #include "storage/file.h"
@@ -17,14 +18,6 @@
 
 namespace headrace {
 
-// A source after it was opened. The rows of a column are where `columns` says; a null pointer there
-// means that the column could not be mapped and goes through Source::read.
-struct OpenSource {
-  std::vector<PieceRows> columns;
-  // What keeps `columns` alive, one for each; null where it is not mapped. Empty for arrays.
-  std::vector<std::shared_ptr<const MappedFile>> maps;
-};
-
 // How the rows of files are read.
 enum class Io : uint8_t {
   kAuto,   // through a map where that is sound and allowed, otherwise by pread
@@ -32,13 +25,50 @@ enum class Io : uint8_t {
   kPread,  // by pread
 };
 
+// The map of `file`, or nullptr where its rows are to be read by pread. Throws kUnsupported where
+// `io` is kMmap and there is no map to be had; kIo.
+std::shared_ptr<const MappedFile> map_file(const File& file, Io io);
+
+// A path that many columns share; what a file is known by is where its text lies (OpenFiles).
+class SharedPath {
+ public:
+  SharedPath() : SharedPath(std::string()) {}
+  SharedPath(std::string path) : path_(std::make_shared<const std::string>(std::move(path))) {}
+
+  const std::string& text() const noexcept { return *path_; }
+  operator const std::string&() const noexcept { return *path_; }
+
+ private:
+  std::shared_ptr<const std::string> path_;
+};
+
 // Where a column lies in a file: row i starts at offset + i * row_bytes.
 struct StoredRows {
-  std::string path;
+  SharedPath path;
   uint64_t offset = 0;
   uint64_t row_bytes = 0;
   DType dtype = DType::kUint8;
   std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
+};
+
+// A source after it was opened. The rows of a column are where `columns` says; a null pointer there
+// means that the column could not be mapped and goes through Source::read.
+struct OpenSource {
+  std::vector<PieceRows> columns;  // of tensors; unset for columns with offsets
+  // Of columns with offsets, by number of the column; unset for tensors, and empty where there are
+  // only tensors. Null offsets mean that the column goes through Source::read_part.
+  std::vector<ColumnView> variable;
+  // Where the tensors lie in files, by number of the column, of sources that know it only when they
+  // are open; row_bytes is 0 for what has no such place.
+  std::vector<StoredRows> stored;
+  // What keeps the columns alive, one for each, or a single one for all; null where it is not
+  // mapped. Empty for arrays.
+  std::vector<std::shared_ptr<const MappedFile>> maps;
+
+  // The map that holds `column`; nullptr where it is not mapped.
+  const MappedFile* map_of(size_t column) const noexcept {
+    return maps.empty() ? nullptr : maps[maps.size() == 1 ? 0 : column].get();
+  }
 };
 
 // Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever
@@ -68,20 +98,43 @@ class Source {
   // What `column` holds.
   virtual DType dtype(size_t column) const noexcept = 0;
 
-  // The file that holds `column`; empty for memory.
-  virtual const std::string& file(size_t column) const noexcept = 0;
+  // Whether rows lie in files; file() then says in which.
+  virtual bool in_files() const noexcept { return false; }
 
-  // Where `column` is stored; nullptr for memory.
-  virtual const StoredRows* stored(size_t column) const noexcept;
+  // The file that holds `column`; empty for memory.
+  virtual std::string file(size_t column) const = 0;
+
+  // The number in that file of row 0.
+  virtual uint64_t first_row_in_file() const noexcept { return 0; }
+
+  // Whether `other` holds rows of the same file as this source, so that both go where one goes.
+  virtual bool shares_file(const Source& /*other*/) const noexcept { return false; }
+
+  // Bytes of all rows of a column with offsets, offsets and all; of a file that was not opened yet
+  // an estimate from its size.
+  virtual uint64_t variable_bytes(size_t /*column*/) const noexcept { return 0; }
+
+  // Where the tensors of `column` are stored; nullptr for memory, and for columns with offsets.
+  // May open the source, and then throws what opening throws.
+  virtual const StoredRows* stored(size_t column) const;
 
   // Copies rows [first, first + rows) of `column` to `out`. For columns that open() left unmapped.
   // Throws kIo, kTruncated, and what opening throws.
   virtual void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
                     OpenFiles& files) const = 0;
 
+  // Copies elements [first, first + count) of `part` of a column with offsets to `out`, in the
+  // sizes of OpenSource::variable. For columns that open() left unmapped. Throws as read().
+  virtual void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
+                         std::byte* out, OpenFiles& files) const;
+
   // Starts reading rows [first, first + rows) of `column` into memory, and returns before they are
   // there. Does nothing for memory. Throws what opening throws.
   void will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const;
+
+  // The same for elements [first, first + count) of a part. Requires: open() was called.
+  virtual void will_need_part(size_t /*column*/, ColumnPart /*part*/, uint64_t /*first*/,
+                              uint64_t /*count*/, OpenFiles& /*files*/) const {}
 
  protected:
   virtual std::unique_ptr<const OpenSource> do_open() const = 0;
@@ -95,17 +148,20 @@ class Source {
 class ArraySource : public Source {
  public:
   struct Array {
-    Buffer owner;    // keeps `rows` alive
-    PieceRows rows;  // never null
-    uint64_t row_bytes;
-    DType dtype;
+    Buffer owner;    // keeps the rows alive
+    PieceRows rows;  // never null for tensors
+    uint64_t row_bytes = 0;
+    DType dtype = DType::kUint8;
+    std::optional<ColumnView> variable = std::nullopt;  // of a column with offsets
+    uint64_t variable_bytes = 0;
   };
 
   // Requires: every array has `rows` rows.
   ArraySource(uint64_t rows, std::vector<Array> arrays);
 
   DType dtype(size_t column) const noexcept override;
-  const std::string& file(size_t column) const noexcept override;
+  std::string file(size_t column) const override;
+  uint64_t variable_bytes(size_t column) const noexcept override;
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
             OpenFiles& files) const override;
 
@@ -123,9 +179,10 @@ class FileSource : public Source {
   // Requires: every file has `rows` rows.
   FileSource(uint64_t rows, std::vector<StoredRows> files, Io io = Io::kAuto);
 
+  bool in_files() const noexcept override { return true; }
   DType dtype(size_t column) const noexcept override;
-  const std::string& file(size_t column) const noexcept override;
-  const StoredRows* stored(size_t column) const noexcept override;
+  std::string file(size_t column) const override;
+  const StoredRows* stored(size_t column) const override;
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
             OpenFiles& files) const override;
 
@@ -146,7 +203,7 @@ class NumberSource : public Source {
 
   bool is_numbers() const noexcept override { return true; }
   DType dtype(size_t column) const noexcept override;
-  const std::string& file(size_t column) const noexcept override;
+  std::string file(size_t column) const override;
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
             OpenFiles& files) const override;
 

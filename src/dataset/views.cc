@@ -235,7 +235,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed) {
   const DatasetColumn& column = dataset->columns()[dataset->located_column()];
   const RowSpace& space = *dataset->groups()[column.group];
-  if (!space.is_table() || dataset->file_count() == 0) {
+  if (!space.is_table() || !dataset->in_files()) {
     throw Error(ErrorCode::kInvalid,
                 std::string("split(by=\"file\") needs a dataset of files in ") +
                     "file order; found " + (space.is_table() ? "arrays" : "chosen rows") +
@@ -249,7 +249,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
   uint64_t row = 0;
   for (uint64_t i = 0; i < space.piece_count(); ++i) {
     const Piece& piece = space.piece(i);
-    const std::string& file = piece.source->file(piece.source_column(column.column));
+    const std::string file = piece.source->file(piece.source_column(column.column));
     ranges[part_of_file(file, fractions, seed)].push_back({row, piece.rows});
     row += piece.rows;
   }
@@ -258,7 +258,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
     if (ranges[part].empty()) {
       throw Error(ErrorCode::kInvalid, "split(by=\"file\") found no file for part " +
                                            std::to_string(part) + " among " +
-                                           std::to_string(space.piece_count()) +
+                                           std::to_string(dataset->file_count()) +
                                            "; use more files, another seed, or split without by=");
     }
     parts.push_back(with_spaces(*dataset, [&](const RowSpacePtr& group) {
@@ -337,6 +337,13 @@ DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
   std::vector<DatasetColumn> columns = dataset->columns();
   for (size_t c = 0; c < columns.size(); ++c) {
     if (dtypes[c] != columns[c].field.dtype) {
+      if (!columns[c].field.is_tensor()) {
+        throw Error(ErrorCode::kUnsupported,
+                    "column " + columns[c].field.name + " is " + describe(columns[c].field) +
+                        ", and cast changes tensors only; name the columns to cast, "
+                        "ds.cast(x=\"float32\")",
+                    {.file = "", .column = columns[c].field.name});
+      }
       columns[c].field = make_field(columns[c].field.name, dtypes[c], columns[c].field.row_shape);
       columns[c].casts.push_back(dtypes[c]);
     }

@@ -133,6 +133,7 @@ std::vector<DatasetColumn> windowed_columns(const Dataset& dataset, uint64_t len
 
 DatasetPtr windows(const DatasetPtr& dataset, const WindowOptions& options,
                    const std::function<void()>& poll) {
+  dataset->check_tensors("windows");
   check_at_least_one(options.length, "length");
   check_at_least_one(options.stride, "stride");
   if (options.length > dataset->rows()) {

@@ -58,6 +58,7 @@ void check_position(uint64_t position, uint64_t items) {
 
 Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
     : dataset_(std::move(dataset)), options_(options), sized_pools_({}, 0) {
+  dataset_->check_tensors("a Loader");
   Plan::Split& split = options_.split;
   check_at_least_one(split.batch_size, "batch_size");
   check_at_least_one(split.world_size, "world_size");
@@ -150,7 +151,7 @@ uint64_t Loader::batches(uint64_t position) const {
 
 LoaderStats Loader::stats() const {
   LoaderStats stats = finished_;
-  if (dataset_->file_count() == 0) {
+  if (!dataset_->in_files()) {
     stats.regime = Regime::kArrays;
   }
   if (pass_ != nullptr) {

@@ -108,7 +108,7 @@ Pass::Engine& Pass::running() {
 std::unique_ptr<Pass::Engine> Pass::start_engine() {
   const uint64_t batches = maker_.plan().batches();
   auto engine = std::make_unique<Engine>(prefetch_, batches, listed_ ? 0 : batches);
-  if (dataset_->file_count() > 0 && batches > 0) {
+  if (dataset_->in_files() && batches > 0) {
     engine->prefetch =
         std::make_unique<Prefetch>(dataset_, maker_, engine->ring, prefetch_setting_);
   }
@@ -268,7 +268,7 @@ void Pass::hand_out(const Batch& batch) {
     if (batch.error != nullptr) {
       std::rethrow_exception(batch.error);
     }
-    if (last && dataset_->file_count() > 0) {
+    if (last && dataset_->in_files()) {
       dataset_->check_files();
     }
   } catch (...) {
@@ -318,7 +318,7 @@ uint64_t Pass::position() const noexcept {
 LoaderStats Pass::stats() const {
   LoaderStats stats;
   stats.passes = 1;
-  stats.regime = dataset_->file_count() == 0 ? Regime::kArrays : Regime::kUnknown;
+  stats.regime = !dataset_->in_files() ? Regime::kArrays : Regime::kUnknown;
   stats.batches = handed_out_.load();
   stats.rows = rows_.load();
   stats.padding = padding_.load();

@@ -16,7 +16,6 @@
 #include <nanobind/stl/vector.h>
 
 #include "base/buffer.h"
-#include "base/checked.h"
 #include "base/error.h"
 #include "dataset/dataset.h"
 #include "dataset/files.h"
@@ -28,6 +27,8 @@
 #include "python/fields.h"
 #include "python/gil.h"
 #include "python/owners.h"
+#include "python/row_arrays.h"
+#include "python/stored.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -92,20 +93,6 @@ std::vector<ColumnFiles> column_files(const Strings& names, const std::vector<St
   return columns;
 }
 
-Io io_from_name(const std::string& name) {
-  if (name == "auto") {
-    return Io::kAuto;
-  }
-  if (name == "mmap") {
-    return Io::kMmap;
-  }
-  if (name == "pread") {
-    return Io::kPread;
-  }
-  throw Error(ErrorCode::kInvalid,
-              "io must be \"auto\", \"mmap\" or \"pread\"; found \"" + name + "\"");
-}
-
 Handle from_raw_files(const Strings& names, const std::vector<Strings>& paths,
                       const Strings& dtypes, const std::vector<std::vector<uint64_t>>& row_shapes,
                       const std::string& io) {
@@ -140,63 +127,6 @@ Handle windows_of(const Handle& dataset, uint64_t length, uint64_t stride,
   return handle(windows(dataset, {.length = length, .stride = stride, .within = within},
                         [&work] { work.poll(); }));
 }
-
-std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) {
-  std::vector<uint64_t> checked(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const int64_t row = rows.data()[i];
-    if (row < 0 || static_cast<uint64_t>(row) >= dataset.rows()) {
-      throw Error(ErrorCode::kIndex, "row " + std::to_string(row) + " is out of range for " +
-                                         std::to_string(dataset.rows()) + " rows");
-    }
-    checked[i] = static_cast<uint64_t>(row);
-  }
-  return checked;
-}
-
-// One numpy array of `rows` rows per column, filled by fill(outs, poll) without the GIL.
-template <typename Fill>
-nb::list make_arrays(const Dataset& dataset, uint64_t rows, const Fill& fill) {
-  std::vector<AlignedBytes> memory;
-  {
-    Interruptible work;
-    std::vector<std::byte*> outs;
-    for (const DatasetColumn& column : dataset.columns()) {
-      memory.emplace_back(
-          allocate_aligned(checked_mul(rows, column.field.row_bytes(), "bytes of the rows")));
-      outs.push_back(memory.back().get());
-    }
-    fill(outs, [&work] { work.poll(); });
-  }
-  nb::list arrays;
-  for (size_t c = 0; c < memory.size(); ++c) {
-    arrays.append(to_numpy(std::move(memory[c]), rows, dataset.columns()[c].field));
-  }
-  return arrays;
-}
-
-nb::list read_rows(const Handle& dataset, const Indices& wanted) {
-  if (wanted.size() > INT32_MAX) {
-    throw Error(ErrorCode::kInvalid, "at most 2^31 - 1 rows can be read by number at once; found " +
-                                         std::to_string(wanted.size()) + "; read them in parts");
-  }
-  const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
-  return make_arrays(*dataset, rows.size(),
-                     [&](const std::vector<std::byte*>& outs, const Poll& poll) {
-                       Reader reader(dataset);
-                       reader.read_cold(rows, outs, 0, poll);
-                       reader.check_files();
-                     });
-}
-
-nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64_t step) {
-  dataset->check_range(start, count, step);
-  return make_arrays(*dataset, count, [&](const std::vector<std::byte*>& outs, const Poll& poll) {
-    read_range(dataset, start, count, step, outs, poll);
-  });
-}
-
-using DatasetClass = nb::class_<Dataset>;
 
 void bind_sources(DatasetClass& dataset) {
   dataset.def_static("from_arrays", &from_arrays, "names"_a, "arrays"_a)
@@ -265,16 +195,12 @@ void bind_views(DatasetClass& dataset) {
 
 void bind_rows(DatasetClass& dataset) {
   dataset.def_prop_ro("rows", &Dataset::rows)
-      .def_prop_ro("columns", &columns_of,
-                   nb::sig("def columns(self) -> list[tuple[str, str, tuple[int, ...], str, str, int, bool]]"))
+      .def_prop_ro(
+          "columns", &columns_of,
+          nb::sig(
+              "def columns(self) -> list[tuple[str, str, tuple[int, ...], str, str, int, bool]]"))
       .def_prop_ro("file_count", &Dataset::file_count)
       .def_prop_ro("nbytes", &Dataset::bytes)
-      .def("read", &read_rows, "rows"_a,
-           nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> "
-                   "list[numpy.typing.NDArray[typing.Any]]"))
-      .def("read_slice", &read_slice, "start"_a, "count"_a, "step"_a,
-           nb::sig("def read_slice(self, start: int, count: int, step: int) -> "
-                   "list[numpy.typing.NDArray[typing.Any]]"))
       .def(
           "locate",
           [](const Dataset& self, uint64_t row) {
@@ -301,6 +227,8 @@ void bind_data(nb::module_& module) {
   bind_sources(dataset);
   bind_views(dataset);
   bind_rows(dataset);
+  bind_reading(dataset);
+  bind_stored(dataset);
 }
 
 }  // namespace headrace::python

@@ -44,7 +44,10 @@ void sync_open_directory(const std::string& directory, int fd) {
 
 void check_directory(const std::filesystem::path& path) {
   struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+  if (::stat(path.c_str(), &status) != 0 && errno != ENOENT) {  // ENOENT: a link to nowhere
+    throw system_error("cannot be inspected", path.string(), errno);
+  }
+  if (!S_ISDIR(status.st_mode)) {
     throw Error(ErrorCode::kInvalid, path.string() + " is not a directory; choose another place",
                 {.file = path.string(), .column = ""});
   }
@@ -199,7 +202,7 @@ bool DurableFile::link_as(const std::string& name) {
   return false;
 }
 
-bool DurableFile::publish(const std::string& name) {
+bool DurableFile::publish(const std::string& name, Unsynced unsynced) {
   check_whole();
   if (!synced_) {
     flush();
@@ -216,7 +219,15 @@ bool DurableFile::publish(const std::string& name) {
     // Where it stays it is one more name of a whole file, and is collected by age.
     ::unlinkat(directory_fd_, std::exchange(temporary_name_, {}).c_str(), 0);
   }
-  sync_open_directory(directory_, directory_fd_);
+  try {
+    sync_open_directory(directory_, directory_fd_);
+  } catch (...) {
+    if (unsynced == Unsynced::kRemove && ::unlinkat(directory_fd_, name.c_str(), 0) == 0) {
+      published_ = false;
+      failed_ = true;
+    }
+    throw;
+  }
   return true;
 }
 

@@ -44,19 +44,24 @@ class DurableFile final : public ByteSink {
   // Bytes written so far.
   uint64_t size() const noexcept { return size_; }
 
+  // What becomes of a name when its directory cannot be synchronised.
+  enum class Unsynced : uint8_t {
+    kRemove,  // it is taken back: nobody knew it yet
+    kKeep,    // it stays: others may have seen it, and must not see it vanish
+  };
+
   // Makes the file durable and gives it `name` in its directory; true when it has it. False when
-  // the name exists: the file can still be published under another one. Throws kIo: whether the
-  // file got its name then says published(). Requires: `name` is a plain file name; not published
-  // before.
-  bool publish(const std::string& name);
+  // the name exists: the file can still be published under another one. Throws kIo; whether the
+  // file has its name then says published(), which only kKeep can make true. Requires: `name` is a
+  // plain file name; not published before.
+  bool publish(const std::string& name, Unsynced unsynced = Unsynced::kRemove);
 
   // Gives the file `name` in place of the file that has it: readers see the old bytes or the new.
   // Of one that need not be durable, a power cut may leave an empty file: for hints only. Throws
   // kIo. Requires: as publish(), and created as kNamed.
   void replace(const std::string& name, bool durable);
 
-  // Whether the file has its name. It may have it although publish() threw: then the directory
-  // could not be synchronised, and a power cut may still take the name away.
+  // Whether the file has its name. After publish() threw, a power cut may still take it away.
   bool published() const noexcept { return published_; }
 
   // The file system's time, in nanoseconds since 1970, of the last write. Throws kIo.

@@ -29,7 +29,7 @@ TEST(FileExtents, AreTheColumnsOfEachFile) {
       in_files(dir, "f", {counting("id", 10), random_floats("x", 10, {3}, 1)}, {4, 6});
   const std::vector<Extent> extents = file_extents(*dataset);
   EXPECT_EQ(ranges(extents), (std::vector<Range>{{0, 32}, {0, 48}, {0, 48}, {0, 72}}));
-  EXPECT_EQ(extents[1].rows->path, dir.path("f-id-1.bin"));
+  EXPECT_EQ(extents[1].rows->path.text(), dir.path("f-id-1.bin"));
   EXPECT_EQ(extents[2].column, 1U);
 }
 

@@ -1,5 +1,6 @@
 #include "dataset/leftovers.h"
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -110,6 +111,25 @@ TEST_F(LeftoversTest, AreCollectedByAWriterOfASnapshot) {
   commit_rows(paths_, 1, true);
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(young));
+}
+
+TEST_F(LeftoversTest, OfACommitThatFailedAreOnlyWhatNoVersionNames) {
+  const ShardEntry committed = write_shard(paths_, 5);
+  const ShardEntry left = write_shard(paths_, 5);
+  const std::array<Uuid, 3> ids = {*parse_uuid(committed.id), *parse_uuid(left.id), make_uuid()};
+  commit_shards(paths_, {.schema = number_schema(), .entries = {committed}});
+  commit_rows(paths_, 1);
+  EXPECT_EQ(remove_uncommitted(paths_, ids), (Collected{.files = 1, .bytes = left.stored_bytes}));
+  EXPECT_TRUE(fs::exists(paths_.shard(ids[0])));
+  EXPECT_FALSE(fs::exists(paths_.shard(ids[1])));
+  fs::resize_file(paths_.manifest(1), 100);
+  EXPECT_THROW(remove_uncommitted(paths_, ids), Error);
+  EXPECT_TRUE(fs::exists(paths_.shard(ids[0])));
+}
+
+TEST_F(LeftoversTest, OfAFirstCommitThatFailedAreAllOfIt) {
+  const std::array<Uuid, 1> ids = {*parse_uuid(write_shard(paths_, 5).id)};
+  EXPECT_EQ(remove_uncommitted(paths_, ids).files, 1U);
 }
 
 TEST_F(LeftoversTest, HaveAnAgeThatFits) {

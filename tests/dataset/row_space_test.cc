@@ -23,7 +23,7 @@ class NamedSource : public Source {
  public:
   explicit NamedSource(uint64_t rows) : Source(rows) {}
   DType dtype(size_t) const noexcept override { return DType::kUint8; }
-  const std::string& file(size_t) const noexcept override { return file_; }
+  std::string file(size_t) const override { return file_; }
   void read(size_t, uint64_t, uint64_t, std::byte*, OpenFiles&) const override {}
 
  protected:

@@ -24,7 +24,7 @@ class CountingSource : public Source {
   explicit CountingSource(int failures) : Source(1), failures_(failures) {}
 
   DType dtype(size_t /*column*/) const noexcept override { return DType::kUint8; }
-  const std::string& file(size_t /*column*/) const noexcept override { return file_; }
+  std::string file(size_t /*column*/) const override { return file_; }
   void read(size_t, uint64_t, uint64_t, std::byte*, OpenFiles&) const override {}
 
   int opens() const { return opens_.load(); }

@@ -56,7 +56,8 @@ class TrickySource : public Source {
       : Source(rows), bad_row_(bad_row), shut_(shut) {}
 
   DType dtype(size_t /*column*/) const noexcept override { return DType::kInt64; }
-  const std::string& file(size_t /*column*/) const noexcept override { return file_; }
+  bool in_files() const noexcept override { return !file_.empty(); }
+  std::string file(size_t /*column*/) const override { return file_; }
   void open_gate() { shut_ = false; }
 
   void read(size_t /*column*/, uint64_t first, uint64_t rows, std::byte* out,

@@ -241,6 +241,9 @@ TEST(CreateDirectoriesDurably, RefusesTheNameOfAFile) {
                [&] { create_directories_durably(dir.path("file")); });
   expect_error(ErrorCode::kIo, {"file/inside", "Not a directory"},
                [&] { create_directories_durably(dir.path("file/inside")); });
+  fs::create_symlink("nowhere", dir.path("link"));
+  expect_error(ErrorCode::kInvalid, {"link", "not a directory"},
+               [&] { create_directories_durably(dir.path("link")); });
 }
 
 TEST(SyncDirectory, NamesTheDirectoryThatIsMissing) {

@@ -26,12 +26,13 @@ namespace headrace {
 inline Schema number_schema() { return {{.name = "x", .dtype = DType::kInt64}}; }
 
 // Writes a shard of the numbers first, first + 1, ... that no manifest names yet.
-inline ShardEntry write_shard(const DatasetPaths& paths, uint64_t rows, int64_t first = 0) {
+inline ShardEntry write_shard(const DatasetPaths& paths, uint64_t rows, int64_t first = 0,
+                              DurableFile::Unfinished kind = DurableFile::Unfinished::kAuto) {
   constexpr uint64_t kBatchRows = 16;
   create_dataset_directories(paths);
   std::vector<int64_t> values(rows);
   std::iota(values.begin(), values.end(), first);
-  DurableFile file = DurableFile::create(paths.shards());
+  DurableFile file = DurableFile::create(paths.shards(), kind);
   ShardWriter writer(number_schema(), kBatchRows, file);
   for (uint64_t row = 0; row < rows; row += kBatchRows) {
     const ColumnView view{.rows = std::min(kBatchRows, rows - row),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from headrace.dataset import Dataset
-from headrace.files import open as open_dataset
+from headrace.opening import open as open_dataset
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:

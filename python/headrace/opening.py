@@ -1,0 +1,179 @@
+"""Datasets over files that say themselves what they hold: `open`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from typing import Any
+
+from headrace import _core, checks, recipe
+from headrace.dataset import Dataset
+from headrace.errors import InvalidError, NotFoundError, UnsupportedError
+from headrace.files import Io, check_io
+from headrace.pairing import Columns, FileTable, pair_files
+
+_ARROW = frozenset({".arrow", ".feather", ".ipc"})
+_CONVERTED = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".tar"})
+
+
+def open(
+    columns: Columns,
+    *,
+    version: int | None = None,
+    verify: bool = False,
+    io: Io = "auto",
+) -> Dataset:
+    """Returns a dataset over files in place: nothing is copied, and no rows are read yet.
+
+    What is opened is told by its name:
+
+    - the directory of a dataset that `Writer` or `convert` wrote;
+    - ``.arrow``, ``.feather`` and ``.ipc``: shards, and other Arrow IPC files (docs/format.md says
+      which), one or more with the same columns;
+    - ``.safetensors``: a row is an element of the first dimension, the same in all tensors;
+    - ``.npy``: a file is a column, and the first dimension of each is its rows.
+
+    Args:
+        columns: A directory; or the files: a path, glob or list of paths, whose rows follow one
+            another. ``.npy`` files have no column names: there it is one column with tuple rows,
+            a tuple of these is several columns with tuple rows, and a dict is named columns, paired
+            as in `memmap`.
+        version: Of a directory, the version to open; None is the newest. A pickle keeps it.
+        verify: Whether to compare the hash of each record batch when its shard is first opened;
+            one read of all bytes. Without it damage inside rows that leaves the structure whole
+            is not noticed; metadata is checked always.
+        io: "auto", "mmap" or "pread", as in `memmap`.
+
+    Raises:
+        InvalidError: If files cannot be paired, or have different columns.
+        NotFoundError: If a file or version is missing, or a glob matches nothing.
+        CorruptError: If a file contradicts its format or its hashes.
+        UnsupportedError: If a file is of a kind that is not read in place.
+
+    Example:
+        >>> import tempfile, numpy as np, headrace as hr
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, rows in ("a", [0.0, 1.0]), ("b", [2.0, 3.0, 4.0]):
+        ...         np.save(f"{folder}/{name}.npy", rows)
+        ...     ds = hr.open(f"{folder}/*.npy")
+        ...     print(len(ds), ds["0"][1:4])
+        5 [1. 2. 3.]
+    """
+    checked_io = check_io(io)
+    if not isinstance(verify, bool):
+        raise InvalidError(f"verify={verify!r}: it is True or False")
+    if isinstance(columns, (str, os.PathLike)) and os.path.isdir(columns):
+        return _open_directory(os.fspath(columns), version, checked_io, verify)
+    if version is not None:
+        raise InvalidError(
+            f"version={version!r}: files have no versions, a dataset's directory has; drop it"
+        )
+    table = pair_files(columns)
+    open_files = _opener(table)
+    if open_files is not _open_arrow and verify:
+        raise InvalidError(
+            "verify=True compares the hashes of shards; these files have none: drop it"
+        )
+    return open_files(table, checked_io, verify)
+
+
+def _opener(table: FileTable) -> Callable[[FileTable, str, bool], Dataset]:
+    """Returns what opens files of these names."""
+    found = {os.path.splitext(path)[1]: path for path in itertools.chain.from_iterable(table.paths)}
+    if found.keys() <= _ARROW:
+        return _open_arrow
+    if len(found) == 1 and ".npy" in found:
+        return _open_npy
+    if len(found) == 1 and ".safetensors" in found:
+        return _open_safetensors
+    known = _ARROW | {".npy", ".safetensors"}
+    unknown = [suffix for suffix in found if suffix not in known]
+    if not unknown:
+        first, second, *_ = found.values()
+        raise InvalidError(
+            f"files of one dataset are of one kind; found {first!r} and {second!r}: open them one "
+            "by one, and join them with hr.concat or hr.zip",
+            file=second,
+        )
+    path = found[unknown[0]]
+    advice = (
+        "write it as shards once with hr.convert"
+        if unknown[0] in _CONVERTED
+        else "for raw files use hr.memmap with dtype= and row_shape=; for others see hr.convert"
+    )
+    raise UnsupportedError(
+        f"{path!r} is no {', '.join(sorted(known))} file, the kinds that hr.open reads in place; "
+        f"{advice}",
+        file=path,
+    )
+
+
+def _open_npy(table: FileTable, io: str, _verify: bool) -> Dataset:
+    make = _core.Dataset.from_npy_files
+    made = recipe.from_files(make, table.size_of, table.names, table.paths, io)
+    return Dataset(made, as_tuple=table.as_tuple)
+
+
+def _open_arrow(table: FileTable, io: str, verify: bool) -> Dataset:
+    make = _core.Dataset.from_arrow_files
+    made = recipe.from_files(make, table.size_of, _files_of_rows(table), io, verify)
+    return Dataset(made, as_tuple=False)
+
+
+def _open_safetensors(table: FileTable, io: str, _verify: bool) -> Dataset:
+    make = _core.Dataset.from_safetensors
+    made = recipe.from_files(make, table.size_of, _files_of_rows(table), io)
+    return Dataset(made, as_tuple=False)
+
+
+def _files_of_rows(table: FileTable) -> list[str]:
+    """Returns the files of a table whose files hold all columns."""
+    if len(table.paths) > 1 or not table.as_tuple:
+        raise InvalidError(
+            f"{table.paths[0][0]!r} names its columns itself; give the files as a path, a glob or "
+            "a list, and use rename or select_columns afterwards",
+            file=table.paths[0][0],
+        )
+    return table.paths[0]
+
+
+def _open_directory(root: Any, version: int | None, io: str, verify: bool) -> Dataset:
+    if not isinstance(root, str):
+        raise InvalidError(f"paths are str, not {root!r}")
+    # Files open lazily: a path must not depend on where the program is by then.
+    directory = _core.Directory(os.path.abspath(root))
+    newest = directory.newest() if os.path.isdir(os.path.join(root, "manifests")) else 0
+    if newest == 0:
+        raise _no_dataset(root)
+    if version is not None:
+        version = checks.check_int("version", version, low=1, high=checks.MAX_INT64)
+    chosen = newest if version is None else version
+    make = _core.Dataset.from_directory
+    made = recipe.from_files(make, {}, directory.path, chosen, io, verify)
+    return Dataset(made, as_tuple=False)
+
+
+def _no_dataset(root: str) -> Exception:
+    """Returns the error for a directory without a manifest."""
+    names = sorted(os.listdir(root))
+    if "shards" in names:
+        return NotFoundError(
+            f"{root!r} holds shards and no manifest: nothing was committed there yet, or its "
+            "Writer was not closed; use hr.Writer in a with block, or wait for it",
+            file=root,
+        )
+    if "dataset_info.json" in names or "dataset_dict.json" in names:
+        return UnsupportedError(
+            f"{root!r} was saved by Hugging Face datasets, whose files are not read in place; "
+            f"write it as shards once: hr.convert({root!r}, ...)",
+            file=root,
+        )
+    suffixes = {os.path.splitext(name)[1] for name in names}
+    readable = sorted(suffixes & (_ARROW | {".npy", ".safetensors"}))
+    if readable:
+        pattern = os.path.join(root, f"*{readable[0]}")
+        advice = f"to open its files, give a glob: hr.open({pattern!r})"
+    else:
+        advice = "give a dataset's directory, or files; hr.convert makes shards of other files"
+    return InvalidError(f"{root!r} is a directory without manifests; {advice}", file=root)

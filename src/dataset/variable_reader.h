@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "column/gather_variable.h"
+#include "dataset/dataset.h"
+#include "storage/open_files.h"
+
+namespace headrace {
+
+// Gives memory for one part of a column of a batch: for the offsets first, (rows + 1) * 8 bytes;
+// then for the values (not for binary csr) and the indices (csr only), perhaps 0 bytes.
+using AllocatePart = std::function<std::byte*(size_t column, ColumnPart part, uint64_t bytes)>;
+
+// Reads rows of columns with offsets: ragged, bytes, text, csr. In two passes, since the sizes are
+// known only when the offsets are read: (1) the offsets of every row, each loaded once and checked,
+// become the offsets of the batch; (2) values and indices are copied to memory of that size. Keeps
+// its scratch memory between calls: one per thread, not shared. Does not keep the dataset alive.
+class VariableReader {
+ public:
+  explicit VariableReader(const Dataset& dataset) : dataset_(dataset) {}
+
+  // Reads the rows that `runs` names of `column`, `rows` of them. Calls `poll` before each step,
+  // which may throw to stop. Throws kCorrupt naming file, column and row for offsets that are not
+  // in order or beyond the elements; kIo, kTruncated as Reader::read. Requires: a column with
+  // offsets; the sources of all runs are open; install_fault_guard() was called.
+  void read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
+            const AllocatePart& allocate, const std::function<void()>& poll);
+
+ private:
+  // Where one run is stored.
+  struct Origin {
+    const Source* source;
+    uint32_t column;  // of the source
+  };
+  // Elements to ask the kernel for.
+  struct Request {
+    Origin origin;
+    uint64_t first;
+    uint64_t count;
+  };
+
+  void start(size_t column, std::span<const Run> runs, uint64_t rows);
+  size_t step_end(size_t begin) const noexcept;
+  void will_need(ColumnPart part, uint64_t size, size_t begin, size_t end, OpenFiles& files);
+  void find_ranges(const RowSpace& space, OpenFiles& files, const std::function<void()>& poll);
+  void find_unmapped(size_t run, OpenFiles& files);
+  void write_offsets(std::byte* out);
+  void copy_part(const RowSpace& space, ColumnPart part, uint64_t size, std::byte* out,
+                 OpenFiles& files, const std::function<void()>& poll);
+  [[noreturn]] void fail_offsets(const VariableRun& run, const Origin& origin,
+                                 const BadOffsets& bad) const;
+
+  const Dataset& dataset_;
+
+  // Scratch of one read().
+  size_t column_ = 0;
+  std::vector<VariableRun> runs_;
+  std::vector<Origin> origins_;  // of each run
+  std::vector<ElementRange> ranges_;
+  std::vector<int64_t> offsets_;
+  std::vector<Request> requests_;
+  std::vector<std::byte> stored_offsets_;
+};
+
+}  // namespace headrace

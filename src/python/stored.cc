@@ -1,0 +1,70 @@
+#include "python/stored.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "base/error.h"
+#include "dataset/arrow_files.h"
+#include "dataset/directory_dataset.h"
+#include "dataset/shard_pieces.h"
+#include "python/gil.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace headrace::python {
+namespace {
+
+using Handle = std::shared_ptr<Dataset>;
+
+Handle from_arrow_files(const std::vector<std::string>& paths, const std::string& io, bool verify) {
+  const GilRelease unlocked;
+  return std::const_pointer_cast<Dataset>(
+      dataset_from_arrow_files(paths, {.io = io_from_name(io), .verify = verify}));
+}
+
+Handle from_directory(const std::string& root, uint64_t version, const std::string& io,
+                      bool verify) {
+  const GilRelease unlocked;
+  return std::const_pointer_cast<Dataset>(dataset_from_directory(
+      DatasetPaths(root), version, {.io = io_from_name(io), .verify = verify}));
+}
+
+nb::list shard_list(const Dataset& dataset) {
+  nb::list shards;
+  for (const ShardRows& shard : shard_rows(dataset)) {
+    shards.append(nb::make_tuple(shard.id, shard.first, shard.rows));
+  }
+  return shards;
+}
+
+}  // namespace
+
+Io io_from_name(const std::string& name) {
+  if (name == "auto") {
+    return Io::kAuto;
+  }
+  if (name == "mmap") {
+    return Io::kMmap;
+  }
+  if (name == "pread") {
+    return Io::kPread;
+  }
+  throw Error(ErrorCode::kInvalid,
+              "io must be \"auto\", \"mmap\" or \"pread\"; found \"" + name + "\"");
+}
+
+void bind_stored(DatasetClass& dataset) {
+  dataset.def_static("from_arrow_files", &from_arrow_files, "paths"_a, "io"_a, "verify"_a)
+      .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)
+      .def("shard_rows", &shard_list,
+           nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"));
+}
+
+}  // namespace headrace::python

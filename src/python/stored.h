@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include <nanobind/nanobind.h>
+
+#include "dataset/source.h"
+#include "python/row_arrays.h"
+
+namespace headrace::python {
+
+// "auto", "mmap" or "pread". Throws kInvalid for anything else.
+Io io_from_name(const std::string& name);
+
+// Binds the datasets of files that say themselves what they hold: from_arrow_files and
+// from_directory; and which
+// shards the rows of a dataset lie in: shard_rows.
+void bind_stored(DatasetClass& dataset);
+
+}  // namespace headrace::python
