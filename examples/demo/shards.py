@@ -74,6 +74,21 @@ def to_columns(piece: Piece) -> dict[str, Any]:
     return {"x": features, "y": np.full(len(features), piece.label, dtype=np.int64)}
 
 
+def _convert(
+    pieces: list[Piece], folder: Path, step: str, progress: Callable[[str, float], None]
+) -> list[str]:
+    """Writes a split, and returns the ids of its shards."""
+    dataset = hr.convert(
+        pieces,
+        folder,
+        transform=to_columns,
+        shard_bytes=SHARD_BYTES,
+        progress=lambda done: progress(step, 0.99 * (done.fraction or 0.0)),
+    )
+    progress(step, 1.0)
+    return dataset.shard_ids
+
+
 def _write_corpus(corpus: Corpus, folder: Path, progress: Callable[[str, float], None]) -> None:
     pieces: dict[str, list[Piece]] = {split: [] for split in SPLITS}
     sources: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -96,19 +111,10 @@ def _write_corpus(corpus: Corpus, folder: Path, progress: Callable[[str, float],
             pieces[split].append(Piece(tuple(fresh), source.label))
             sources[split].append(str(source.path))
             by_kind[split][source.label] += len(fresh)
-    shard_ids = {}
-    for split in SPLITS:
-        step = f"writing the shards to {split}"
-        progress(step, 0.0)
-        dataset = hr.convert(
-            pieces[split],
-            folder / split,
-            transform=to_columns,
-            shard_bytes=SHARD_BYTES,
-            progress=lambda done, step=step: progress(step, 0.99 * (done.fraction or 0.0)),
-        )
-        progress(step, 1.0)
-        shard_ids[split] = list(dataset.shard_ids)
+    shard_ids = {
+        split: _convert(pieces[split], folder / split, f"writing the shards to {split}", progress)
+        for split in SPLITS
+    }
     labels = range(len(corpus.kind_names))
     catalog = {
         "kind_names": corpus.kind_names,
