@@ -19,8 +19,8 @@ from headrace.conversion_progress import Progress
 from headrace.convert import version_of
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, TransformError
-from headrace.files import open as open_dataset
 from headrace.items import Indexed
+from headrace.opening import open as open_dataset
 
 _MOST_PARTS = 16384
 _LEAST_ROWS = 64  # of a part

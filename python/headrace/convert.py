@@ -17,8 +17,8 @@ from headrace.conversion_progress import Progress
 from headrace.dataset import Dataset
 from headrace.dry_run import DryRun, try_out
 from headrace.errors import InvalidError, UnsupportedError
-from headrace.files import open as open_dataset
 from headrace.item_results import Rows
+from headrace.opening import open as open_dataset
 
 Errors = Literal["raise", "skip"]
 Transform = Callable[[Any], Any]
