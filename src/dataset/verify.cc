@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "column/row_faults.h"
+#include "dataset/shard_file.h"
 #include "format/shard_layout.h"
 #include "storage/fault_guard.h"
 #include "storage/file.h"
@@ -41,16 +42,13 @@ ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, si
 }
 
 // Why `found` is not a schema of shards of a dataset with `schema`; empty if it is one.
-std::string schema_difference(const Schema& schema, Schema found) {
+std::string schema_difference(const Schema& schema, const Schema& found) {
   if (schema.size() != found.size()) {
     return "it has " + std::to_string(found.size()) + " columns, the dataset has " +
            std::to_string(schema.size());
   }
   for (size_t i = 0; i < schema.size(); ++i) {
-    if (found[i].width < schema[i].width) {
-      found[i].width = schema[i].width;
-    }
-    if (found[i] != schema[i]) {
+    if (!reads_as(found[i], schema[i])) {
       return "its column '" + found[i].name + "' is " + describe(found[i]) + ", the dataset's '" +
              schema[i].name + "' is " + describe(schema[i]);
     }
@@ -61,16 +59,19 @@ std::string schema_difference(const Schema& schema, Schema found) {
 // One shard on its way to a verdict.
 class ShardVerifier {
  public:
-  ShardVerifier(const std::string& path, const ExpectedShard* expected, const Poll& poll,
+  ShardVerifier(const std::string& path, const CommittedShard* committed, const Poll& poll,
                 ShardVerdict& verdict)
-      : file_(path), expected_(expected), poll_(poll), verdict_(verdict) {
+      : file_(path, std::nullopt, committed != nullptr ? Links::kRefuse : Links::kFollow),
+        committed_(committed),
+        poll_(poll),
+        verdict_(verdict) {
     verdict_.bytes = file_.info().size;
   }
 
   void run() {
-    if (expected_ != nullptr && verdict_.bytes != expected_->stored_bytes) {
+    if (committed_ != nullptr && verdict_.bytes != committed_->stored_bytes) {
       lose_all("it has " + std::to_string(verdict_.bytes) + " bytes, and " +
-               std::to_string(expected_->stored_bytes) + " were committed");
+               std::to_string(committed_->stored_bytes) + " were committed");
       return;
     }
     read_layout();
@@ -83,15 +84,15 @@ class ShardVerifier {
       check_batch(number);
     }
     // Found damage is why the hash of the whole would differ.
-    if (expected_ != nullptr && verdict_.findings.empty() &&
-        hash_of({0, verdict_.bytes}) != expected_->stored_xxh3) {
+    if (committed_ != nullptr && verdict_.findings.empty() &&
+        hash_of({0, verdict_.bytes}) != committed_->stored_xxh3) {
       lose_all("its parts fit together, but it is another file than the one that was committed");
     }
   }
 
  private:
   void read_layout() {
-    const bool ours = expected_ != nullptr;
+    const bool ours = committed_ != nullptr;
     layout_ = read_shard_layout(file_, ours ? LayoutRules::kProfileOnly : LayoutRules::kAnyArrow);
     verdict_.rows = layout_.rows;
     verdict_.batches = layout_.batches.size();
@@ -101,16 +102,17 @@ class ShardVerifier {
 
   // Looks at what the manifest says of rows and columns.
   bool keeps_promises() {
-    if (expected_ == nullptr) {
+    if (committed_ == nullptr) {
       return true;
     }
-    if (layout_.rows != expected_->rows || layout_.rows_per_batch != expected_->batch_rows) {
+    if (layout_.rows != committed_->rows || layout_.rows_per_batch != committed_->batch_rows) {
       lose_all("it has " + std::to_string(layout_.rows) + " rows in batches of " +
-               std::to_string(layout_.rows_per_batch) + ", and " + std::to_string(expected_->rows) +
-               " in batches of " + std::to_string(expected_->batch_rows) + " were committed");
+               std::to_string(layout_.rows_per_batch) + ", and " +
+               std::to_string(committed_->rows) + " in batches of " +
+               std::to_string(committed_->batch_rows) + " were committed");
       return false;
     }
-    std::string difference = schema_difference(expected_->schema, schema_of(layout_));
+    std::string difference = schema_difference(committed_->schema, schema_of(layout_));
     if (!difference.empty()) {
       lose_all(std::move(difference));
       return false;
@@ -228,7 +230,7 @@ class ShardVerifier {
   }
 
   File file_;
-  const ExpectedShard* expected_;
+  const CommittedShard* committed_;
   const Poll& poll_;
   ShardVerdict& verdict_;
   ShardLayout layout_ = {};
@@ -239,12 +241,12 @@ class ShardVerifier {
 
 }  // namespace
 
-ShardVerdict verify_shard(const std::string& path, const ExpectedShard* expected,
+ShardVerdict verify_shard(const std::string& path, const CommittedShard* committed,
                           const Poll& poll) {
   ShardVerdict verdict;
-  verdict.rows = expected != nullptr ? expected->rows : 0;
+  verdict.rows = committed != nullptr ? committed->rows : 0;
   try {
-    ShardVerifier(path, expected, poll, verdict).run();
+    ShardVerifier(path, committed, poll, verdict).run();
   } catch (const Error& error) {
     verdict.rows_lost = verdict.rows;
     verdict.findings.push_back({.code = error.code(),

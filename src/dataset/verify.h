@@ -12,8 +12,8 @@
 namespace headrace {
 
 // What a manifest promises about a shard.
-struct ExpectedShard {
-  Schema schema = {};         // of the dataset; a shard's csr columns may be narrower
+struct CommittedShard {
+  Schema schema = {};  // of the dataset; a shard's csr columns may be narrower
   uint64_t rows = 0;
   uint64_t batch_rows = 0;    // of every record batch but the last
   uint64_t stored_bytes = 0;  // of the file
@@ -51,6 +51,7 @@ struct ShardVerdict {
 // Never stops at the first finding, and throws only what `poll` throws, which it calls every few
 // milliseconds, and std::bad_alloc. Holds a few megabytes, and a bit for each row of a batch; where
 // the file cannot be mapped, a record batch.
-ShardVerdict verify_shard(const std::string& path, const ExpectedShard* expected, const Poll& poll);
+ShardVerdict verify_shard(const std::string& path, const CommittedShard* committed,
+                          const Poll& poll);
 
 }  // namespace headrace

@@ -30,15 +30,15 @@ nb::dict finding_dict(const ShardFinding& finding) {
 
 nb::dict verdict_of(const std::string& path, const std::optional<nb::list>& schema, uint64_t rows,
                     uint64_t batch_rows, uint64_t stored_bytes, uint64_t stored_xxh3) {
-  std::optional<ExpectedShard> expected;
+  std::optional<CommittedShard> committed;
   if (schema.has_value()) {
-    expected = {schema_from(*schema), rows, batch_rows, stored_bytes, stored_xxh3};
+    committed = {schema_from(*schema), rows, batch_rows, stored_bytes, stored_xxh3};
   }
   ShardVerdict verdict;
   {
     Interruptible work;
     verdict =
-        verify_shard(path, expected.has_value() ? &*expected : nullptr, [&work] { work.poll(); });
+        verify_shard(path, committed.has_value() ? &*committed : nullptr, [&work] { work.poll(); });
   }
   nb::list findings;
   for (const ShardFinding& finding : verdict.findings) {

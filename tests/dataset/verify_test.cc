@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +35,7 @@ std::vector<ShardColumn> all_columns(uint32_t seed = 1) {
 // A shard in memory and what a manifest would say of it.
 struct TestShard {
   Bytes bytes;
-  ExpectedShard expected;
+  CommittedShard committed;
 };
 
 TestShard make_shard(const std::vector<ShardColumn>& columns) {
@@ -47,9 +49,9 @@ TestShard make_shard(const std::vector<ShardColumn>& columns) {
            .stored_xxh3 = summary.xxh3}};
 }
 
-ShardVerdict verify(const Bytes& bytes, const ExpectedShard* expected = nullptr) {
+ShardVerdict verify(const Bytes& bytes, const CommittedShard* committed = nullptr) {
   const TempDir dir;
-  return verify_shard(dir.write("a.arrow", bytes), expected, kNoPoll);
+  return verify_shard(dir.write("a.arrow", bytes), committed, kNoPoll);
 }
 
 ShardLayout layout_of(const Bytes& bytes) {
@@ -67,9 +69,9 @@ std::string all_findings(const ShardVerdict& verdict) {
 
 TEST(VerifyShard, FindsNothingInAGoodShard) {
   const TestShard shard = make_shard(all_columns());
-  for (const ExpectedShard* expected :
-       {&shard.expected, static_cast<const ExpectedShard*>(nullptr)}) {
-    const ShardVerdict verdict = verify(shard.bytes, expected);
+  for (const CommittedShard* committed :
+       {&shard.committed, static_cast<const CommittedShard*>(nullptr)}) {
+    const ShardVerdict verdict = verify(shard.bytes, committed);
     EXPECT_EQ(all_findings(verdict), "");
     EXPECT_EQ(verdict.rows, kRows);
     EXPECT_EQ(verdict.batches, 5U);
@@ -85,7 +87,7 @@ TEST(VerifyShard, NamesTheBatchesThatAreDamagedAndTheRowsLost) {
   for (const size_t batch : {1U, 4U}) {
     shard.bytes[layout.batches[batch].body.offset + 3] ^= std::byte{1};
   }
-  const ShardVerdict verdict = verify(shard.bytes, &shard.expected);
+  const ShardVerdict verdict = verify(shard.bytes, &shard.committed);
   ASSERT_EQ(verdict.findings.size(), 2U);
   EXPECT_EQ(verdict.findings[0].batch, 1U);
   EXPECT_EQ(verdict.findings[0].first_row, 5U);
@@ -99,25 +101,32 @@ TEST(VerifyShard, NamesTheBatchesThatAreDamagedAndTheRowsLost) {
 TEST(VerifyShard, FindsEveryFlippedBit) {
   const TestShard shard = make_shard(all_columns());
   const TempDir dir;
+  const std::string path = dir.write("a.arrow", shard.bytes);
+  // In place: ext4 writes a file that was truncated and written again to the disk at once.
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  const auto put = [&file](size_t offset, std::byte byte) {
+    file.seekp(static_cast<std::streamoff>(offset)).put(std::to_integer<char>(byte)).flush();
+  };
   // A prime step meets every bit of a byte and every place of a word.
   for (size_t bit = 0; bit < shard.bytes.size() * 8; bit += 37) {
-    Bytes flipped = shard.bytes;
-    flipped[bit / 8] ^= std::byte{1} << (bit % 8);
-    const ShardVerdict verdict =
-        verify_shard(dir.write("a.arrow", flipped), &shard.expected, kNoPoll);
+    put(bit / 8, shard.bytes[bit / 8] ^ std::byte{1} << (bit % 8));
+    const ShardVerdict verdict = verify_shard(path, &shard.committed, kNoPoll);
     ASSERT_FALSE(verdict.findings.empty()) << "bit " << bit;
     ASSERT_GT(verdict.rows_lost, 0U) << "bit " << bit;
     ASSERT_LE(verdict.rows_lost, kRows) << "bit " << bit;
+    put(bit / 8, shard.bytes[bit / 8]);
   }
+  ASSERT_TRUE(verify_shard(path, &shard.committed, kNoPoll).findings.empty());
 }
 
 TEST(VerifyShard, FindsEveryTruncation) {
   const TestShard shard = make_shard(all_columns());
   const TempDir dir;
-  for (size_t size = 0; size < shard.bytes.size(); size += 13) {
-    const std::string path = dir.write("a.arrow", {shard.bytes.data(), size});
-    EXPECT_EQ(verify_shard(path, &shard.expected, kNoPoll).rows_lost, kRows);
-    EXPECT_FALSE(verify_shard(path, nullptr, kNoPoll).findings.empty()) << size;
+  const std::string path = dir.write("a.arrow", shard.bytes);
+  for (size_t cut = 1; cut <= shard.bytes.size(); cut += 13) {
+    std::filesystem::resize_file(path, shard.bytes.size() - cut);
+    EXPECT_EQ(verify_shard(path, &shard.committed, kNoPoll).rows_lost, kRows);
+    EXPECT_FALSE(verify_shard(path, nullptr, kNoPoll).findings.empty()) << cut;
   }
 }
 
@@ -126,7 +135,7 @@ TEST(VerifyShard, FindsAGoodShardInThePlaceOfAnother) {
   const TestShard shard = make_shard(columns);
   const TestShard other = make_shard({make_column(columns[0].field, kRows, 2)});
   ASSERT_EQ(shard.bytes.size(), other.bytes.size());
-  const ShardVerdict verdict = verify(other.bytes, &shard.expected);
+  const ShardVerdict verdict = verify(other.bytes, &shard.committed);
   EXPECT_NE(all_findings(verdict).find("another file than the one that was committed"),
             std::string::npos);
   EXPECT_EQ(verdict.rows_lost, kRows);
@@ -134,32 +143,40 @@ TEST(VerifyShard, FindsAGoodShardInThePlaceOfAnother) {
 
 TEST(VerifyShard, ComparesRowsAndColumnsWithTheManifest) {
   const TestShard shard = make_shard(all_columns());
-  ExpectedShard more_rows = shard.expected;
+  CommittedShard more_rows = shard.committed;
   ++more_rows.rows;
   EXPECT_EQ(verify(shard.bytes, &more_rows).rows_lost, kRows);
-  ExpectedShard longer_batches = shard.expected;
+  CommittedShard longer_batches = shard.committed;
   ++longer_batches.batch_rows;
   EXPECT_EQ(verify(shard.bytes, &longer_batches).findings.size(), 1U);
-  ExpectedShard renamed = shard.expected;
+  CommittedShard renamed = shard.committed;
   renamed.schema[2].name = "other";
   EXPECT_NE(all_findings(verify(shard.bytes, &renamed)).find("'other'"), std::string::npos);
-  ExpectedShard fewer = shard.expected;
+  CommittedShard fewer = shard.committed;
   fewer.schema.pop_back();
   EXPECT_NE(all_findings(verify(shard.bytes, &fewer)).find("8 columns"), std::string::npos);
-  ExpectedShard wider = shard.expected;
+  CommittedShard wider = shard.committed;
   wider.schema[6].width = 301;
   EXPECT_EQ(all_findings(verify(shard.bytes, &wider)), "");
-  ExpectedShard narrower = shard.expected;
+  CommittedShard narrower = shard.committed;
   narrower.schema[6].width = 299;
   EXPECT_EQ(verify(shard.bytes, &narrower).findings.size(), 1U);
 }
 
 TEST(VerifyShard, OfAFileThatIsNotThereAllRowsAreLost) {
   const TestShard shard = make_shard(all_columns());
-  const ShardVerdict verdict = verify_shard("/nowhere/a.arrow", &shard.expected, kNoPoll);
+  const ShardVerdict verdict = verify_shard("/nowhere/a.arrow", &shard.committed, kNoPoll);
   ASSERT_EQ(verdict.findings.size(), 1U);
   EXPECT_EQ(verdict.findings[0].code, ErrorCode::kNotFound);
   EXPECT_EQ(verdict.rows_lost, kRows);
+}
+
+TEST(VerifyShard, FollowsNoLinkToACommittedShard) {
+  const TestShard shard = make_shard(all_columns());
+  const TempDir dir;
+  std::filesystem::create_symlink(dir.write("a.arrow", shard.bytes), dir.path("b.arrow"));
+  EXPECT_EQ(verify_shard(dir.path("b.arrow"), &shard.committed, kNoPoll).rows_lost, kRows);
+  EXPECT_TRUE(verify_shard(dir.path("b.arrow"), nullptr, kNoPoll).findings.empty());
 }
 
 TEST(VerifyShard, IsStoppedByPoll) {

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import textwrap
 from typing import Any
 
+from headrace import _core
 from headrace.byte_sizes import format_bytes
 from headrace.cli.console import Console, make_console, print_json
 from headrace.cli.head_command import first_rows
@@ -15,6 +19,7 @@ from headrace.dataset import Dataset
 from headrace.schema import Field
 
 _LENGTHS = ("shortest ", "longest ", "mean length ")
+_LONGEST_METADATA = 100
 _FORMAT = 1  # of the JSON; names are added to it, and none changes its meaning
 
 
@@ -49,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
         "rows": len(dataset),
         "bytes": dataset._core.nbytes,
         "files": dataset._core.file_count,
+        **_versions(options),
     }
     rows = first_rows(seen, options.rows)
     if options.json:
@@ -65,6 +71,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _versions(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what the manifest of a dataset's directory says beside its rows."""
+    if len(options.paths) > 1 or not os.path.isdir(options.paths[0]):
+        return {}
+    directory = _core.Directory(options.paths[0])
+    info = directory.read(options.dataset_version or 0)
+    facts = {name: info[name] for name in ("version", "dataset", "commit", "shards")}
+    return {**facts, "newest_version": directory.newest(), "metadata": json.loads(info["metadata"])}
+
+
 def _describe(field: Field) -> dict[str, Any]:
     described: dict[str, Any] = {"name": field.name, "kind": field.kind, "dtype": field.dtype}
     described["type"] = repr(field)[len(field.name) + 2 :]
@@ -79,9 +95,15 @@ def _describe(field: Field) -> dict[str, Any]:
 def _print_facts(console: Console, paths: list[str], facts: dict[str, Any]) -> None:
     """Prints where the dataset is and how large."""
     where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    size = format_bytes(facts["bytes"])
-    pairs = [("dataset", where), ("rows", f"{facts['rows']:,}"), ("bytes", size)]
-    pairs += [("files", f"{facts['files']:,}")]
+    pairs = [("path", where)]
+    if "version" in facts:
+        newest = facts["newest_version"]
+        older = "" if facts["version"] == newest else f", the newest is {newest}"
+        pairs.append(("version", f"{facts['version']}{older}"))
+    pairs += [("rows", f"{facts['rows']:,}"), ("bytes", format_bytes(facts["bytes"]))]
+    pairs.append(("shards" if "version" in facts else "files", f"{facts['files']:,}"))
+    for name, value in facts.get("metadata", {}).items():
+        pairs.append((name, textwrap.shorten(json.dumps(value), _LONGEST_METADATA)))
     console.pairs(pairs)
 
 

@@ -29,7 +29,7 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
 def open_paths(options: argparse.Namespace) -> Dataset:
     """Returns the dataset that the arguments of `add_paths` name."""
     paths = options.paths
-    return open_dataset(paths[0] if len(paths) == 1 else paths)
+    return open_dataset(paths[0] if len(paths) == 1 else paths, version=options.dataset_version)
 
 
 def natural(text: str) -> int:
