@@ -39,7 +39,7 @@ def main():
 if __name__ == "__main__":
     main()
 """
-INPUTS = 150
+INPUTS = 100
 
 
 def start(script: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -54,8 +54,15 @@ def start(script: Path, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize(("workers", "context"), [("0", ""), ("2", "spawn"), ("2", "fork")])
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("workers", "context", "sent"),
+    [
+        ("0", "", signal.SIGKILL),
+        ("2", "spawn", signal.SIGKILL),
+        ("2", "fork", signal.SIGKILL),
+        ("0", "", signal.SIGINT),
+    ],
+)
 def test_a_killed_conversion_goes_on(
     workers: str, context: str, sent: signal.Signals, tmp_path: Path
 ) -> None:
@@ -69,7 +76,7 @@ def test_a_killed_conversion_goes_on(
     script.write_text(SCRIPT)
     expected = list(range(30 * INPUTS))
     committed = 0
-    for _ in range(int(os.environ.get("HEADRACE_KILLS", "4"))):
+    for _ in range(int(os.environ.get("HEADRACE_KILLS", "3"))):
         with start(script, str(tmp_path), workers, context) as process:
             time.sleep(rng.uniform(0.0, 0.3))
             os.killpg(process.pid, sent) if sent == signal.SIGKILL else process.send_signal(sent)
