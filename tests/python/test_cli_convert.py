@@ -17,12 +17,13 @@ pytest.importorskip("pyarrow")
 
 TRANSFORM = """
 import time
+from pathlib import Path
 
 import numpy as np
 
 
 def lengths(path):
-    words = open(path).read().split()
+    words = Path(path).read_text().split()
     if not words:
         raise ValueError("there are no words")
     return {"length": np.array([len(word) for word in words])}
@@ -137,7 +138,7 @@ def test_wrong_usage_is_2(
 
 
 def test_an_interrupt_is_130_and_the_same_command_goes_on() -> None:
-    for number in range(30):
+    for number in range(12):
         Path(f"{number:02}.txt").write_text("word " * (number + 1))
     arguments = ["[0-9]*.txt", "out", "--transform", "prepare:slow", "--shard-bytes", "100"]
     command = [sys.executable, "-m", "headrace", "convert", *arguments, "-q"]
@@ -151,7 +152,7 @@ def test_an_interrupt_is_130_and_the_same_command_goes_on() -> None:
         error = process.stderr.read()
     assert "interrupted" in error
     assert "Traceback" not in error
-    assert 0 < len(hr.open("out")) < 465
+    assert 0 < len(hr.open("out")) < 78
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert np.array_equal(hr.open("out")["length"][:], np.full(465, 4))
+    assert np.array_equal(hr.open("out")["length"][:], np.full(78, 4))
