@@ -69,8 +69,7 @@ uint64_t check_column(const Field& field, const ColumnView& view) {
   const uint64_t elements =
       field.is_tensor() ? 0
                         : static_cast<uint64_t>(offset_at(view, view.rows) - offset_at(view, 0));
-  const uint64_t leaves =
-      saturating_mul(field.is_tensor() ? view.rows : elements, field.row_elements());
+  const uint64_t leaves = leaf_elements(field, view.rows, elements);
   if (leaves >= kMaxBatchElements) {
     throw Error(ErrorCode::kInvalid,
                 "column " + field.name + " has " + std::to_string(leaves) +
