@@ -90,3 +90,11 @@ def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
             titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor in anchors, target
+
+
+def test_the_page_about_opening_runs(run_script: RunScript) -> None:
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "opening.md").read_text()
+    assert page.count("```python") == 3
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr

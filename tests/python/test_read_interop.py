@@ -1,6 +1,6 @@
 """Files that pyarrow and Polars write are read in place, with equal values.
 
-docs/interop.md has the table; every "no" there is asserted here.
+docs/opening.md has the table; every "no" there is asserted here.
 """
 
 from __future__ import annotations
