@@ -24,6 +24,7 @@ from harness.once import measure_items, measure_sampler
 from harness.shards import measure_open
 from harness.task import Task
 from harness.tasks import TASKS
+from harness.writing import measure_write
 
 # How long the limits of a device are measured.
 _LIMIT_SECONDS = 5.0
@@ -155,6 +156,10 @@ def _open(library: Library, data: Data, task: Task, min_seconds: float) -> Measu
     return measure_open(library.module.open_rows, data)
 
 
+def _write(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_write(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -164,6 +169,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "sampler": _sampler,
     "items": _items,
     "open": _open,
+    "write": _write,
 }
 
 

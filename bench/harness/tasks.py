@@ -210,6 +210,38 @@ def _open_shards() -> Task:
     )  # fmt: skip
 
 
+def _write() -> Task:
+    return Task(
+        name="write",
+        title="Writing: 1 GB of rows in memory to durable files",
+        kind="write",
+        rows=240_000,
+        width=1024,
+        batch_size=1,
+        files=1,
+        libraries=("headrace", "headrace_batches", "cp", "np_save", "pyarrow_feather"),
+        metrics=(
+            Metric("mb_per_s", "MB/s", "si", higher_is_better=True),
+            Metric("seconds", "until durable", "seconds"),
+            Metric("growth_mib", "peak of own memory, MiB", "number"),
+        ),
+        state=(
+            "1,024 float32 features and an int64 label in numpy arrays in RAM; cp has them in a"
+            " file in the page cache. Each run is a fresh process: 64 rows first, then all of"
+            " them, until they are on the disk (fsync of files and directories); every value is"
+            " then read back and checked."
+        ),
+        figures=(
+            Figure("MB/s in one call / those of cp", "headrace", "mb_per_s", 0.8, True, ("cp",),
+                   "mb_per_s"),
+            Figure("MB/s in batches / those of cp", "headrace_batches", "mb_per_s", 0.8, True,
+                   ("cp",), "mb_per_s"),
+            Figure("peak of own memory, MiB (a record batch is at most 64)", "headrace_batches",
+                   "growth_mib", 128, False),
+        ),
+    )  # fmt: skip
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -343,5 +375,6 @@ TASKS: dict[str, Task] = {
         _from_items(),
         _shards(),
         _open_shards(),
+        _write(),
     )
 }
