@@ -20,8 +20,7 @@ from harness import process
 from harness.cold import NumberedRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
 from harness.library import Library, Measurement
-from harness.once import measure_items, measure_sampler
-from harness.shards import measure_open
+from harness.once import measure_items, measure_open, measure_sampler
 from harness.task import Task
 from harness.tasks import TASKS
 from harness.writing import measure_write
@@ -153,7 +152,7 @@ def _items(library: Library, data: Data, task: Task, min_seconds: float) -> Meas
 
 
 def _open(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
-    return measure_open(library.module.open_rows, data)
+    return measure_open(library.module.directory(data), library.module.open_rows, data)
 
 
 def _write(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:

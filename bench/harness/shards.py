@@ -1,19 +1,18 @@
-"""Datasets of shards: the rows of the other tasks, and directories of very many shards."""
+"""Datasets of shards: the rows of the other tasks, and directories of very many shards.
+
+Only our own entries import this, so that no other library runs beside ours.
+"""
 
 from __future__ import annotations
 
 import os
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 import headrace as hr
-from harness import process
-from harness.data import Data, WrongAnswerError, features_of, write_once
-from harness.library import Measurement
+from harness.data import Data, features_of, write_once
 from headrace import _core
 
 _CHUNK_ROWS = 65_536
@@ -70,19 +69,3 @@ def _commit_empty(data: Data, folder: Path) -> None:
         )
     fields = [hr.Field("x", "float32", (data.width,)), hr.Field("y", "int64")]
     target.commit(entries, [field.to_core() for field in fields])
-
-
-def measure_open(open_rows: Callable[[Path], int], data: Data) -> Measurement:
-    """Times opening the dataset of very many shards, warm, and its growth of own memory."""
-    directory = write_many(data)
-    for path in (directory / "manifests").iterdir():
-        path.read_bytes()
-    process.reset_peak()
-    peak = process.status_mib("VmHWM")
-    start = time.perf_counter()
-    rows = open_rows(directory)
-    milliseconds = (time.perf_counter() - start) * 1e3
-    metrics = {"open_ms": milliseconds, "peak_mib": process.status_mib("VmHWM") - peak}
-    if rows != data.rows:
-        raise WrongAnswerError(f"expected {data.rows} rows, found {rows}")
-    return Measurement(data.rows, False, 0, metrics)

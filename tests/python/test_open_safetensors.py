@@ -30,7 +30,7 @@ def test_every_dtype_and_shape(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     safetensors.save_file(arrays, path, metadata={"made": "by a test"})
     for io in ("auto", "pread"):
-        ds = hr.open(path, io=io)  # type: ignore[arg-type]
+        ds = hr.open(path, io=io)
         assert set(ds.schema) == set(arrays)
         for name, array in arrays.items():
             assert ds[name].dtype == array.dtype

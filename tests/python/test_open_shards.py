@@ -230,4 +230,4 @@ def test_labels_of_numbers_and_tuples() -> None:
         ds.encode_labels("0")
     for wrong, message in (("ab", "list of labels"), (["a"], "int; found"), ([1, 1], "1 more")):
         with pytest.raises(hr.InvalidError, match=message):
-            ds.encode_labels("1", classes=wrong)  # type: ignore[arg-type]
+            ds.encode_labels("1", classes=wrong)

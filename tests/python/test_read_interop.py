@@ -111,7 +111,7 @@ def test_pyarrow_files_of_every_dtype(tmp_path: Path, kind: str, large: bool) ->
         for batches, feathered in ((1, False), (3, False), (1, True)):
             path = save(tmp_path / "a.arrow", {name: array}, batches=batches, feathered=feathered)
             for io in ("auto", "pread"):
-                ds = hr.open(path, io=io)  # type: ignore[arg-type]
+                ds = hr.open(path, io=io)
                 assert ds.schema[name].dtype == dtype
                 assert rows_of(ds, name) == expected
 

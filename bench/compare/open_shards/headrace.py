@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import headrace as hr
+from harness.shards import write_many as directory
+
+__all__ = ["directory", "open_rows"]
 
 
 def open_rows(directory: Path) -> int:
