@@ -55,6 +55,15 @@ def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript)
     assert done.returncode == 0, done.stderr
 
 
+def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "shards.md").read_text()
+    assert page.count("```python") > 7
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "11000" in done.stdout
+
+
 def test_what_the_readme_shows_runs(run_script: RunScript) -> None:
     pytest.importorskip("torch")
     readme = (ROOT / "README.md").read_text()
