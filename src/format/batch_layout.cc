@@ -21,6 +21,10 @@ void add_lists(const ColumnLayout& column, std::vector<ArrayNode>& nodes) {
 
 }  // namespace
 
+uint64_t leaf_elements(const Field& field, uint64_t rows, uint64_t elements) noexcept {
+  return saturating_mul(field.is_tensor() ? rows : elements, field.row_elements());
+}
+
 uint64_t aligned_body_size(uint64_t bytes) noexcept {
   const uint64_t raised = saturating_add(bytes, kBodyAlignment - 1);
   return raised == UINT64_MAX ? raised : raised / kBodyAlignment * kBodyAlignment;

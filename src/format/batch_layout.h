@@ -56,6 +56,14 @@ struct BatchLayout {
 // In our profile each body and each buffer in it starts at a multiple of this.
 inline constexpr uint64_t kBodyAlignment = 64;
 
+// In our profile no column of a record batch has this many leaf elements: some readers count them
+// in 32 bits.
+inline constexpr uint64_t kMaxBatchElements = uint64_t{1} << 31;
+
+// The numbers or bytes of a column in that many rows with that many elements; the largest number
+// where it does not fit.
+uint64_t leaf_elements(const Field& field, uint64_t rows, uint64_t elements) noexcept;
+
 // The next multiple of kBodyAlignment, or the largest number where it does not fit.
 uint64_t aligned_body_size(uint64_t bytes) noexcept;
 

@@ -186,11 +186,15 @@ void BatchReader::read_column(size_t column, Cursor& cursor, BatchLayout& batch)
 void BatchReader::check_profile(const BatchLayout& batch) const {
   std::vector<uint64_t> elements;
   elements.reserve(batch.columns.size());
-  for (const ColumnPlace& column : batch.columns) {
-    elements.push_back(column.elements);
+  bool counted = true;  // in 32 bits, by readers that do so
+  for (size_t i = 0; i < batch.columns.size(); ++i) {
+    elements.push_back(batch.columns[i].elements);
+    counted =
+        counted && leaf_elements(columns_[i].field, batch.rows, elements[i]) < kMaxBatchElements;
   }
   const BatchLayout expected = profile_batch(columns_, batch.rows, elements, batch.body.offset);
-  if (batch.rows == 0 || batch.columns != expected.columns || batch.body != expected.body) {
+  if (batch.rows == 0 || !counted || batch.columns != expected.columns ||
+      batch.body != expected.body) {
     throw corrupt_arrow(path_, "a record batch of " + std::to_string(batch.rows) +
                                    " rows is not laid out as shards are");
   }

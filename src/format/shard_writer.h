@@ -6,6 +6,7 @@
 
 #include "column/column_view.h"
 #include "column/schema.h"
+#include "format/batch_layout.h"
 #include "format/metadata.h"
 #include "storage/byte_sink.h"
 
@@ -19,9 +20,6 @@ struct ShardSummary {
 
   bool operator==(const ShardSummary&) const = default;
 };
-
-// No column of a record batch has this many leaf elements: some readers count them in 32 bits.
-inline constexpr uint64_t kMaxBatchElements = uint64_t{1} << 31;
 
 // A shard of profile 1 (docs/format.md) that is being written, front to back.
 //

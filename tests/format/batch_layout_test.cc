@@ -72,6 +72,15 @@ TEST(BufferBytes, CountsBitsAndSaturates) {
   EXPECT_EQ(buffer_bytes(text, BufferRole::kOffsets, 0, 0), 8U);
 }
 
+TEST(LeafElements, CountsNumbersOfRowsOrOfElements) {
+  EXPECT_EQ(leaf_elements(tensor({2, 3}), 7, 0), 42U);
+  EXPECT_EQ(leaf_elements(csr(false), 7, 40), 40U);
+  Field ragged = tensor({2, 3});
+  ragged.kind = ColumnKind::kRagged;
+  EXPECT_EQ(leaf_elements(ragged, 7, 40), 240U);
+  EXPECT_EQ(leaf_elements(ragged, 7, UINT64_MAX), UINT64_MAX);
+}
+
 TEST(AlignedBodySize, GoesUpToMultiplesOf64AndSaturates) {
   EXPECT_EQ(aligned_body_size(0), 0U);
   EXPECT_EQ(aligned_body_size(1), 64U);

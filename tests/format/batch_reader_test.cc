@@ -147,6 +147,26 @@ TEST(BatchReader, RefusesNumbersThatDoNotFitRowsAndTypes) {
                  }));
 }
 
+TEST(BatchReader, RefusesShardsWithMoreElementsThanReadersCount) {
+  // One row of 2^31 bytes, in a body that a sparse file could have.
+  const std::vector<ColumnLayout> columns = {
+      profile_column({.name = "b", .kind = ColumnKind::kBytes})};
+  const auto batch_of_bytes = [&](int64_t bytes) {
+    const Place body{1024, 64 + aligned_body_size(static_cast<uint64_t>(bytes))};
+    Message message = with_hash();
+    message.length = 1;
+    message.body_length = static_cast<int64_t>(body.bytes);
+    message.nodes = {{1, 0}};
+    message.buffers = {{0, 0}, {0, 16}, {64, bytes}};
+    const auto builder = built(message);
+    BatchReader reader(columns, true, kPath);
+    return reader.read(*flatbuffers::GetRoot<flatbuf::Message>(builder.GetBufferPointer()), body);
+  };
+  EXPECT_EQ(batch_of_bytes((int64_t{1} << 31) - 1).columns[0].elements, (uint64_t{1} << 31) - 1);
+  expect_error(ErrorCode::kCorrupt, {"not laid out as shards are"},
+               [&] { batch_of_bytes(int64_t{1} << 31); });
+}
+
 TEST(BatchReader, RefusesMessagesOfAnotherForm) {
   expect_corrupt({"2 arrays", "needs 3"}, changed([](Message& m) { m.nodes.pop_back(); }));
   expect_corrupt({"7 buffers"}, changed([](Message& m) { m.buffers.push_back({0, 0}); }));
