@@ -2,8 +2,8 @@
 #
 #   PYTHON=/path/to/python3   the Python of a new .venv (otherwise tools/find_python.sh chooses)
 #   ARGS="--quick"            arguments of the program behind make demo, make bench
-#   DATA='/my/*.npy'          make demo measures the loaders on these files instead; for raw files
-#                             with DTYPE=float32 ROW_SHAPE=128
+#   DATA='/my/*.npy'          make demo measures the loaders on these files (or a folder of shards)
+#                             instead; for raw files with DTYPE=float32 ROW_SHAPE=128
 #   FUZZ_SECONDS=n            how long make fuzz runs each of its targets
 #   JOBS=n                    parallel compilers (one for each core)
 

@@ -25,7 +25,7 @@ Batch = Mapping[str, torch.Tensor]
 """What an epoch delivers: {"x": features of shape (n, width), "y": labels of shape (n,)}."""
 
 _CHUNK_ROWS = 65_536
-_MADE = ("rows-*x*-files-*", "numbered-*x*-files-*", "sparse-*.memmap", "unfinished-*")
+_MADE = ("rows-*x*-files-*", "numbered-*x*-files-*", "sparse-*.memmap", "shards-*", "unfinished-*")
 _MIN_BATCHES_FOR_MIXING = 100
 
 

@@ -20,9 +20,10 @@ from harness import process
 from harness.cold import NumberedRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
 from harness.library import Library, Measurement
-from harness.once import measure_items, measure_sampler
+from harness.once import measure_items, measure_open, measure_sampler
 from harness.task import Task
 from harness.tasks import TASKS
+from harness.writing import measure_write
 
 # How long the limits of a device are measured.
 _LIMIT_SECONDS = 5.0
@@ -150,6 +151,14 @@ def _items(library: Library, data: Data, task: Task, min_seconds: float) -> Meas
     return measure_items(library.module.load, data)
 
 
+def _open(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_open(library.module.directory(data), library.module.open_rows, data)
+
+
+def _write(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    return measure_write(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -158,6 +167,8 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "cold": _cold,
     "sampler": _sampler,
     "items": _items,
+    "open": _open,
+    "write": _write,
 }
 
 

@@ -1,7 +1,8 @@
 """What is measured without batches of rows: samplers, and work done once per item.
 
 A library of a sampler task has `sampler(data) -> iterable of lists of row numbers`; one of an
-items task has `load(paths, function) -> array`, a row per path.
+items task has `load(paths, function) -> array`, a row per path; one of an open task has
+`directory(data) -> path`, which makes it once, and `open_rows(path) -> number of rows`.
 """
 
 from __future__ import annotations
@@ -85,3 +86,18 @@ def measure_items(load: Callable[[Sequence[Path], Any], Any], data: Data) -> Mea
     return Measurement(
         len(paths), False, 0, {"seconds": seconds, "items_per_s": len(paths) / seconds}
     )
+
+
+def measure_open(directory: Path, open_rows: Callable[[Path], int], data: Data) -> Measurement:
+    """Times opening the dataset in `directory`, its manifest warm, and how far memory grows."""
+    for path in (directory / "manifests").iterdir():
+        path.read_bytes()
+    process.reset_peak()
+    peak = process.status_mib("VmHWM")
+    start = time.perf_counter()
+    rows = open_rows(directory)
+    milliseconds = (time.perf_counter() - start) * 1e3
+    metrics = {"open_ms": milliseconds, "peak_mib": process.status_mib("VmHWM") - peak}
+    if rows != data.rows:
+        raise WrongAnswerError(f"expected {data.rows} rows, found {rows}")
+    return Measurement(data.rows, False, 0, metrics)

@@ -165,6 +165,83 @@ def _from_items() -> Task:
     )  # fmt: skip
 
 
+def _shards() -> Task:
+    return Task(
+        name="shards",
+        title="Shards: shuffled rows from shards and from raw files, warm",
+        kind="throughput",
+        rows=2_000_000,
+        width=64,
+        batch_size=1024,
+        files=8,
+        libraries=("headrace", "headrace_memmap"),
+        metrics=(_ROWS_PER_S,),
+        state="8 shards, and 8 raw files per column; both in the page cache. " + _CHECKED_PASS,
+        figures=(
+            Figure("rows/s / those from raw files", "headrace", "rows_per_s", 0.95, True,
+                   ("headrace_memmap",), "rows_per_s"),
+        ),
+    )  # fmt: skip
+
+
+def _open_shards() -> Task:
+    return Task(
+        name="open_shards",
+        title="Opening a dataset of 100,000 shards",
+        kind="open",
+        rows=100_000_000,
+        width=16,
+        batch_size=1024,
+        files=100_000,
+        libraries=("headrace",),
+        metrics=(
+            Metric("open_ms", "to the open dataset, ms", "number"),
+            Metric("peak_mib", "peak memory, MiB", "number"),
+        ),
+        state=(
+            "A directory with a manifest of 100,000 shards of two record batches each, in the page"
+            " cache; the shards are empty files, since none is opened. Each run is a fresh process"
+            " without warm-up. Peak memory: growth of the peak from before to after."
+        ),
+        figures=(
+            Figure("milliseconds to the open dataset", "headrace", "open_ms", 100, False),
+            Figure("peak memory, MiB", "headrace", "peak_mib", 61, False),
+        ),
+    )  # fmt: skip
+
+
+def _write() -> Task:
+    return Task(
+        name="write",
+        title="Writing: 1 GB of rows in memory to durable files",
+        kind="write",
+        rows=240_000,
+        width=1024,
+        batch_size=1,
+        files=1,
+        libraries=("headrace", "headrace_batches", "cp", "np_save", "pyarrow_feather"),
+        metrics=(
+            Metric("mb_per_s", "MB/s", "si", higher_is_better=True),
+            Metric("seconds", "until durable", "seconds"),
+            Metric("growth_mib", "peak of own memory, MiB", "number"),
+        ),
+        state=(
+            "1,024 float32 features and an int64 label in numpy arrays in RAM; cp has them in a"
+            " file in the page cache. Each run is a fresh process: 64 rows first, then all of"
+            " them, until they are on the disk (fsync of files and directories); every value is"
+            " then read back and checked."
+        ),
+        figures=(
+            Figure("MB/s in one call / those of cp", "headrace", "mb_per_s", 0.8, True, ("cp",),
+                   "mb_per_s"),
+            Figure("MB/s in batches / those of cp", "headrace_batches", "mb_per_s", 0.8, True,
+                   ("cp",), "mb_per_s"),
+            Figure("peak of own memory, MiB (a record batch is at most 64)", "headrace_batches",
+                   "growth_mib", 128, False),
+        ),
+    )  # fmt: skip
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -296,5 +373,8 @@ TASKS: dict[str, Task] = {
         _transform(),
         _batch_sampler(),
         _from_items(),
+        _shards(),
+        _open_shards(),
+        _write(),
     )
 }

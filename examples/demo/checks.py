@@ -11,7 +11,7 @@ import torch
 
 from features import COLUMNS
 from loaders import Batch, Rows
-from memmaps import Catalog
+from shards import Catalog
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -36,16 +36,9 @@ def batch_digest(x: torch.Tensor, y: torch.Tensor) -> str:
 
 
 def hashes_in_files(catalog: Catalog, split: str) -> Hashes:
-    """Returns the hash of each row of a split, read with np.fromfile, in the order of the files."""
-    parts = zip(catalog.files(split, "features"), catalog.files(split, "targets"), strict=True)
-    found = [
-        row_hashes(
-            np.fromfile(features, dtype="float64").reshape(-1, COLUMNS).astype("float32"),
-            np.fromfile(targets, dtype="float64").astype("int64"),
-        )
-        for features, targets in parts
-    ]
-    return np.concatenate(found)
+    """Returns the hash of each row of a split, read with pyarrow, in the order of the shards."""
+    parts = zip(catalog.arrays(split, "x"), catalog.arrays(split, "y"), strict=True)
+    return np.concatenate([row_hashes(x.astype("float32"), y) for x, y in parts])
 
 
 def hashes_delivered(batches: Iterable[Batch]) -> Hashes:

@@ -16,8 +16,8 @@ import numpy as np
 
 from checks import Hashes, each_row_once, hashes_delivered
 from loaders import AsUsuallyWritten, Batch, BestByHand, EpochLoader, Headrace, Rows
-from memmaps import Catalog
 from models import TestSet
+from shards import Catalog
 from training import Timing, Training, load_epoch
 
 LOADERS: dict[str, Callable[..., EpochLoader]] = {

@@ -194,6 +194,6 @@ def gather(rows: int, available: tuple[Kind, ...] | None = None) -> Corpus:
         raise CorpusError(
             f"the demo needs {FEWEST_ROWS} fragments of text and found {found}; {INSTALL_HINT}"
         )
-    # Digest order mixes the kinds, so that every memory-mapped file holds some of each.
+    # Digest order mixes the kinds, so that every shard holds some of each.
     sources.sort(key=lambda source: source.digest)
     return Corpus(tuple(names), tuple(sources), tuple(missing))

@@ -1,4 +1,4 @@
-"""Three loaders over the same memory-mapped files: as usually written, the best by hand, headrace.
+"""Three loaders over the same mapped shards: as usually written, the best by hand, headrace.
 
 Each has `epoch(number)`, which yields batches (x float32, y int64), shuffled anew for each number.
 """
@@ -6,7 +6,6 @@ Each has `epoch(number)`, which yields batches (x float32, y int64), shuffled an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import dask.array as da
@@ -16,8 +15,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 import headrace as hr
+from arrow_rows import Array
 from features import COLUMNS
-from memmaps import Catalog
+from shards import Catalog
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Rows = npt.NDArray[np.int64]
@@ -34,15 +34,12 @@ class EpochLoader(Protocol):
 class MemmapDataset(Dataset[Batch]):
     """The widely read tutorial's dataset, repaired where it does not run.
 
-    Repaired: the number of rows comes from each file's size (the tutorial gives all files one
-    shape, ours differ); `.compute()`, since torch.tensor() of a dask array raises TypeError; the
-    files come sorted by name, so that features and targets belong together.
+    Repaired: `.compute()`, since torch.tensor() of a dask array raises TypeError. The arrays are
+    memory maps as the tutorial's are, opened by pyarrow, since the rows lie in Arrow files.
     """
 
-    def __init__(self, feature_files: list[Path], target_files: list[Path]) -> None:
-        features = [np.memmap(file, dtype="float64", mode="r") for file in feature_files]
-        targets = [np.memmap(file, dtype="float64", mode="r") for file in target_files]
-        self.features: Any = da.concatenate([f.reshape(-1, COLUMNS) for f in features], axis=0)
+    def __init__(self, features: list[Array], targets: list[Array]) -> None:
+        self.features: Any = da.concatenate(features, axis=0)
         self.targets: Any = da.concatenate(targets, axis=0)
 
     def __len__(self) -> int:
@@ -56,13 +53,13 @@ class MemmapDataset(Dataset[Batch]):
 
 
 class AsUsuallyWritten:
-    """np.memmap, dask concatenate, DataLoader: row by row."""
+    """Memory maps, dask concatenate, DataLoader: row by row."""
 
     def __init__(
         self, catalog: Catalog, *, batch_size: int, seed: int, rows: Rows | None = None
     ) -> None:
         dataset: Dataset[Batch] = MemmapDataset(
-            catalog.files("train", "features"), catalog.files("train", "targets")
+            catalog.arrays("train", "x"), catalog.arrays("train", "y")
         )
         if rows is not None:
             dataset = Subset(dataset, rows.tolist())
@@ -80,18 +77,11 @@ class AsUsuallyWritten:
 
 
 class BatchDataset(Dataset[Batch]):
-    """A dataset whose index is a whole batch of rows: one gather for each file it touches."""
+    """A dataset whose index is a whole batch of rows: one gather for each array it touches."""
 
     def __init__(self, catalog: Catalog, rows: Rows | None = None) -> None:
-        # Plain arrays over the maps: indexing np.memmap itself pays for a subclass each time.
-        self._features = [
-            np.asarray(np.memmap(file, dtype="float64", mode="r").reshape(-1, COLUMNS))
-            for file in catalog.files("train", "features")
-        ]
-        self._targets = [
-            np.asarray(np.memmap(file, dtype="float64", mode="r"))
-            for file in catalog.files("train", "targets")
-        ]
+        self._features = catalog.arrays("train", "x")
+        self._targets = catalog.arrays("train", "y")
         self._starts = np.cumsum([0, *(len(targets) for targets in self._targets)])
         self._rows = np.arange(self._starts[-1]) if rows is None else rows
 
@@ -99,16 +89,16 @@ class BatchDataset(Dataset[Batch]):
         return len(self._rows)
 
     def __getitem__(self, indices: Rows) -> Batch:
-        # Sorted, a batch is one run for each file; its inner order changes nothing in training.
+        # Sorted, a batch is one run for each array; its inner order changes nothing in training.
         rows = np.sort(self._rows[indices])
         x = np.empty((len(rows), COLUMNS), dtype=np.float32)
         y = np.empty(len(rows), dtype=np.int64)
         cuts = np.searchsorted(rows, self._starts)
-        for file in np.flatnonzero(np.diff(cuts)):
-            part = slice(cuts[file], cuts[file + 1])
-            local = rows[part] - self._starts[file]
-            x[part] = self._features[file][local]
-            y[part] = self._targets[file][local]
+        for array in np.flatnonzero(np.diff(cuts)):
+            part = slice(cuts[array], cuts[array + 1])
+            local = rows[part] - self._starts[array]
+            x[part] = self._features[array][local]
+            y[part] = self._targets[array][local]
         return torch.from_numpy(x), torch.from_numpy(y)
 
 
@@ -134,7 +124,7 @@ class ShuffledBatches(Sampler[Rows]):
 
 
 class BestByHand:
-    """np.memmap, a batch sampler, batch_size=None: whole batches, nothing to collate.
+    """Memory maps, a batch sampler, batch_size=None: whole batches, nothing to collate.
 
     Without worker processes: with one or two of them, each batch of 512 KiB is copied between
     processes, and the loader is five times slower.
@@ -156,15 +146,12 @@ class BestByHand:
 
 
 def open_training_rows(catalog: Catalog) -> hr.Dataset:
-    """Opens the training files with headrace; what the model needs is said once, here."""
-    folder = catalog.folder / "train"
-    columns = {"x": f"{folder}/features/*.memmap", "y": f"{folder}/targets/*.memmap"}
-    dataset = hr.memmap(columns, dtype="float64", row_shape={"x": (COLUMNS,)})
-    return dataset.cast(x="float32", y="int64")
+    """Opens the training shards with headrace; what the model needs is said once, here."""
+    return hr.open(catalog.folder / "train").cast(x="float32")
 
 
 class Headrace:
-    """hr.memmap and hr.Loader."""
+    """hr.open and hr.Loader."""
 
     def __init__(
         self, catalog: Catalog, *, batch_size: int, seed: int, rows: Rows | None = None

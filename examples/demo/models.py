@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from features import COLUMNS
-from memmaps import Catalog
+from shards import Catalog
 
 # On a batch of this small model more threads wait for each other longer than they compute; and one
 # thread adds in one order, so that weights can be compared bit for bit.
@@ -49,13 +49,9 @@ class TestSet:
     """The test rows in memory, read by none of the loaders that are compared."""
 
     def __init__(self, catalog: Catalog) -> None:
-        features = [
-            np.fromfile(path, dtype="float64").reshape(-1, COLUMNS).astype("float32")
-            for path in catalog.files("test", "features")
-        ]
-        targets = [np.fromfile(path, dtype="float64") for path in catalog.files("test", "targets")]
-        self._x = torch.from_numpy(np.concatenate(features))
-        self._y = torch.from_numpy(np.concatenate(targets).astype("int64"))
+        features = np.concatenate(catalog.arrays("test", "x"))
+        self._x = torch.from_numpy(features.astype("float32"))
+        self._y = torch.from_numpy(np.concatenate(catalog.arrays("test", "y")))
 
     def __len__(self) -> int:
         return len(self._y)

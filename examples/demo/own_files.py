@@ -2,6 +2,7 @@
 
     make demo DATA='/my/features/*.npy'
     make demo DATA='/my/raw/*.bin' DTYPE=float32 ROW_SHAPE=128
+    make demo DATA=/my/corpus
 
 Reads the files and writes nothing. It takes less than a minute, whatever their size: each loader
 runs for a few seconds at a time, in turns.
@@ -13,12 +14,15 @@ import argparse
 import functools
 import gc
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import headrace as hr
 from own_loaders import (
@@ -59,7 +63,7 @@ class Measured:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("data", help="a glob in quotes, a folder or a file")
+    parser.add_argument("data", help="a glob in quotes, a folder (of shards, too), a file")
     parser.add_argument("--dtype", help="of raw files, such as float32; .npy files say it")
     parser.add_argument("--row-shape", default="", help="of raw files: 128, or 3x32x32")
     parser.add_argument("--batch-size", type=int, default=256)
@@ -165,7 +169,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     share = resident_share(own.files)
     dataset = own.dataset()
     rows = len(dataset)
+    row = dataset.schema["x"]
+    row_bytes = math.prod(row.row_shape) * np.dtype(row.dtype).itemsize
     print(repr(dataset))
+    if own.column:
+        print(f"a dataset of shards; measured is its largest column of fixed shape, {own.column!r}")
     print(cache_state(share), flush=True)
     if rows > MOST_ROWS_BY_HAND:
         print(f"the loaders by hand draw from {MOST_ROWS_BY_HAND:,} random rows of all: "
@@ -174,7 +182,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
           f"about {options.seconds:.0f} s ...\n", flush=True)  # fmt: skip
     results = measure(own, rows, options, cold=share is not None and share <= COLD)
     compared = compare_rows(own, rows=rows, seed=options.seed)
-    print(table(results, own.nbytes / rows))
+    print(table(results, row_bytes))
     print(f"\n{compared} random rows compared: headrace reads what numpy reads")
     print(f"\n{meaning(results, options.batch_size)}")
     return {

@@ -6,6 +6,7 @@ Each has `epoch(number)`, which yields batches of one column, shuffled anew for 
 from __future__ import annotations
 
 import glob
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import headrace as hr
+from arrow_rows import mapped_column
 from loaders import Rows, ShuffledBatches
 from turns import Deadline
 
@@ -36,26 +38,27 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """The user's files: .npy, or raw with a dtype and the shape of a row."""
+    """The user's files: .npy, raw with a dtype and the shape of a row, or a column of shards."""
 
     files: tuple[Path, ...]
-    dtype: str | None
-    row_shape: tuple[int, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all files."""
-        return sum(file.stat().st_size for file in self.files)
+    dtype: str | None = None
+    row_shape: tuple[int, ...] = ()
+    folder: Path | None = None  # of the shards
+    column: str = ""
 
     def dataset(self) -> hr.Dataset:
         """Opens the files with headrace, which checks that they fit together."""
+        if self.folder is not None:
+            return hr.open(self.folder).select_columns([self.column]).rename({self.column: "x"})
         columns = {"x": [str(file) for file in self.files]}
         if self.dtype is None:
             return hr.open(columns)
         return hr.memmap(columns, dtype=self.dtype, row_shape=self.row_shape)
 
     def maps(self) -> list[Any]:
-        """Maps the files with numpy, read-only."""
+        """Maps the files with numpy (shards with pyarrow), read-only."""
+        if self.folder is not None:
+            return mapped_column(self.files, self.column)
         if self.dtype is None:
             return [np.load(file, mmap_mode="r") for file in self.files]
         return [
@@ -71,6 +74,10 @@ def find_files(data: str, *, dtype: str | None, row_shape: tuple[int, ...]) -> O
         DataError: There are none, or they are of a kind that cannot be read.
     """
     pattern = Path(data).expanduser()
+    if (pattern / "manifests").is_dir():
+        if dtype is not None:
+            raise DataError(f"{pattern} is a dataset of shards, which say their dtypes; drop DTYPE")
+        return find_shards(pattern)
     if pattern.is_dir():
         pattern = pattern / ("*.npy" if dtype is None else "*")
     found = sorted(Path(path) for path in glob.glob(str(pattern), recursive=True))
@@ -91,6 +98,25 @@ def find_files(data: str, *, dtype: str | None, row_shape: tuple[int, ...]) -> O
         npy = next(file for file in files if file.suffix == ".npy")
         raise DataError(f"{npy} is an .npy file, which says its dtype itself; drop DTYPE")
     return OwnFiles(files, dtype, row_shape)
+
+
+def find_shards(folder: Path) -> OwnFiles:
+    """Returns the shards of a dataset, and the largest column that numpy can map.
+
+    Raises:
+        DataError: There is no such column.
+        hr.HeadraceError: The dataset cannot be opened.
+    """
+    dataset = hr.open(folder)
+    fitting = [f for f in dataset.schema.values() if f.is_tensor and f.dtype != "bfloat16"]
+    if not fitting:
+        raise DataError(
+            f"{folder} has no column whose rows have one shape and a dtype of numpy; that is what "
+            f"the loaders by hand can read. Its columns: {dataset.schema}"
+        )
+    largest = max(fitting, key=lambda f: math.prod(f.row_shape) * np.dtype(f.dtype).itemsize)
+    files = tuple(folder / "shards" / f"{sid}.arrow" for sid in dataset.shard_ids)
+    return OwnFiles(files, folder=folder, column=largest.name)
 
 
 def _rows_by_hand(rows: int, seed: int) -> Rows | None:
@@ -185,7 +211,7 @@ class WholeBatch(Dataset[torch.Tensor]):
 
 
 class BestByHand:
-    """np.memmap, a batch sampler, batch_size=None: whole batches, nothing to collate."""
+    """Memory maps, a batch sampler, batch_size=None: whole batches, nothing to collate."""
 
     def __init__(
         self, own: OwnFiles, deadline: Deadline, *, rows: int, batch_size: int, seed: int

@@ -12,8 +12,8 @@ from statistics import fmean
 import torch
 
 from comparison import NAMES, Measured, Settings, accuracy_noise
-from memmaps import Catalog
 from resume import ResumeReport
+from shards import Catalog
 
 # Single measurements on a shared machine differ by this much for no reason.
 SAME_WITHIN = 0.15

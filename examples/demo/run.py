@@ -1,4 +1,4 @@
-"""headrace's demo: real text in memory-mapped files, three loaders, a kill and a resume.
+"""headrace's demo: real text in shards, three loaders, a kill and a resume.
 
 Run it with `make demo`, or `python examples/demo/run.py` where headrace is installed.
 """
@@ -17,10 +17,10 @@ from checks import hashes_in_files, some_rows, split_leaks
 from comparison import Comparison, Settings
 from corpus import FRAGMENT_BYTES, CorpusError
 from features import COLUMNS
-from memmaps import Catalog, prepare
 from models import TORCH_THREADS
 from report import Findings, comparison_table, remarks, resume_lines, write_json
 from resume import ResumeError, kill_and_resume
+from shards import Catalog, prepare
 
 DEFAULT_CACHE = Path(__file__).resolve().parents[2] / "build" / "demo"
 DEFAULT_ROWS = 100_000
@@ -102,10 +102,10 @@ def settings_for(arguments: argparse.Namespace, train_rows: int) -> Settings:
 def describe(catalog: Catalog, *, reused: bool) -> str:
     """Says what the corpus is."""
     train, test = catalog.rows("train"), catalog.rows("test")
-    pairs = sum(len(parts) for parts in catalog.parts.values())
+    shards = sum(map(len, catalog.shard_ids.values()))
     lines = [
         f"{train + test:,} fragments of {FRAGMENT_BYTES} bytes, {COLUMNS} float64 each: "
-        f"{catalog.nbytes / 1e6:,.0f} MB in {pairs} pairs of files",
+        f"{catalog.nbytes / 1e6:,.0f} MB in {shards} shards",
         f"{'reused from' if reused else 'written to'} {catalog.folder}",
     ]
     for label, name in enumerate(catalog.kind_names):
@@ -121,17 +121,17 @@ def describe(catalog: Catalog, *, reused: bool) -> str:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> Findings:
     """Runs all parts of the demo, one after the other."""
-    screen.title("1. Real text into memory-mapped files")
-    catalog, reused = prepare(
-        arguments.cache, rows=arguments.rows, seed=arguments.seed, progress=screen.progress
-    )
+    screen.title("1. Real text into shards")
+    catalog, reused = prepare(arguments.cache, rows=arguments.rows, progress=screen.progress)
     screen.say(describe(catalog, reused=reused))
     settings = settings_for(arguments, catalog.rows("train"))
     in_files = hashes_in_files(catalog, "train")
     leaks = split_leaks(catalog, in_files, hashes_in_files(catalog, "test"))
     if leaks:
         raise CorpusError(f"the split of {catalog.folder} is wrong: {'; '.join(leaks)}")
-    screen.say("checked in the files: no row of a test file is in training, no row is there twice")
+    screen.say(
+        "checked through pyarrow: no row of a test file is in training, no row is there twice"
+    )
 
     screen.title("2. Three loaders: same files, model, seed, split")
     comparison = Comparison(catalog, settings, in_files=in_files, progress=screen.progress)

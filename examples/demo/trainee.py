@@ -16,8 +16,8 @@ import torch
 import headrace as hr
 from checks import batch_digest
 from loaders import open_training_rows
-from memmaps import read_catalog
 from models import TORCH_THREADS, build_model, build_optimizer, train_step, weights_digest
+from shards import read_catalog
 
 
 def save_durably(state: dict[str, object], path: Path) -> None:

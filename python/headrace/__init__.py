@@ -12,9 +12,14 @@ Example:
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
+from headrace.cached import cache
 from headrace.column import Column
 from headrace.combine import concat, zip
+from headrace.conversion_build import Failure
+from headrace.conversion_progress import ConversionProgress
+from headrace.convert import convert
 from headrace.dataset import Dataset
+from headrace.dry_run import DryRun
 from headrace.errors import (
     CancelledError,
     CorruptError,
@@ -49,9 +54,12 @@ __all__ = [
     "BlockShuffle",
     "CancelledError",
     "Column",
+    "ConversionProgress",
     "CorruptError",
     "Damage",
     "Dataset",
+    "DryRun",
+    "Failure",
     "Field",
     "HeadraceError",
     "InvalidError",
@@ -68,8 +76,10 @@ __all__ = [
     "UnsupportedError",
     "Verification",
     "Writer",
+    "cache",
     "chunks",
     "concat",
+    "convert",
     "from_arrays",
     "from_items",
     "memmap",

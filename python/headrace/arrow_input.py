@@ -108,11 +108,17 @@ def _one_array(pa: Any, name: str, value: Any) -> Any:
         return value
     if not hasattr(value, "__arrow_c_stream__"):
         return pa.array(value)
-    chunked = pa.chunked_array(value)
-    if chunked.num_chunks == 1:
-        return chunked.chunk(0)
+    chunked = value if isinstance(value, pa.ChunkedArray) else pa.chunked_array(value)
+    # Empty ones that come from elsewhere cannot be joined (pyarrow 26: "exceed buffer length").
+    chunks = [arrow_values.plain(pa, name, chunk) for chunk in chunked.chunks if len(chunk)]
+    if not chunks:
+        return pa.array([], chunked.type)
+    if len(chunks) == 1:
+        return chunks[0]
     # Chunks with 32-bit offsets may not fit into one array of that type.
-    return chunked.cast(arrow_values.wide_type(pa, chunked.type)).combine_chunks()
+    return pa.concat_arrays(
+        [chunk.cast(arrow_values.wide_type(pa, chunk.type)) for chunk in chunks]
+    )
 
 
 def _fill_scalars(pa: Any, name: str, array: Any, fill: object) -> Any:
@@ -138,8 +144,9 @@ def _spread(present: ColumnRows, valid: NDArray[np.bool_], fill: object) -> Colu
         if field.dtype == "bfloat16":
             raise _bad_fill(field.name, fill, kind)
         try:
-            filled = np.full((len(valid), *field.row_shape), fill, stored.dtype)
-        except (TypeError, ValueError, OverflowError) as error:
+            with np.errstate(invalid="raise", over="raise"):
+                filled = np.full((len(valid), *field.row_shape), fill, stored.dtype)
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise _bad_fill(field.name, fill, kind) from error
         if stored.dtype.kind in "biu" and filled.flat[0] != fill:  # 0.5 became 0
             raise _bad_fill(field.name, fill, kind)

@@ -35,7 +35,7 @@ def wide_type(pa: Any, kind: Any) -> Any:
         return pa.large_string()
     if types.is_binary(kind) or types.is_binary_view(kind):
         return pa.large_binary()
-    if types.is_list(kind) or types.is_list_view(kind) or types.is_large_list_view(kind):
+    if types.is_list(kind):
         return pa.large_list(kind.value_field)
     return kind
 
@@ -54,7 +54,20 @@ def plain(pa: Any, name: str, array: Any) -> Any:
         return plain(pa, name, decode(array))
     if types.is_fixed_size_binary(kind) or types.is_string_view(kind):
         return array.cast(pa.large_string() if types.is_string_view(kind) else pa.large_binary())
-    return array.cast(wide_type(pa, kind)) if "view" in str(kind) else array
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        return _without_list_view(pa, array)
+    return array.cast(pa.large_binary()) if types.is_binary_view(kind) else array
+
+
+def _without_list_view(pa: Any, array: Any) -> Any:
+    # A cast to large_list gives wrong rows (pyarrow 26).
+    sizes = np.asarray(array.sizes.to_numpy()).astype(np.int64)
+    missing = array.is_null()
+    sizes[missing.to_numpy(zero_copy_only=False)] = 0
+    offsets = np.zeros(len(array) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    mask = missing if array.null_count else None
+    return pa.LargeListArray.from_arrays(pa.array(offsets), array.flatten(), mask=mask)
 
 
 def _without_extension(pa: Any, name: str, array: Any) -> Any:

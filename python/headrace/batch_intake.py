@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 
 import numpy as np
 
@@ -84,7 +84,7 @@ class BatchIntake:
             raise InvalidError("a batch needs at least one column; pass write(x=...)")
         for name in given:
             checks.check_column_name(name)
-        if all(isinstance(value, list | tuple) and not value for value in given.values()):
+        if all(map(_is_empty, given.values())):
             return None
         found = {name: self._read_column(name, value) for name, value in given.items()}
         if not _count_rows(found):
@@ -148,6 +148,13 @@ class BatchIntake:
                 column.rows,
                 np.ones(column.rows, np.bool_) if valid is None else valid,
             )
+
+
+def _is_empty(value: object) -> bool:
+    """Whether it is a column without rows; an empty list does not even say of what dtype."""
+    if isinstance(value, Mapping) or hasattr(value, "tocsr"):
+        return False
+    return isinstance(value, Sized) and len(value) == 0
 
 
 def _count_rows(found: Mapping[str, ColumnRows]) -> int:

@@ -113,7 +113,7 @@ _END = object()
 def _call(part: Part, fn: Callable[[], Any]) -> Any:
     try:
         return fn()
-    except (MemoryError, TransformError):
+    except (MemoryError, HeadraceError):
         raise
     except Exception as error:
         raise TransformError(

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from headrace import _core, checks, dtypes, filtering, indexing, naming, recipe, splitting
+from headrace import (
+    _core,
+    arrow_export,
+    checks,
+    dtypes,
+    filtering,
+    indexing,
+    labels,
+    naming,
+    recipe,
+    splitting,
+)
 from headrace.column import Column
 from headrace.dataset_rows import Rows, format_bytes
 from headrace.errors import InvalidError
+from headrace.shard_table import ShardTable
 
 _LARGE_PICKLE = 10**9  # bytes of arrays
 
@@ -292,6 +304,109 @@ class Dataset(Rows):
         if not indexing.is_row_number(row):
             raise InvalidError(f"a row is an int, not {row!r}")
         return self._core.locate(indexing.row_number(row, len(self)))
+
+    @property
+    def shard_ids(self) -> list[str]:
+        """The ids of the shards that the rows lie in, in row order.
+
+        Raises:
+            InvalidError: If the rows do not lie in shards of a directory, in their order.
+        """
+        return list(self._shard_table())
+
+    def shard(self, sid: str) -> Dataset:
+        """Returns the rows of one shard.
+
+        Raises:
+            NotFoundError: If the dataset has no such shard.
+        """
+        return self.select_shards([sid])
+
+    def select_shards(self, sids: Iterable[str]) -> Dataset:
+        """Returns the rows of some shards, in the order of `sids`.
+
+        Example:
+            >>> import tempfile, numpy as np, headrace as hr
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     for part in range(3):
+            ...         with hr.Writer(folder) as writer:
+            ...             writer.write(y=np.full(2, part))
+            ...     ds = hr.open(folder)
+            ...     ds.select_shards(ds.shard_ids[1:])["y"][:].tolist()
+            [1, 1, 2, 2]
+
+        Raises:
+            NotFoundError: If the dataset has no such shard.
+        """
+        return self._of_ranges(self._shard_table().rows(sids))
+
+    def shards(self) -> Iterator[Dataset]:
+        """Iterates over the shards, in row order, each as a dataset."""
+        table = self._shard_table()
+        return (self._of_ranges(table.rows([sid])) for sid in table)
+
+    def to_arrow(self, batch_rows: int | None = None) -> Any:
+        """Returns all rows as a pyarrow.RecordBatchReader, read batch by batch.
+
+        What takes Arrow data takes it: ``polars.from_arrow(reader)``, DuckDB,
+        ``pyarrow.parquet.write_table(reader.read_all(), ...)``. Tensors are nested lists of fixed
+        size, csr a list of (indices, values).
+
+        Args:
+            batch_rows: Rows of a record batch; None makes batches of about 16 MB.
+
+        Raises:
+            MissingDependencyError: If pyarrow is not installed.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> hr.from_arrays(y=np.arange(5)).to_arrow().read_all().column("y").to_pylist()
+            [0, 1, 2, 3, 4]
+        """
+        return arrow_export.reader(self, batch_rows)
+
+    def encode_labels(
+        self, column: str, *, classes: Iterable[labels.Label] | None = None
+    ) -> tuple[Dataset, list[labels.Label]]:
+        """Returns the dataset with class ids in the place of labels, and the classes.
+
+        The labels are text, bytes, whole numbers or bool; the ids (int64) are places in the list
+        of classes. All labels are read once now; the ids take 8 bytes a row.
+
+        Args:
+            column: The column of labels.
+            classes: The classes in their order, for example those of the training set for a test
+                set; None takes the labels found, sorted.
+
+        Raises:
+            InvalidError: If a label is not among `classes`.
+            UnsupportedError: If the column holds no labels.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds, classes = hr.from_arrays(y=np.array([30, 10, 30])).encode_labels("y")
+            >>> ds["y"][:].tolist(), classes
+            ([1, 0, 1], [10, 30])
+        """
+        position = self._schema.position(column)
+        ids, found = labels.encode(self[column], self._schema[column], classes)
+        made = recipe.from_arrays([column], [ids])
+        others = [k for k in range(len(self._schema)) if k != position]
+        if others:
+            rest = self._made.view(_core.Dataset.select, others)
+            order = [*range(1, len(others) + 1)]
+            order.insert(position, 0)
+            made = recipe.zip_columns([made, rest]).view(_core.Dataset.select, order)
+        return self._with(made), found
+
+    def _shard_table(self) -> ShardTable:
+        if self._shards is None:
+            self._shards = ShardTable(self)
+        return self._shards
+
+    def _of_ranges(self, ranges: list[range]) -> Dataset:
+        parts = [self._made.view(_core.Dataset.slice, r.start, len(r), 1) for r in ranges]
+        return self._with(parts[0] if len(parts) == 1 else recipe.concat(parts))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles how the dataset was made: files by path, arrays by value.

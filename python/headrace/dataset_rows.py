@@ -9,6 +9,7 @@ from headrace import _core, checks, indexing, recipe, row_values
 from headrace.column import Column
 from headrace.errors import InvalidError
 from headrace.schema import Field, Schema
+from headrace.shard_table import ShardTable
 
 _P = ParamSpec("_P")
 _Self = TypeVar("_Self", bound="Rows")
@@ -18,13 +19,14 @@ _CHUNK_BYTES = 4 * 10**6
 class Rows:
     """The part of `Dataset` that reads rows."""
 
-    __slots__ = ("__weakref__", "_as_tuple", "_core", "_made", "_schema")
+    __slots__ = ("__weakref__", "_as_tuple", "_core", "_made", "_schema", "_shards")
 
     def __init__(self, made: recipe.Made, *, as_tuple: bool) -> None:
         """Made by functions of headrace, not by users."""
         self._made = made
         self._core = made.core
         self._as_tuple = as_tuple
+        self._shards: ShardTable | None = None  # made when it is first asked for
         self._schema = Schema(map(Field.from_core, made.core.columns))
 
     @property

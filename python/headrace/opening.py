@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -151,7 +152,8 @@ def _open_directory(root: Any, version: int | None, io: str, verify: bool) -> Da
     chosen = newest if version is None else version
     make = _core.Dataset.from_directory
     made = recipe.from_files(make, {}, directory.path, chosen, io, verify)
-    return Dataset(made, as_tuple=False)
+    metadata = json.loads(directory.read(chosen)["metadata"])
+    return Dataset(made, as_tuple=metadata.get("as_tuple") is True)
 
 
 def _no_dataset(root: str) -> Exception:

@@ -72,7 +72,7 @@ def rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> list[Any]:
     bounds = list(itertools.pairwise(offsets.tolist()))
     if field.kind == "csr":
         assert indices is not None
-        _check_indices(field, read, numbers)
+        check_indices(field, read, numbers)
         numbers_of = _values(values, indices)
         return [SparseRow(indices[a:b], numbers_of[a:b]) for a, b in bounds]
     assert values is not None
@@ -114,7 +114,7 @@ def _sparse_rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> Any:
     offsets, values, indices = read
     assert indices is not None
     # scipy does not look, and would write beyond its arrays.
-    _check_indices(field, read, numbers)
+    check_indices(field, read, numbers)
     shape = (len(offsets) - 1, field.width)
     data = _values(values, indices)
     try:
@@ -128,7 +128,8 @@ def _values(values: Array | None, indices: Array) -> Array:
     return np.ones(len(indices), np.uint8) if values is None else values
 
 
-def _check_indices(field: Field, read: CoreArrays, numbers: RowNumbers) -> None:
+def check_indices(field: Field, read: CoreArrays, numbers: RowNumbers) -> None:
+    """Raises CorruptError for a row of csr with an index outside the width."""
     offsets, _, indices = read
     assert indices is not None
     wrong = (indices < 0) | (indices >= field.width)

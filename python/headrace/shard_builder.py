@@ -67,6 +67,7 @@ class ShardBuilder:
         self._intake = BatchIntake(columns=columns, fill=fill, schema=schema)
         self._core: _core.ShardBuilder | None = None
         self._widths: list[int] = []
+        self._bytes = 0
         self._process = os.getpid()
         self._lock = threading.Lock()  # the core is for one thread at a time
 
@@ -79,6 +80,11 @@ class ShardBuilder:
     def rows(self) -> int:
         """Rows since the beginning or the last finish()."""
         return 0 if self._core is None else self._core.rows
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all rows that were written, as they came."""
+        return self._bytes
 
     @property
     def is_own(self) -> bool:
@@ -106,6 +112,7 @@ class ShardBuilder:
                     stop = min(start + step, batch[0].rows)
                     core.write([column.slice(start, stop).to_core() for column in batch])
                 written += batch[0].rows
+                self._bytes += sum(column.nbytes for column in batch)
         return written
 
     def finish(self) -> BuiltShards:

@@ -203,6 +203,6 @@ def _arrow_invalid() -> type[Exception]:
 def _unreadable(path: str, error: Exception) -> InvalidError:
     return InvalidError(
         f"{path!r} cannot be parsed: {error}. Types are inferred from the first rows; where later "
-        'ones differ, say what they are, for example columns={"price": "float64"}',
+        'ones differ, say what they are, for example columns={"price": {"dtype": "float64"}}',
         file=path,
     )

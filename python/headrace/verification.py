@@ -112,6 +112,7 @@ def verify(
 
     Raises:
         NotFoundError: If there is no such file, dataset or version.
+        UnsupportedError: If a file is of a kind that `open` does not read.
     """
     number, found = None, list[Damage]()
     if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
@@ -142,7 +143,7 @@ def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | 
     try:
         info = directory.read(number)
         entries = directory.entries(info["version"])
-    except (CorruptError, TruncatedError, UnsupportedError, IoError) as error:
+    except (CorruptError, TruncatedError, IoError) as error:
         found.append(Damage(error.file, "", None, "", 0, None, error.code, str(error)))
         return version, []
     starts = itertools.accumulate((entry["rows"] for entry in entries), initial=0)
@@ -163,13 +164,19 @@ def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | 
 def _verdict(part: _Part) -> dict[str, Any]:
     """Returns what the core says of a file, or what reading all of it says of one of others."""
     if part.shard or part.file.endswith(_ARROW):
-        return _core.verify_shard(part.file, **part.promised)
+        verdict = _core.verify_shard(part.file, **part.promised)
+        for finding in verdict["findings"]:
+            if finding["code"] == UnsupportedError.code and not part.shard:
+                raise UnsupportedError(finding["what"], file=part.file, column=finding["column"])
+        return verdict
     rows, findings = 0, list[dict[str, Any]]()
     try:
         dataset = open_dataset(part.file)
         rows = len(dataset)
         for _ in dataset.chunks():
             pass
+    except UnsupportedError:
+        raise
     except HeadraceError as error:
         finding = {"code": error.code, "what": str(error), "column": error.column}
         findings.append({**finding, "batch": None, "first_row": 0, "rows": rows})

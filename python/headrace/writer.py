@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from headrace import _core
 from headrace.byte_sizes import byte_size
@@ -200,6 +200,12 @@ class Writer:
                 source=self,
                 stacklevel=1,
             )
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidError(
+            "a writer cannot be pickled or copied; make one in each process: they may all write to "
+            "one dataset at once"
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"

@@ -3,7 +3,22 @@
 #include <set>
 #include <tuple>
 
+#include "base/error.h"
+
 namespace headrace {
+namespace {
+
+// Where a column is stored; nullptr also where the file cannot be opened: the batch that needs a
+// row of it says what is wrong.
+const StoredRows* stored_rows(const Piece& piece, uint32_t column) {
+  try {
+    return piece.source->stored(piece.source_column(column));
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
 
 std::vector<Extent> file_extents(const Dataset& dataset) {
   std::vector<Extent> extents;
@@ -13,7 +28,7 @@ std::vector<Extent> file_extents(const Dataset& dataset) {
     const RowSpace& space = *dataset.groups()[column.group];
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
       const Piece& piece = space.piece(i);
-      const StoredRows* rows = piece.source->stored(piece.source_column(column.column));
+      const StoredRows* rows = stored_rows(piece, column.column);
       if (rows != nullptr && seen.emplace(rows, piece.first, piece.rows).second) {
         extents.push_back({.rows = rows,
                            .column = c,

@@ -16,6 +16,7 @@ struct Extent {
 };
 
 // What `dataset` may read of files, each piece of a file once, in row order; nothing for arrays.
+// Opens sources that know only then where their rows lie; files that cannot be opened are left out.
 // Rows that a view leaves out of a piece are counted with it.
 std::vector<Extent> file_extents(const Dataset& dataset);
 

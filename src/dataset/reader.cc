@@ -58,7 +58,9 @@ Reader::Reader(DatasetPtr dataset)
     groups_[g].stored_rows = dataset_->groups()[g]->stored_rows();
     groups_[g].states.resize(pieces, PieceState::kUnknown);
     groups_[g].footprints.resize(groups_[g].columns.size());
-    groups_[g].rows.assign(groups_[g].columns.size(), std::vector<PieceRows>(pieces));
+    for (size_t k = 0; k < groups_[g].columns.size(); ++k) {
+      groups_[g].rows.emplace_back(pieces);
+    }
   }
   install_fault_guard();
 }

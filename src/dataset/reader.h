@@ -11,6 +11,7 @@
 #include "column/elementwise.h"
 #include "column/gather.h"
 #include "dataset/dataset.h"
+#include "dataset/piece_table.h"
 #include "dataset/row_locator.h"
 #include "dataset/row_requests.h"
 #include "dataset/variable_reader.h"
@@ -59,14 +60,14 @@ class Reader {
   enum class PieceState : uint8_t { kUnknown, kMapped, kUnmapped, kNumbers };
 
   struct Group {
-    std::vector<PieceState> states;            // per piece
-    std::vector<size_t> columns;               // of the dataset, that lie in this group
-    std::vector<Footprint> footprints;         // per such column
-    std::vector<std::vector<PieceRows>> rows;  // per such column, per piece
-    uint64_t stored_rows = 1;                  // of a source, that make one row
-    uint64_t unmapped = 0;                     // pieces that are opened and not mapped
-    uint64_t numbers = 0;                      // pieces among those that are row ids
-    uint64_t next_check = 0;                   // piece whose file is looked at next
+    std::vector<PieceState> states;     // per piece
+    std::vector<size_t> columns;        // of the dataset, that lie in this group
+    std::vector<Footprint> footprints;  // per such column
+    std::vector<PieceTable> rows;       // per such column
+    uint64_t stored_rows = 1;           // of a source, that make one row
+    uint64_t unmapped = 0;              // pieces that are opened and not mapped
+    uint64_t numbers = 0;               // pieces among those that are row ids
+    uint64_t next_check = 0;            // piece whose file is looked at next
   };
 
   std::span<std::byte* const> outs_from(uint64_t row, std::span<std::byte* const> outs,

@@ -29,8 +29,8 @@ constexpr uint64_t least_batch(uint64_t bytes) noexcept { return bytes / 8; }
 constexpr uint64_t kTrialBatches = 16;
 constexpr uint64_t poor_batch(uint64_t bytes) noexcept { return bytes / 16; }
 
-// Alignment may add so much to each buffer of a batch.
-constexpr uint64_t kMostPadding = 63;
+// Bytes of `bytes` in a body, where every buffer begins at a multiple of 64.
+constexpr uint64_t padded(uint64_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
 
 // Throws where one row alone has as many leaf elements as no record batch may have.
 void check_row_elements(const Field& field, const ColumnView& view, uint64_t limit) {
@@ -64,13 +64,33 @@ void remove_shard(const std::string& dataset, const std::string& id) noexcept {
   }
 }
 
-uint64_t fixed_row_bytes(const Schema& schema) {
+// Bytes of a body of `rows` rows of tensors.
+uint64_t fixed_body_bytes(const Schema& schema, uint64_t rows) {
   uint64_t bytes = 0;
   for (const Field& field : schema) {
-    bytes = checked_add(bytes, field.row_bytes(), "bytes of a row");
+    bytes =
+        checked_add(bytes, padded(checked_mul(rows, field.row_bytes(), "bytes of a record batch")),
+                    "bytes of a record batch");
   }
   return bytes;
 }
+
+// The most rows of tensors, a power of two, that are a record batch; at least one.
+uint64_t fixed_batch_rows(const Schema& schema, const ShardLimits& limits) {
+  uint64_t most = limits.body_bytes;
+  for (const Field& field : schema) {
+    most = std::min({most, limits.body_bytes / field.row_bytes(),
+                     (limits.batch_elements - 1) / field.row_elements()});
+  }
+  uint64_t rows = std::bit_floor(std::max<uint64_t>(most, 1));
+  while (rows > 1 && fixed_body_bytes(schema, rows) > limits.body_bytes) {
+    rows /= 2;
+  }
+  return rows;
+}
+
+// What padding may add to a body of columns of any kind: three buffers each.
+uint64_t most_padding(const Schema& schema) { return schema.size() * 3 * (padded(1) - 1); }
 
 }  // namespace
 
@@ -91,16 +111,12 @@ ShardBuilder::ShardBuilder(std::string dataset, Schema schema, const ShardLimits
     throw Error(ErrorCode::kInvalid, "the limits of a shard and of its record batches are above 0");
   }
   limits_.body_bytes = std::min(limits_.body_bytes, limits_.shard_bytes);
-  if (!fixed_size_) {
-    return;
+  if (fixed_size_) {
+    limits_.body_bytes = std::max(limits_.body_bytes, fixed_body_bytes(schema_, 1));
+    rows_per_batch_ = fixed_batch_rows(schema_, limits_);
+  } else if (const uint64_t padding = most_padding(schema_); limits_.body_bytes > 4 * padding) {
+    limits_.body_bytes -= padding;
   }
-  const uint64_t row_bytes = fixed_row_bytes(schema_);
-  limits_.body_bytes = std::max(limits_.body_bytes, row_bytes);
-  uint64_t most = limits_.body_bytes / row_bytes;
-  for (const Field& field : schema_) {
-    most = std::min(most, (limits_.batch_elements - 1) / field.row_elements());
-  }
-  rows_per_batch_ = std::bit_floor(std::max<uint64_t>(most, 1));
 }
 
 ShardBuilder::~ShardBuilder() { abort(); }

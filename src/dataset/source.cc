@@ -118,7 +118,18 @@ void FileSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* o
 std::unique_ptr<const OpenSource> FileSource::do_open() const {
   auto open = std::make_unique<OpenSource>();
   for (const StoredRows& stored : files_) {
-    auto map = this->map(stored);
+    // Columns that share their path lie in one file, which is mapped once.
+    const size_t before = open->maps.size() - 1;
+    std::shared_ptr<const MappedFile> map;
+    if (!open->maps.empty() && &stored.path.text() == &files_[before].path.text()) {
+      map = open->maps[before];
+      const uint64_t expected = stored.offset + rows() * stored.row_bytes;
+      if (map != nullptr && map->size() < expected) {
+        throw truncated_error(stored.path, expected, map->size());
+      }
+    } else {
+      map = this->map(stored);
+    }
     open->columns.push_back(map == nullptr
                                 ? PieceRows{}
                                 : PieceRows{.rows = map->data() + stored.offset,

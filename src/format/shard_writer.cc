@@ -25,6 +25,9 @@ constexpr std::array<std::byte, kBodyAlignment> kZeros{};
 // Smaller pieces are put together, so that a batch of many small columns is few writes.
 constexpr size_t kDirectWrite = size_t{64} << 10;
 
+// So much is hashed and written at a time.
+constexpr size_t kCacheBytes = size_t{256} << 10;
+
 Error invalid(const std::string& what) { return Error(ErrorCode::kInvalid, what); }
 
 void check_schema(const Schema& schema) {
@@ -224,13 +227,18 @@ class ShardWriter::Impl {
   }
 
   void emit(Bytes bytes) {
-    file_hash_.update(bytes);
     bytes_ += bytes.size();
     if (bytes.size() >= kDirectWrite) {
       flush();
-      sink_.write(bytes);
+      // What was hashed is still in the cache when it is copied.
+      for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kCacheBytes))) {
+        const Bytes piece = bytes.first(std::min(bytes.size(), kCacheBytes));
+        file_hash_.update(piece);
+        sink_.write(piece);
+      }
       return;
     }
+    file_hash_.update(bytes);
     pending_.insert(pending_.end(), bytes.begin(), bytes.end());
     if (pending_.size() >= kDirectWrite) {
       flush();

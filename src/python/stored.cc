@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "dataset/arrow_files.h"
 #include "dataset/directory_dataset.h"
+#include "dataset/safetensors_files.h"
 #include "dataset/shard_pieces.h"
 #include "python/gil.h"
 
@@ -27,6 +28,11 @@ Handle from_arrow_files(const std::vector<std::string>& paths, const std::string
   const GilRelease unlocked;
   return std::const_pointer_cast<Dataset>(
       dataset_from_arrow_files(paths, {.io = io_from_name(io), .verify = verify}));
+}
+
+Handle from_safetensors(const std::vector<std::string>& paths, const std::string& io) {
+  const GilRelease unlocked;
+  return std::const_pointer_cast<Dataset>(dataset_from_safetensors(paths, io_from_name(io)));
 }
 
 Handle from_directory(const std::string& root, uint64_t version, const std::string& io,
@@ -62,6 +68,7 @@ Io io_from_name(const std::string& name) {
 
 void bind_stored(DatasetClass& dataset) {
   dataset.def_static("from_arrow_files", &from_arrow_files, "paths"_a, "io"_a, "verify"_a)
+      .def_static("from_safetensors", &from_safetensors, "paths"_a, "io"_a)
       .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)
       .def("shard_rows", &shard_list,
            nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"));

@@ -12,8 +12,8 @@ namespace headrace::python {
 // "auto", "mmap" or "pread". Throws kInvalid for anything else.
 Io io_from_name(const std::string& name);
 
-// Binds the datasets of files that say themselves what they hold: from_arrow_files and
-// from_directory; and which
+// Binds the datasets of files that say themselves what they hold: from_arrow_files,
+// from_safetensors and from_directory; and which
 // shards the rows of a dataset lie in: shard_rows.
 void bind_stored(DatasetClass& dataset);
 

@@ -1,13 +1,16 @@
 #include "dataset/extents.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dataset/arrow_files.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
+#include "testing/shards.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -45,6 +48,22 @@ TEST(FileExtents, CountAPieceThatAppearsTwiceOnce) {
   const TempDir dir;
   const DatasetPtr dataset = in_files(dir, "f", {counting("id", 10)}, {10});
   EXPECT_EQ(file_extents(*concat({dataset, dataset})).size(), 1U);
+}
+
+TEST(FileExtents, OfShardsAreTheTensorsOfEachRecordBatch) {
+  const TempDir dir;
+  const auto bytes = shard_bytes({make_column({.name = "x", .dtype = DType::kInt32}, 10),
+                                  make_column({.name = "t", .kind = ColumnKind::kText}, 10)},
+                                 4);
+  const std::string whole = dir.write("a.arrow", bytes);
+  const std::string gone = dir.write("b.arrow", bytes);
+  const DatasetPtr dataset = dataset_from_arrow_files({whole, gone});
+  std::filesystem::remove(gone);
+  const std::vector<Extent> extents = file_extents(*dataset);
+  ASSERT_EQ(extents.size(), 3U);
+  EXPECT_EQ(extents[0].bytes, 16U);
+  EXPECT_EQ(extents[2].bytes, 8U);
+  EXPECT_EQ(extents[2].rows->path.text(), whole);
 }
 
 TEST(FileExtents, OfArraysAreNone) {

@@ -56,7 +56,7 @@ def test_inspect_knows_versions_and_metadata(
     assert (older["rows"], older["version"], older["newest_version"]) == (6, 1, 2)
     text = output(capsys, "inspect", str(corpus), "--version", "1")
     assert "1, the newest is 2" in text
-    assert '"a test"' in text
+    assert "made by  a test" in text
 
 
 def test_inspect_gives_statistics_of_every_kind(

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("dask.array")
+pytest.importorskip("pyarrow")
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo" / "run.py"
 

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import headrace as hr
+
 pytest.importorskip("torch")
 pytest.importorskip("dask.array")
+pytest.importorskip("pyarrow")
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "examples" / "demo" / "own_files.py"
@@ -270,3 +273,25 @@ def test_the_loaders_by_hand_end_within_a_batch(
     loader = own_files.LOADERS[name](own, over, rows=900, batch_size=900, seed=1)
     with pytest.raises(turns.OutOfTimeError):
         next(loader.epoch(0))
+
+
+def test_a_directory_of_shards_is_measured_by_its_largest_column(tmp_path: Path) -> None:
+    x = np.random.default_rng(3).random((900, 3, 4), dtype=np.float32)
+    folder = tmp_path / "corpus"
+    for part in np.split(x, [100, 450]):
+        with hr.Writer(folder) as writer:
+            writer.write(y=np.arange(len(part)), x=part, text=["a"] * len(part))
+    screen, findings = findings_of(folder, tmp_path)
+    check_findings(screen, findings, files=3, rows=900)
+    assert "its largest column of fixed shape, 'x'" in screen
+    done = run(folder, "--dtype", "float32")
+    assert done.returncode == 1
+    assert "drop DTYPE" in done.stderr
+
+
+def test_shards_without_a_column_of_fixed_shape_are_refused(tmp_path: Path) -> None:
+    with hr.Writer(tmp_path / "corpus") as writer:
+        writer.write(text=["a", "b"])
+    done = run(tmp_path / "corpus")
+    assert done.returncode == 1
+    assert "has no column whose rows have one shape" in done.stderr

@@ -55,6 +55,15 @@ def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript)
     assert done.returncode == 0, done.stderr
 
 
+def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "shards.md").read_text()
+    assert page.count("```python") > 7
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "11000" in done.stdout
+
+
 def test_what_the_readme_shows_runs(run_script: RunScript) -> None:
     pytest.importorskip("torch")
     readme = (ROOT / "README.md").read_text()
@@ -81,3 +90,11 @@ def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
             titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor in anchors, target
+
+
+def test_the_page_about_opening_runs(run_script: RunScript) -> None:
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "opening.md").read_text()
+    assert page.count("```python") == 3
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr

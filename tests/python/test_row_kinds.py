@@ -114,7 +114,8 @@ def test_without_scipy_csr_is_the_same_arrays(
 
 def test_columns_are_arrays_of_objects(ds: hr.Dataset) -> None:
     column = ds["t"]
-    assert (len(column), column.shape, column.ndim, column.dtype) == (ROWS, (ROWS,), 1, object)
+    assert (len(column), column.shape, column.ndim) == (ROWS, (ROWS,), 1)
+    assert column.dtype == np.dtype(object)
     assert repr(column) == "headrace.Column(t: text, rows=30)"
     assert column[-1] == text(29)
     assert column[1:4] == [text(1), text(2), text(3)]
@@ -183,9 +184,9 @@ def test_text_that_is_not_utf8_names_the_row(tmp_path: Path) -> None:
             writer.write_batch(batch)
     ds = hr.open(str(tmp_path / "a.arrow"))
     assert ds["t"][::2] == ["a", "c"]
-    for read in (lambda: ds[1], lambda: ds[:], lambda: ds["t"][[2, 1]]):
+    for column, key in ((ds, 1), (ds, slice(None)), (ds["t"], [2, 1])):
         with pytest.raises(hr.CorruptError, match="column 't': row 1 is no UTF-8") as caught:
-            read()
+            column[key]
         assert (caught.value.column, caught.value.row) == ("t", 1)
 
 

@@ -89,6 +89,26 @@ def test_a_missing_file_is_an_error_and_no_finding(tmp_path: Path) -> None:
         hr.verify(tmp_path / "nowhere.arrow")
 
 
+def test_a_file_that_is_of_no_kind_is_an_error_and_not_called_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("no data")
+    with pytest.raises(hr.UnsupportedError, match=r"notes\.txt"):
+        hr.verify(tmp_path / "notes.txt")
+    assert main(["verify", str(tmp_path / "notes.txt")]) == 1
+    assert "damaged" not in capsys.readouterr().out
+
+
+def test_compression_cannot_be_looked_into(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"x": list(range(1000))})
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(str(tmp_path / "x.arrow"), table.schema, options=options) as writer:
+        writer.write_table(table)
+    with pytest.raises(hr.UnsupportedError, match="compress"):
+        hr.verify(tmp_path / "x.arrow")
+
+
 def test_files_have_no_versions(shard: Path) -> None:
     with pytest.raises(hr.InvalidError, match="only the directory of a dataset has versions"):
         hr.verify(shard, version=3)

@@ -103,8 +103,18 @@ def _print_facts(console: Console, paths: list[str], facts: dict[str, Any]) -> N
     pairs += [("rows", f"{facts['rows']:,}"), ("bytes", format_bytes(facts["bytes"]))]
     pairs.append(("shards" if "version" in facts else "files", f"{facts['files']:,}"))
     for name, value in facts.get("metadata", {}).items():
-        pairs.append((name, textwrap.shorten(json.dumps(value), _LONGEST_METADATA)))
+        text = textwrap.shorten(_metadata_text(value), _LONGEST_METADATA, placeholder=" ...")
+        if text:
+            pairs.append((name, text))
     console.pairs(pairs)
+
+
+def _metadata_text(value: Any) -> str:
+    """Returns a value of the metadata for people: of a dict what is there, not what is not."""
+    if isinstance(value, dict):
+        parts = [(name, part) for name, part in value.items() if part not in (None, "", "None")]
+        return ", ".join(f"{name} {part}" for name, part in parts)
+    return "" if value is False else str(value)
 
 
 def _print_columns(

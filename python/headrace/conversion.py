@@ -1,0 +1,165 @@
+"""The state of a conversion in its dataset: what was begun, by which transform, and each commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from headrace import _core
+from headrace.conversion_build import Built, Failure, Job
+from headrace.conversion_inputs import Inputs
+from headrace.conversion_lock import exclusive
+from headrace.conversion_plan import plan
+from headrace.conversion_progress import Meter, Progress, metering
+from headrace.conversion_run import run_here, run_in_executor
+from headrace.errors import InvalidError
+from headrace.ledger import Ledger, Record, to_origins
+from headrace.schema import Field
+from headrace.shard_builder import discard
+
+_KEY = "convert"
+
+
+def convert_inputs(
+    inputs: Inputs, job: Job, options: dict[str, str], *, executor: Any, progress: Progress
+) -> list[Failure]:
+    """Converts what is not yet converted; returns what failed and was skipped.
+
+    Args:
+        inputs: What to convert.
+        job: How.
+        options: What has to be the same when the conversion goes on.
+        executor: Where parts are built, None for this thread.
+        progress: As for `metering`.
+
+    Raises:
+        HeadraceError: What the first input that failed raised, unless the job skips these.
+        InvalidError: If the dataset was begun otherwise, or has no rows in the end.
+    """
+    with exclusive(job.directory), metering(progress) as meter:
+        conversion = Conversion(job.directory, options, meter)
+        job = replace(job, fields=conversion.fields, as_tuple=conversion.as_tuple)
+        meter.expect(inputs.total)
+        parts = plan(
+            inputs, conversion.ledger, transforms=job.transform is not None, skip=meter.skipped
+        )
+        if executor is None:
+            run_here(job, parts, commit=conversion.commit, report=meter.wrote)
+        else:
+            run_in_executor(
+                *(job, parts),
+                executor=executor,
+                total=inputs.total,
+                unit=2**20 if inputs.size is not None else 1,
+                commit=conversion.commit_from_worker,
+                drop=conversion.drop,
+            )
+    if conversion.rows == 0:
+        failed = conversion.failures
+        reason = describe_failures(failed) if failed else "no input has rows"
+        raise InvalidError(f"{reason}; a dataset needs at least one row")
+    return conversion.failures
+
+
+class Conversion:
+    """A dataset that a conversion adds to.
+
+    Attributes:
+        ledger: What is committed.
+        fields: The columns; none before the first commit.
+        as_tuple: Whether rows are tuples, None before the first commit.
+        failures: The inputs that failed, so far.
+    """
+
+    def __init__(self, directory: str, options: dict[str, str], meter: Meter) -> None:
+        """Opens a dataset to go on with, or takes note that there is none yet.
+
+        Raises:
+            InvalidError: If it was made otherwise, or by something else.
+        """
+        self._directory = _core.Directory(directory)
+        self._path = directory
+        self._options = options
+        self._meter = meter
+        self._carried: list[Record] = []
+        self.ledger = Ledger()
+        self.fields: tuple[Field, ...] = ()
+        self.as_tuple: bool | None = None
+        self.failures: list[Failure] = []
+        self.rows = 0
+        if self._directory.newest() > 0:
+            self._open()
+
+    def _open(self) -> None:
+        info = self._directory.read()
+        metadata = json.loads(info["metadata"])
+        self._check(metadata.get(_KEY))
+        self.as_tuple = bool(metadata.get("as_tuple", False))
+        self.fields = tuple(Field.from_core(values) for values in info["schema"])
+        self.rows = info["rows"]
+        self.ledger.add(self._directory.origins())
+
+    def _check(self, before: Any) -> None:
+        if not isinstance(before, dict):
+            raise InvalidError(
+                f"{self._path!r} holds a dataset that no conversion made; convert into a new "
+                "directory, or append to it with hr.Writer",
+                file=self._path,
+            )
+        # A transform may be renamed: its version says what it does.
+        names = sorted((before.keys() | self._options.keys()) - {"transform"})
+        changed = [name for name in names if before.get(name) != self._options.get(name)]
+        if not changed:
+            return
+        if "version" in changed:
+            raise InvalidError(
+                f"{self._path!r} was begun with transform {before.get('transform')} of version "
+                f"{before.get('version')!r}, and this is {self._options['transform']} of version "
+                f"{self._options['version']!r}: its rows would be a mixture. Convert into a new "
+                f"directory; if both give the same rows, pass version={before.get('version')!r}",
+                file=self._path,
+            )
+        found = ", ".join(f"{k}={before.get(k)} (now {self._options.get(k)})" for k in changed)
+        raise InvalidError(
+            f"{self._path!r} was begun with {found}: its rows would be a mixture. Pass the same, "
+            "or convert into a new directory",
+            file=self._path,
+        )
+
+    def commit(self, built: Built) -> None:
+        """Makes what was built part of the dataset, together with the records of what it is of."""
+        self.failures += built.failures
+        records = [*self._carried, *built.records]
+        # What had no rows is recorded with the next rows, since a commit is made of shards.
+        self._carried = [] if built.entries else records
+        if built.entries:
+            is_first = not self.fields
+            built.entries[0]["origins"] = to_origins(records)
+            metadata: dict[str, Any] = {}
+            if is_first:
+                metadata = {_KEY: self._options, "as_tuple": bool(built.as_tuple)}
+            schema = [field.to_core() for field in built.fields]
+            self._directory.commit(built.entries, schema, json.dumps(metadata))
+            if is_first:
+                self.fields, self.as_tuple = built.fields, built.as_tuple
+            self.rows += built.rows
+        self._meter.committed(built.weight)
+
+    def commit_from_worker(self, built: Built) -> None:
+        """Commits, and counts the rows, which nobody here saw being written."""
+        self.commit(built)
+        self._meter.wrote(built.rows, built.bytes)
+
+    def drop(self, built: Built) -> None:
+        """Removes shards that will not be committed."""
+        discard(self._path, built.entries)
+
+
+def describe_failures(failures: Iterable[Failure]) -> str:
+    """Returns the inputs that failed, and why, the first ten of them."""
+    listed = list(failures)
+    lines = [f"  {' '.join(str(failure.error).split()):.300}" for failure in listed[:10]]
+    more = [f"  and {len(listed) - 10} more"] if len(listed) > 10 else []
+    return "\n".join([f"{len(listed)} inputs were skipped:", *lines, *more])

@@ -1,0 +1,72 @@
+"""Shards that are not in memory are read ahead like other files, whatever their record batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import headrace as hr
+
+ROWS = 2000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 MB in four shards."""
+    folder = tmp_path_factory.mktemp("corpus")
+    y = np.arange(ROWS)
+    for part in np.split(y, 4):
+        with hr.Writer(folder) as writer:
+            x = np.repeat(part.astype(np.float32)[:, None], 1024, axis=1)
+            writer.write(x=x, y=part, t=[str(k) for k in part])
+    return folder
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_cold_shards_are_read_ahead_and_then_resident(
+    folder: Path, io: Any, make_cold: Callable[[Iterable[Path]], None]
+) -> None:
+    make_cold((folder / "shards").iterdir())
+    ds = hr.open(folder, io=io).select_columns(["x", "y"])
+    with hr.Loader(ds, batch_size=32, shuffle=True, output="numpy", prefetch=2) as loader:
+        batches = iter(loader)
+        found = [next(batches)]
+        deadline = time.monotonic() + 30
+        while loader.stats()["regime"] != "resident" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        stats = loader.stats()
+        assert stats["regime"] == "resident"
+        assert stats["read_ahead_bytes"] >= 0.9 * ROWS * (4096 + 8)
+        found.extend(batches)
+    y = np.concatenate([batch["y"] for batch in found])
+    x = np.concatenate([batch["x"] for batch in found])
+    assert np.array_equal(np.sort(y), np.arange(ROWS))
+    assert np.array_equal(x[:, 1023], y)
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_cold_rows_of_any_size_are_asked_for_and_right(
+    folder: Path, io: Any, make_cold: Callable[[Iterable[Path]], None]
+) -> None:
+    make_cold((folder / "shards").iterdir())
+    rows = np.random.default_rng(1).permutation(ROWS)
+    assert hr.open(folder, io=io)["t"][rows] == [str(row) for row in rows]
+
+
+def test_a_missing_shard_fails_its_batch_and_no_other(folder: Path) -> None:
+    ds = hr.open(folder)
+    path = Path(ds.locate(ROWS - 1)[0])
+    away = path.rename(path.with_suffix(".away"))
+    try:
+        loader = hr.Loader(ds.select_columns(["y"]), batch_size=500, output="numpy")
+        batches = iter(loader)
+        assert [int(next(batches)["y"][0]) for _ in range(3)] == [0, 500, 1000]
+        with pytest.raises(hr.NotFoundError, match=path.stem):
+            next(batches)
+    finally:
+        away.rename(path)

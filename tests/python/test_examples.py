@@ -1,0 +1,21 @@
+"""The examples run as they are printed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.mark.parametrize("name", ["04_shards"])
+def test_an_example_runs_and_says_what_came_out(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    command = [sys.executable, str(EXAMPLES / f"{name}.py")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rows right" in done.stdout
+    assert list(tmp_path.iterdir()) == []
