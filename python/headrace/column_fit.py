@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from headrace import checks
 from headrace.column_rows import ColumnRows
 from headrace.dtypes import dtype_name
 from headrace.errors import InvalidError
-from headrace.schema import Field
+from headrace.schema import Field, Kind
 
 Facts: TypeAlias = dict[str, Any]
 _FACTS = tuple(f.name for f in fields(Field) if f.name != "name")
@@ -65,8 +65,28 @@ def _facts_of(name: str, given: object) -> Facts:
     if "width" in facts:
         facts["width"] = checks.check_int("width", facts["width"], low=1, high=checks.MAX_INT64)
     if "row_shape" in facts:
-        facts["row_shape"] = tuple(facts["row_shape"])
+        facts["row_shape"] = _row_shape(name, facts["row_shape"])
+    if "binary" in facts:
+        facts["binary"] = checks.check_bool("binary", facts["binary"])
+    if facts.get("kind", "tensor") not in get_args(Kind):
+        raise InvalidError(
+            f"columns={{{name!r}: ...}}: there is no kind {facts['kind']!r}; the kinds are "
+            f"{', '.join(get_args(Kind))}",
+            column=name,
+        )
     return facts
+
+
+def _row_shape(name: str, given: object) -> tuple[int, ...]:
+    if not isinstance(given, list | tuple):
+        raise InvalidError(
+            f"columns={{{name!r}: ...}}: row_shape is a tuple of ints such as (28, 28), not "
+            f"{given!r}",
+            column=name,
+        )
+    return tuple(
+        checks.check_int("row_shape", extent, low=1, high=checks.MAX_INT64) for extent in given
+    )
 
 
 def declare(found: Field, facts: Facts | None) -> Field:

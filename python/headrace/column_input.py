@@ -128,12 +128,28 @@ def _read_list(name: str, rows: Sequence[Any], fill: object) -> ColumnRows:
         valid = np.array([row is not None for row in rows])
         rows = [fill if row is None else row for row in rows]
     if rows and isinstance(rows[0], str):
-        found = _read_sized(name, rows, str, "text", _encode)
+        found = _read_ascii(name, rows) or _read_sized(name, rows, str, "text", _encode)
     elif rows and isinstance(rows[0], bytes | bytearray | memoryview):
         found = _read_sized(name, rows, (bytes, bytearray, memoryview), "bytes", _as_bytes)
     else:
         found = tensor_rows(name, as_rows(name, rows))
     return found if valid is None else found.with_validity(valid)
+
+
+def _read_ascii(name: str, rows: Sequence[Any]) -> ColumnRows | None:
+    """Returns text at the speed of one join; None where it is not ASCII, or not all of it text."""
+    try:
+        joined = "".join(rows)
+    except TypeError:
+        return None
+    return _sized_rows(name, "text", rows, joined.encode()) if joined.isascii() else None
+
+
+def _sized_rows(name: str, kind: Kind, parts: Sequence[Any], joined: bytes) -> ColumnRows:
+    offsets = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=offsets[1:])
+    values = np.frombuffer(joined, np.uint8)
+    return ColumnRows(Field(name, "uint8", kind=kind), len(parts), values, offsets)
 
 
 def _read_sized(
@@ -152,10 +168,7 @@ def _read_sized(
                 row=number,
             )
     parts = [convert(name, number, row) for number, row in enumerate(rows)]
-    offsets = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=offsets[1:])
-    values = np.frombuffer(b"".join(parts), np.uint8)
-    return ColumnRows(Field(name, "uint8", kind=column_kind), len(parts), values, offsets)
+    return _sized_rows(name, column_kind, parts, b"".join(parts))
 
 
 def _encode(name: str, number: int, row: str) -> bytes:

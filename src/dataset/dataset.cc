@@ -89,11 +89,13 @@ uint64_t Dataset::variable_bytes_of(const DatasetColumn& column) const noexcept 
     bytes += mul_div(stored, piece.rows, piece.source->rows());
     rows += piece.rows;
   }
-  // A product of doubles: rows that a subset repeats could leave 64 bits, and this is an estimate.
-  return rows == rows_
-             ? bytes
-             : static_cast<uint64_t>(static_cast<double>(bytes) * static_cast<double>(rows_) /
-                                     static_cast<double>(rows));
+  if (rows == rows_) {
+    return bytes;
+  }
+  // Doubles, and a limit: a subset may repeat rows, and a manifest may say anything of its bytes.
+  const double scaled =
+      static_cast<double>(bytes) * static_cast<double>(rows_) / static_cast<double>(rows);
+  return static_cast<uint64_t>(std::min(scaled, 0x1p62));
 }
 
 uint64_t Dataset::file_count() const {

@@ -130,8 +130,7 @@ void ShardBuilder::require_usable() const {
   if (!usable_) {
     throw Error(ErrorCode::kInvalid,
                 "a write to " + dataset_ +
-                    " failed before, or was given up; begin again with a "
-                    "new builder",
+                    " failed before, or was given up; begin again with a new builder",
                 {.file = dataset_, .column = ""});
   }
 }

@@ -1,5 +1,6 @@
 #include "format/shard_layout.h"
 
+#include <algorithm>
 #include <array>
 #include <arrow_generated.h>
 #include <charconv>
@@ -323,7 +324,7 @@ class LayoutReader {
       throw corrupt("its footer carries no readable hash of its metadata");
     }
     const auto at = reinterpret_cast<const std::byte*>(digits->c_str()) - footer_.bytes().data();
-    std::memset(footer_.bytes().data() + at, '0', kHashDigits);
+    std::fill_n(footer_.bytes().data() + at, kHashDigits, std::byte{'0'});
     hasher_.update(footer_.bytes());
     if (hasher_.digest() != *expected) {
       throw corrupt("its metadata does not have the hash that its footer carries");

@@ -196,6 +196,18 @@ TEST_F(Mixed, APollThatThrowsStops) {
                Error);
 }
 
+TEST_F(Mixed, BytesThatNoFileCanHaveAreLimited) {
+  ArraySource::Array huge{.owner = {}, .rows = {}};
+  huge.variable_bytes = UINT64_MAX;
+  const auto source = std::make_shared<ArraySource>(2, std::vector{huge});
+  const auto dataset = std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{dataset_->columns().front()},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = 2, .columns = nullptr}})});
+  const std::vector<int64_t> rows(100);
+  EXPECT_EQ(subset(dataset, buffer_of(rows))->bytes(), uint64_t{1} << 62);
+}
+
 TEST_F(Mixed, BytesFingerprintAndRefusals) {
   EXPECT_EQ(select(dataset_, {0})->bytes(), 200U);                  // 40 * 2 + 60 * 2 on average
   EXPECT_EQ(slice(select(dataset_, {0}), 0, 10, 2)->bytes(), 20U);  // in proportion

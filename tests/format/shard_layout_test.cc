@@ -1,11 +1,18 @@
 #include "format/shard_layout.h"
 
+#include <array>
+#include <arrow_generated.h>
+#include <cstring>
+#include <functional>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
+#include "testing/golden_files.h"
 #include "testing/shard_rows.h"
 #include "testing/shards.h"
 
@@ -66,6 +73,54 @@ TEST(ShardLayout, SaysWhatAFileIsThatIsNoArrowFile) {
   expect_error(ErrorCode::kCorrupt, {"8 bytes"}, read(std::string_view("ARROW1\0\0", 8)));
   expect_error(ErrorCode::kCorrupt, {"does not end with ARROW1"},
                read("ARROW1 and then something else"));
+}
+
+// A file of pyarrow, with `change` made to its footer.
+Bytes with_footer(const std::function<void(flatbuf::Footer&)>& change) {
+  Bytes bytes = GoldenFile("foreign/pyarrow.arrow").bytes();
+  int32_t length = 0;
+  std::memcpy(&length, bytes.data() + bytes.size() - 10, sizeof(length));
+  std::byte* footer = bytes.data() + bytes.size() - 10 - length;
+  change(*flatbuffers::GetMutableRoot<flatbuf::Footer>(footer));
+  return bytes;
+}
+
+flatbuf::Block& block_of(flatbuf::Footer& footer, uint32_t i) {
+  return const_cast<flatbuf::Block&>(*footer.record_batches()->Get(i));
+}
+
+TEST(ShardLayout, RefusesBatchesThatLieTwiceInTheirFile) {
+  // Otherwise a small file could claim any number of rows, and take memory for each batch.
+  const Bytes twice =
+      with_footer([](flatbuf::Footer& footer) { block_of(footer, 1) = block_of(footer, 0); });
+  expect_error(ErrorCode::kCorrupt, {"what stands before it ends at"}, [&] { read_bytes(twice); });
+  const Bytes swapped = with_footer(
+      [](flatbuf::Footer& footer) { std::swap(block_of(footer, 0), block_of(footer, 1)); });
+  expect_error(ErrorCode::kCorrupt, {"what stands before it ends at"},
+               [&] { read_bytes(swapped); });
+}
+
+TEST(ShardLayout, RefusesBlocksOfAnySizeThatDoNotLieInTheFile) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const std::array<int64_t, 8> numbers = {0,     -1,         int64_t{1} << 31, int64_t{1} << 32,
+                                          kMost, kMost - 63, int64_t{1} << 62, INT64_MIN};
+  for (const int64_t offset : numbers) {
+    for (const int64_t body : numbers) {
+      for (const int32_t metadata : {0, -1, 8, 1 << 30, INT32_MAX, INT32_MIN}) {
+        const Bytes bytes = with_footer([&](flatbuf::Footer& footer) {
+          block_of(footer, 0) = flatbuf::Block(offset, metadata, body);
+        });
+        expect_error(ErrorCode::kCorrupt, {"a.arrow"}, [&] { read_bytes(bytes); });
+      }
+    }
+    // One wrong number among right ones.
+    expect_error(ErrorCode::kCorrupt, {"a.arrow"}, [&] {
+      read_bytes(with_footer([&](flatbuf::Footer& footer) {
+        const flatbuf::Block& right = block_of(footer, 0);
+        block_of(footer, 0) = flatbuf::Block(right.offset(), right.metadata_length(), offset);
+      }));
+    });
+  }
 }
 
 TEST(DamagedBodyError, NamesTheRowsThatAreLost) {

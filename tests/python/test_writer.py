@@ -192,6 +192,10 @@ def test_a_dropped_writer_warns_and_leaves_no_shards(path: Path) -> None:
         ({"columns": ["w"]}, "columns="),
         ({"columns": {"w": {"width": 0}}}, "width"),
         ({"columns": {"w": {"dtype": "float31"}}}, "float31"),
+        ({"columns": {"w": {"kind": "tensro"}}}, r"no kind 'tensro'.*ragged"),
+        ({"columns": {"w": {"row_shape": 3}}}, "row_shape"),
+        ({"columns": {"w": {"row_shape": (3, 0)}}}, "row_shape"),
+        ({"columns": {"w": {"binary": 1}}}, "binary"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(
