@@ -32,7 +32,8 @@ struct DatasetVersion {
 // The newest version, or 0 where there is none. Throws kIo.
 uint64_t newest_version(const DatasetPaths& paths);
 
-// Reads version `version`, 0 for the newest. Throws kNotFound where there is no dataset, no such
+// Reads version `version`, 0 for the newest. With kHeader only its own manifest is looked at, and
+// only the header is set. Throws kNotFound where there is no dataset, no such
 // version, or it was removed (the message names those there are); kCorrupt naming the manifest;
 // kTruncated, kUnsupported, kIo.
 DatasetVersion read_version(const DatasetPaths& paths, uint64_t version = 0,

@@ -8,13 +8,11 @@
 #include <string_view>
 #include <utility>
 
-#include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "column/column_view.h"
 #include "format/shard_layout.h"
-#include "storage/file.h"
 
 namespace headrace {
 namespace {
@@ -24,6 +22,9 @@ constexpr char kMetadataKey[] = "headrace.manifest";
 // Batches of a manifest: at most this many shards and this many bytes.
 constexpr uint64_t kMaxBatchShards = uint64_t{1} << 16;
 constexpr uint64_t kMaxBatchBytes = uint64_t{64} << 20;
+
+// What a reader takes: with padding, and an entry of many origins.
+constexpr uint64_t kMaxBodyBytes = 3 * kMaxBatchBytes;
 
 constexpr uint64_t kMaxCount = std::numeric_limits<int64_t>::max();
 
@@ -191,22 +192,24 @@ ManifestHeader header_of(const ShardLayout& layout, const std::string& path) {
   return header;
 }
 
+// The place of a column, counted from the start of the body.
+ColumnPlace within_body(ColumnPlace place, uint64_t body_offset) {
+  for (Place* part : {&place.values, &place.offsets, &place.indices}) {
+    part->offset = part->bytes == 0 ? 0 : part->offset - body_offset;
+  }
+  return place;
+}
+
 // Adds the shards of manifests to a table.
 class TableReader {
  public:
   TableReader(const std::string& path, bool origins) : path_(path), with_origins_(origins) {}
 
-  void reserve(uint64_t shards) {
-    table_.ids.reserve(shards);
-    for (auto* column : numbers()) {
-      column->reserve(shards);
-    }
-  }
-
-  // Adds batch `b`. Requires: the bytes of the file are at `file` and the batch is intact.
-  void add(const ShardLayout& layout, const BatchLayout& batch, const std::byte* file) {
+  // Adds a batch. Requires: its body is at `body` and intact.
+  void add(const ShardLayout& layout, const BatchLayout& batch, const std::byte* body) {
     const auto view = [&](Column c) {
-      return view_of(layout.columns[c], batch.columns[c], batch.rows, file);
+      return view_of(layout.columns[c], within_body(batch.columns[c], batch.body.offset),
+                     batch.rows, body);
     };
     for (size_t i = 0; i < numbers().size(); ++i) {
       add_numbers(view(static_cast<Column>(kRows + i)), *numbers()[i], kRows + i != kStoredXxh3);
@@ -291,11 +294,28 @@ class TableReader {
   ShardTable table_;
 };
 
-AlignedBytes read_whole(const File& file) {
-  AlignedBytes bytes(allocate_aligned(file.info().size));
-  file.read(0, {bytes.get(), file.info().size});
-  return bytes;
-}
+// Reads a file from front to back, hashing all of it.
+class HashedReader {
+ public:
+  explicit HashedReader(const File& file) : file_(file) {}
+
+  // The bytes up to `end`, valid until the next call. Requires: end >= those of earlier calls.
+  std::span<const std::byte> read_to(uint64_t end) {
+    bytes_.resize(end - at_);
+    file_.read(at_, bytes_);
+    hasher_.update(bytes_);
+    at_ = end;
+    return bytes_;
+  }
+
+  uint64_t digest() const noexcept { return hasher_.digest(); }
+
+ private:
+  const File& file_;
+  Hasher hasher_;
+  uint64_t at_ = 0;
+  std::vector<std::byte> bytes_;
+};
 
 }  // namespace
 
@@ -330,7 +350,11 @@ ShardSummary write_manifest(ByteSink& sink, const ManifestHeader& header,
 }
 
 Manifest read_manifest(const std::string& path, ManifestParts parts) {
-  const File file(path, std::nullopt, Links::kRefuse);
+  return read_manifest(File(path, std::nullopt, Links::kRefuse), parts);
+}
+
+Manifest read_manifest(const File& file, ManifestParts parts) {
+  const std::string& path = file.path();
   const ShardLayout layout = read_shard_layout(file, LayoutRules::kProfileOnly);
   Manifest manifest{.header = header_of(layout, path)};
   if (parts == ManifestParts::kHeader) {
@@ -339,18 +363,25 @@ Manifest read_manifest(const std::string& path, ManifestParts parts) {
   if (layout.file_bytes != file.info().size) {
     throw truncated_error(path, layout.file_bytes, file.info().size);
   }
-  const AlignedBytes bytes = read_whole(file);
-  manifest.xxh3 = hash_bytes({bytes.get(), layout.file_bytes});
   TableReader reader(path, parts == ManifestParts::kShardsAndOrigins);
-  reader.reserve(layout.rows);
+  HashedReader bytes(file);
+  // A batch at a time, each checked before it is used: what a hostile file declares costs nothing.
   for (size_t b = 0; b < layout.batches.size(); ++b) {
     const Place body = layout.batches[b].body;
-    if (!body_is_intact(layout.batches[b], {bytes.get() + body.offset, body.bytes})) {
+    if (body.bytes > kMaxBodyBytes) {
+      refuse(path,
+             "record batch " + std::to_string(b) + " has " + std::to_string(body.bytes) + " bytes");
+    }
+    bytes.read_to(body.offset);
+    const std::span<const std::byte> read = bytes.read_to(body.offset + body.bytes);
+    if (!layout.batches[b].xxh3 || !body_is_intact(layout.batches[b], read)) {
       refuse(path,
              "its bytes changed since it was written (record batch " + std::to_string(b) + ")");
     }
-    reader.add(layout, layout.batches[b], bytes.get());
+    reader.add(layout, layout.batches[b], read.data());
   }
+  bytes.read_to(layout.file_bytes);
+  manifest.xxh3 = bytes.digest();
   manifest.shards = std::move(reader).take();
   return manifest;
 }

@@ -10,6 +10,7 @@
 #include "format/manifest_header.h"
 #include "format/shard_writer.h"
 #include "storage/byte_sink.h"
+#include "storage/file.h"
 
 namespace headrace {
 
@@ -65,7 +66,11 @@ ShardSummary write_manifest(ByteSink& sink, const ManifestHeader& header,
 
 // Reads the manifest at `path` into memory: all of it is checked once against its hashes, so that
 // no later change of the file can reach a reader. 10^6 shards are about 110 MB on the disk, 64 MB
-// in memory. Throws kNotFound, kCorrupt, kTruncated, kUnsupported, kIo.
+// in memory, and while it is read a batch more. Throws kNotFound, kCorrupt, kTruncated,
+// kUnsupported, kIo.
 Manifest read_manifest(const std::string& path, ManifestParts parts);
+
+// The same of a file that is open.
+Manifest read_manifest(const File& file, ManifestParts parts);
 
 }  // namespace headrace
