@@ -141,7 +141,11 @@ class Conversion:
             if is_first:
                 metadata = {_KEY: self._options, "as_tuple": bool(built.as_tuple)}
             schema = [field.to_core() for field in built.fields]
-            self._directory.commit(built.entries, schema, json.dumps(metadata))
+            try:
+                self._directory.commit(built.entries, schema, json.dumps(metadata))
+            except InvalidError:  # refused; after other errors the commit may have happened
+                self.drop(built)
+                raise
             if is_first:
                 self.fields, self.as_tuple = built.fields, built.as_tuple
             self.rows += built.rows

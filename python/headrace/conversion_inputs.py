@@ -71,7 +71,8 @@ class Inputs:
         elif isinstance(inputs, list | tuple):
             listed = [path for item in inputs for path in self._expand_item(item)]
         elif is_huggingface(inputs) and not transforms:
-            self._source, self.count = [_of_huggingface(inputs)], 1
+            found = _of_huggingface(inputs)
+            self._source, self.count, self.size = [found], 1, found.size
             return
         else:
             self._source = self._check_items(inputs)
@@ -183,7 +184,8 @@ def _expand(path: str | bytes) -> list[_Path]:
 def _of_huggingface(dataset: Any) -> Input:
     name = "the dataset of Hugging Face"
     # Their own identity: a hash of the data and of everything done to it.
-    return Input(dataset, name, digest(("huggingface", dataset._fingerprint)))
+    key = digest(("huggingface", dataset._fingerprint))
+    return Input(dataset, name, key, size=int(dataset.data.nbytes))
 
 
 def _file(path: _Path, seen: collections.Counter[int]) -> Input:

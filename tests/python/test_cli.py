@@ -128,7 +128,14 @@ def test_a_missing_file_is_one_line_without_a_traceback(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nothing",), ("head",), ("head", "x.npy", "-n", "-1"), ("head", "x", "-n", "x")],
+    [
+        (),
+        ("nothing",),
+        ("head",),
+        ("head", "x.npy", "-n", "-1"),
+        ("head", "x", "-n", "x"),
+        ("head", "x", "--version", "0"),
+    ],
 )
 def test_wrong_usage_is_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

@@ -56,6 +56,16 @@ def test_a_table_becomes_shards(capsys: pytest.CaptureFixture[str]) -> None:
     assert hr.open("out")["y"][:].tolist() == [0.5, 1.5, 2.5]
 
 
+def test_nulls_are_filled_as_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("nulls.csv").write_text("x,name\n1,a\n,b\n3,\n")
+    assert main(["convert", "nulls.csv", "out", "-q"]) == 1
+    assert "null" in capsys.readouterr().err
+    assert main(["convert", "nulls.csv", "out", "-q", "--fill", "x=-1", "--fill", "name=none"]) == 0
+    ds = hr.open("out")
+    assert ds["x"][:].tolist() == [1, -1, 3]
+    assert ds["x_valid"][:].tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("function", ["prepare:lengths", "prepare.py:lengths"])
 def test_a_function_of_the_user_turns_paths_into_columns(
     function: str, capsys: pytest.CaptureFixture[str]
@@ -124,6 +134,7 @@ def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["--transform", "prepare:nothing"], "has no function"),
         (["--shard-bytes", "many"], "no number of bytes"),
         (["--dry-run", "0"], "whole number from 1 on"),
+        (["--fill", "x"], "not of the form COLUMN=VALUE"),
         (["--errors", "ignore"], "invalid choice"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_killed_conversion_goes_on(
     script.write_text(SCRIPT)
     expected = list(range(30 * INPUTS))
     committed = 0
-    for _ in range(int(os.environ.get("HEADRACE_KILLS", "3"))):
+    for _ in range(int(os.environ.get("HEADRACE_KILLS", "2"))):
         with start(script, str(tmp_path), workers, context) as process:
             time.sleep(rng.uniform(0.0, 0.3))
             os.killpg(process.pid, sent) if sent == signal.SIGKILL else process.send_signal(sent)

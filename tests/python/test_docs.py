@@ -55,6 +55,15 @@ def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript)
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_on_converting_runs(run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "converting.md").read_text()
+    assert page.count("```python") >= 8
+    done = run_script(program(page, side="+"), as_file=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
     pytest.importorskip("pyarrow")
     page = (DOCS / "shards.md").read_text()

@@ -271,9 +271,9 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-        writer = hr.Writer(path)
+        writer = hr.Writer(path, shard_bytes="1MB")
         with pytest.raises(hr.IoError):
-            writer.write(x=np.arange(40_000_000))
+            writer.write(x=np.arange(1_000_000))
         with pytest.raises(hr.InvalidError, match="begin again"):
             writer.write(x=np.arange(3))
         writer.abort()

@@ -6,6 +6,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import importlib
+import json
 import multiprocessing
 import os
 import sys
@@ -50,6 +51,14 @@ def add_to(commands: Any) -> None:
         "--shard-bytes", type=_size, default="128MB", help='such as "256MB" (default 128MB)'
     )
     parser.add_argument(
+        "--fill",
+        type=_fill,
+        action="append",
+        metavar="COLUMN=VALUE",
+        help="what stands in for nulls of a column, which gets a column COLUMN_valid beside it; "
+        "may be given several times",
+    )
+    parser.add_argument(
         "--version", help="what the transform is called; by default a hash of its code"
     )
     parser.add_argument(
@@ -77,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         "shard_bytes": options.shard_bytes,
         "version": options.version,
         "errors": options.errors,
+        "fill": dict(options.fill) if options.fill else None,
     }
     inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs
     if options.dry_run is not None:
@@ -148,6 +158,16 @@ def function_named(name: str) -> Callable[[Any], Any]:
     if not callable(getattr(found, function, None)):
         raise argparse.ArgumentTypeError(f"{module!r} has no function {function!r}")
     return getattr(found, function)  # type: ignore[no-any-return]
+
+
+def _fill(text: str) -> tuple[str, Any]:
+    column, equals, value = text.partition("=")
+    if not column or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form COLUMN=VALUE")
+    try:
+        return column, json.loads(value)  # a number, true or false
+    except ValueError:
+        return column, value
 
 
 def _size(text: str) -> int:

@@ -20,7 +20,7 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version",
         dest="dataset_version",
-        type=natural,
+        type=positive,
         metavar="N",
         help="a version of the directory other than the newest",
     )

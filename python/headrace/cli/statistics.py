@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.cli.values import column_values, csr_parts
+from headrace.cli.values import column_values
 from headrace.dataset import Dataset
 from headrace.schema import Field
 
@@ -75,10 +75,9 @@ class ColumnStatistics:
         if kind == "tensor":
             self._values.add(values)
         elif kind == "csr":
-            indptr, _, numbers = csr_parts(values)
-            self._lengths.add(np.diff(indptr))
+            self._lengths.add(np.diff(values.indptr))
             if not self._field.binary:
-                self._values.add(numbers)
+                self._values.add(values.data)
         else:
             rows = list(values)
             self._lengths.add(np.array([len(row) for row in rows], np.int64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,17 +42,8 @@ def rows_of(field: Field, values: Any) -> Iterator[Any]:
     if field.kind != "csr":
         yield from values
         return
-    indptr, indices, numbers = csr_parts(values)
-    for begin, end in zip(indptr[:-1].tolist(), indptr[1:].tolist(), strict=True):
-        yield indices[begin:end], numbers[begin:end]
-
-
-def csr_parts(values: Any) -> tuple[Any, Any, Any]:
-    """Returns indptr, indices and values of a csr column of a batch: of scipy's, or the three."""
-    if hasattr(values, "indptr"):
-        return values.indptr, values.indices, values.data
-    indptr, indices, numbers = values
-    return indptr, indices, np.ones(len(indices), np.uint8) if numbers is None else numbers
+    for begin, end in itertools.pairwise(values.indptr.tolist()):
+        yield values.indices[begin:end], values.data[begin:end]
 
 
 def shown(field: Field, value: Any) -> str:
