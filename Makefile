@@ -91,7 +91,7 @@ typecheck: packages-build $(STAMPS)/headrace $(STAMPS)/test ## mypy --strict, an
 
 .PHONY: test-python
 test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## the Python tests, doctests and tests of the tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: check
 check: check-soak check-crash check-asan-python ## the long tests, which make test leaves out
