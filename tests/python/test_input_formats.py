@@ -294,3 +294,8 @@ def test_a_tar_of_webdataset_is_read_by_sample(tmp_path: Path) -> None:
         add(tar, "1.txt", b"1")
     with pytest.raises(hr.InvalidError, match=r"sample '1' has \.txt, and '0' has \.cls"):
         read(tmp_path / "b.tar")
+    whole = (tmp_path / "a.tar").read_bytes()
+    for size in (len(whole) // 1024 * 512, 512 * 20 + 100):
+        (tmp_path / "c.tar").write_bytes(whole[:size])
+        with pytest.raises(hr.TruncatedError, match="last samples are missing"):
+            read(tmp_path / "c.tar")
