@@ -80,7 +80,7 @@ def cache(
     step = max(_LEAST_ROWS, -(-rows // _MOST_PARTS))
     parts = [range(first, min(first + step, rows)) for first in range(0, rows, step)]
     job = Job(
-        directory=os.fspath(directory),
+        directory=checks.check_directory(directory),
         transform=_Rows(dataset) if workers == 0 else _rows_of_worker,
         rows="many",
         shard_bytes=byte_size("shard_bytes", shard_bytes),
