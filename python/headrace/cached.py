@@ -74,13 +74,13 @@ def cache(
     workers = checks.check_int("num_workers", num_workers, low=0, high=checks.MAX_THREADS)
     options = {
         "transform": type(dataset).__qualname__,
-        "version": version_of("the dataset", dataset) if version is None else version,
+        "version": version_of("the dataset", dataset, version),
         "length": str(rows),
     }
     step = max(_LEAST_ROWS, -(-rows // _MOST_PARTS))
     parts = [range(first, min(first + step, rows)) for first in range(0, rows, step)]
     job = Job(
-        directory=os.fspath(directory),
+        directory=checks.check_directory(directory),
         transform=_Rows(dataset) if workers == 0 else _rows_of_worker,
         rows="many",
         shard_bytes=byte_size("shard_bytes", shard_bytes),

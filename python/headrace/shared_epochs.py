@@ -118,8 +118,11 @@ class SharedEpochs:
         return _attach, (reduction.DupFd(self._descriptor),)
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
+        # Not by contextlib: while the interpreter ends, the names of modules may be gone already.
+        try:  # noqa: SIM105
             os.close(self._descriptor)
+        except (OSError, AttributeError):
+            pass
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -251,3 +251,10 @@ def test_what_an_error_quotes_need_not_be_utf8(tmp_path: Path) -> None:
         writer.write_table(table)
     with pytest.raises(hr.UnsupportedError, match=r"caf\\xff"):
         hr.open(path)
+
+
+def test_classes_may_be_numbers_of_numpy() -> None:
+    given = list(np.array([10, 30]))
+    ds, classes = hr.from_arrays(y=np.array([30, 10])).encode_labels("y", classes=given)
+    assert (ds["y"][:].tolist(), classes) == ([1, 0], [10, 30])
+    assert type(classes[0]) is int
