@@ -118,8 +118,11 @@ class SharedEpochs:
         return _attach, (reduction.DupFd(self._descriptor),)
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
+        # As the interpreter ends, modules may be gone before this: contextlib, too.
+        try:  # noqa: SIM105
             os.close(self._descriptor)
+        except (OSError, AttributeError):
+            pass
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

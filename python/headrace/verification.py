@@ -59,7 +59,8 @@ class Verification:
         files: How many files (shards) there are.
         rows: Rows of all files; of one that cannot be read, as many as the manifest promises.
         bytes: Bytes of all files.
-        without_hashes: Files without checksums, of which only the structure could be checked.
+        without_hashes: Files without damage and without checksums: only their structure could be
+            checked.
         damaged_files: Files with damage.
         rows_lost: Rows that cannot be trusted, each counted once.
         damage: All that is wrong.
@@ -128,7 +129,7 @@ def verify(
             found.extend(_damages(part, verdict["findings"]))
             for key in ("rows", "bytes", "rows_lost"):
                 totals[key] += verdict[key]
-            totals["without_hashes"] += not verdict["hashed"]
+            totals["without_hashes"] += not (verdict["hashed"] or verdict["findings"])
             totals["damaged_files"] += bool(verdict["findings"])
             report(done)
     return Verification(number, len(parts), damage=tuple(found), **totals)

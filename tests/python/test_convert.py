@@ -411,3 +411,25 @@ def test_wrong_arguments_are_errors_before_anything_is_done(
     with pytest.raises(hr.InvalidError, match=says):
         hr.convert(range(3), tmp_path / "out", **{"transform": rows_of, **arguments})
     assert not (tmp_path / "out" / "manifests").exists()
+
+
+@pytest.mark.parametrize(
+    ("directory", "error", "says"),
+    [
+        ("s3://bucket/corpus", hr.UnsupportedError, "URL"),
+        ("a_file", hr.InvalidError, "is a file; a dataset is a directory"),
+        (3, hr.InvalidError, "written to a directory, not to 3"),
+    ],
+)
+def test_a_directory_that_can_be_none_is_refused(
+    directory: Any,
+    error: type[Exception],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a_file").write_text("mine")
+    with pytest.raises(error, match=says):
+        hr.convert(range(3), directory, transform=rows_of)
+    assert os.listdir() == ["a_file"]

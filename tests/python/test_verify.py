@@ -176,6 +176,12 @@ def test_all_shards_of_a_dataset_are_looked_at(dataset: Path) -> None:
     assert (found.ok, found.version, found.files, found.rows) == (True, 1, 3, 33)
 
 
+def test_a_shard_that_is_gone_is_not_one_without_checksums(dataset: Path) -> None:
+    next((dataset / "shards").iterdir()).unlink()
+    found = hr.verify(dataset)
+    assert (found.damaged_files, found.without_hashes) == (1, 0)
+
+
 def test_rows_that_are_lost_are_rows_of_the_dataset(dataset: Path) -> None:
     first, second, third = shards(dataset)
     first.unlink()
@@ -205,7 +211,9 @@ def test_a_manifest_that_is_damaged_is_named(
     assert damage.file == str(manifest)
     assert (damage.code, damage.rows) == ("corrupt", None)
     assert main(["verify", str(dataset)]) == 1
-    assert manifest.name in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert manifest.name in printed
+    assert "an earlier version with --version" in printed
 
 
 def test_an_older_version_is_looked_at_when_asked_for(dataset: Path) -> None:
