@@ -64,9 +64,9 @@ def _no_row(name: str, rows: Sequence[Any]) -> UnsupportedError:
     kinds = (int, float, bool, np.generic, np.ndarray)
     index = next((k for k, row in enumerate(rows) if not isinstance(row, kinds)), 0)
     return UnsupportedError(
-        f"column {name!r}: row {index} is a {type(rows[index]).__qualname__}, which is no row of "
-        "numbers that fit 64 bits; give numbers, arrays, str or bytes, and each part of a dict or "
-        "an object as a column of its own",
+        f"column {name!r}: row {index} is of the type {type(rows[index]).__qualname__}, which is "
+        "no row of numbers of up to 64 bits; give numbers, arrays, str or bytes, and each part of "
+        "a dict or an object as a column of its own",
         column=name,
     )
 

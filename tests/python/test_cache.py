@@ -119,7 +119,9 @@ def test_a_row_with_none_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_an_object_is_named(tmp_path: Path) -> None:
-    with pytest.raises(hr.UnsupportedError, match=r"column 'x': row 0 is a dict, .*give numbers"):
+    with pytest.raises(
+        hr.UnsupportedError, match=r"column 'x': row 0 is of the type dict, .*give numbers"
+    ):
         cache([{"x": {"y": 1}}], tmp_path / "o")
 
 
