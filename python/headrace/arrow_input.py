@@ -148,7 +148,7 @@ def _spread(present: ColumnRows, valid: NDArray[np.bool_], fill: object) -> Colu
                 filled = np.full((len(valid), *field.row_shape), fill, stored.dtype)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise _bad_fill(field.name, fill, kind) from error
-        if stored.dtype.kind in "biu" and filled.flat[0] != fill:  # 0.5 became 0
+        if stored.dtype.kind in "biu" and not np.all(filled[0] == fill):  # 0.5 became 0
             raise _bad_fill(field.name, fill, kind)
         filled[valid] = stored
         return ColumnRows(field, len(valid), filled, valid=valid)

@@ -74,7 +74,7 @@ def cache(
     workers = checks.check_int("num_workers", num_workers, low=0, high=checks.MAX_THREADS)
     options = {
         "transform": type(dataset).__qualname__,
-        "version": version_of("the dataset", dataset) if version is None else version,
+        "version": version_of("the dataset", dataset, version),
         "length": str(rows),
     }
     step = max(_LEAST_ROWS, -(-rows // _MOST_PARTS))

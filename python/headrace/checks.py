@@ -60,7 +60,7 @@ def is_utf8(text: str) -> bool:
 
 
 def check_directory(path: object) -> str:
-    """Returns the directory that a dataset is written to; raises if `path` can be none."""
+    """Returns where a dataset is written to, as a str."""
     if not isinstance(path, str | os.PathLike):
         raise InvalidError(f"a dataset is written to a directory, not to {path!r}")
     text: object = os.fspath(path)

@@ -1,8 +1,9 @@
 """Digests of code and values: what a conversion is called until its author names a version.
 
 1. A function counts by its bytecode, constants, names and defaults, with the code nested in it;
-   by what it closes over; and by the functions and plain constants of its own package that it
-   names. File names and line numbers do not count, so moving code changes nothing.
+   by what it closes over; and by what it finds under global names: data wherever it is from, and
+   functions, classes and objects of its own package, as far as their content can be seen. File
+   names and line numbers do not count, so moving code changes nothing.
 2. An object counts by its class's code and its attributes, a container by what is in it, an array
    by its bytes. What has content that cannot be seen from here (a file, a lock, a handle of a
    library) is an error and never left out: a digest that cannot change would be a wrong one.
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from headrace import torch_bridge
-from headrace.errors import UnsupportedError
+from headrace.errors import HeadraceError, UnsupportedError
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class statement made it, or a library as if
 _BY_REPR = frozenset({range, slice, complex, type(None), type(Ellipsis), type(NotImplemented)})
@@ -33,6 +34,12 @@ _REPR_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "zoneinfo
 _NAMED = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _CONSTANTS = (bool, int, float, complex, str, bytes, re.Pattern, type(None))
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_CACHED = type(functools.cache(repr))
+_DATA = (
+    *(*_CONSTANTS, tuple, list, dict, set, frozenset, np.ndarray, np.generic),
+    *(enum.Enum, PurePath, functools.partial, types.MethodType),
+)
+_PARAMETERS = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
 _CONTAINERS = (dict, list, tuple, set, frozenset, str, bytes, int, float, Mapping)
 _STATELESS = frozenset({object, dict, list, tuple, set, frozenset, str, bytes, int, float})
 
@@ -89,12 +96,24 @@ class _Hasher:
             self._tagged("pattern", repr((value.pattern, value.flags)).encode())
         elif isinstance(value, enum.Enum):
             self._tagged("enum", f"{kind.__module__}.{kind.__qualname__}.{value.name}".encode())
+            self._add_visible(value.value)
         elif kind.__module__ in _REPR_MODULES:
             self._tagged(kind.__name__, repr(value).encode())
         elif isinstance(value, types.ModuleType):
             self._tagged("module", value.__name__.encode())
-        elif self._is_new(value):
+        elif (kind in (tuple, frozenset) and _is_constant(value)) or self._is_new(value):
             self._add_compound(value)
+
+    def _add_visible(self, value: Any) -> None:
+        """Adds an object if all its content can be seen, and else nothing."""
+        before, count = self._hash.copy(), len(self._kept)
+        try:
+            self.add(value)
+        except (HeadraceError, RecursionError):
+            self._hash = before
+            for forgotten in self._kept[count:]:
+                del self._seen[id(forgotten)]
+            del self._kept[count:]
 
     def _add_plain(self, value: Any) -> None:
         if isinstance(value, str):
@@ -140,6 +159,7 @@ class _Hasher:
             self.add(part)
 
     def _add_compound(self, value: Any) -> None:
+        kind = type(value)
         if isinstance(value, types.CodeType):
             self._add_code(value)
         elif isinstance(value, types.FunctionType):
@@ -156,13 +176,19 @@ class _Hasher:
             self._add_all(type(value).__name__, (value.__func__,))
         elif isinstance(value, property):
             self._add_all("property", (value.fget, value.fset, value.fdel))
-        elif hasattr(value, "__wrapped__") and callable(value):  # functools.cache
-            self._add_all("wrapped", (value.__wrapped__,))
+        elif isinstance(value, functools.cached_property):  # it has a lock
+            self._add_all("property", (value.func,))
+        elif isinstance(value, _CACHED) or (_is_native(kind) and hasattr(value, "__wrapped__")):
+            self._add_all("wrapped", (value.__wrapped__,))  # functools.cache, numba.jit
         else:
             self._add_object(value)
 
     def _add_code(self, code: types.CodeType) -> None:
         self._tagged("code", code.co_code)
+        variadic = code.co_flags & _PARAMETERS
+        named = code.co_argcount + code.co_kwonlyargcount + variadic.bit_count()
+        self._tagged("counts", f"{code.co_posonlyargcount},{code.co_argcount},{variadic}".encode())
+        self._add_all("parameters", code.co_varnames[:named])
         self._add_all("names", (*code.co_names, *code.co_freevars))
         # The first constant of a function with a docstring is the docstring.
         self._add_all("constants", code.co_consts)
@@ -175,6 +201,10 @@ class _Hasher:
                 self.add(cell.cell_contents)
             except ValueError:  # not yet filled
                 self._tagged("empty", b"")
+        for name, value in sorted(vars(function).items()):
+            if not _is_special(name):
+                self._tagged("attribute", name.encode())
+                self._add_visible(value)
         package = str(function.__module__).partition(".")[0]
         for name in sorted(_names(function.__code__)):
             if name in function.__globals__:
@@ -182,12 +212,9 @@ class _Hasher:
 
     def _add_global(self, name: str, value: Any, package: str) -> None:
         """Adds what a function finds under a global name: it may be anything of its module."""
-        own = str(getattr(value, "__module__", "")).partition(".")[0] == package
         self._tagged("global", name.encode())
-        if _is_constant(value) or (
-            own and isinstance(value, types.FunctionType | type | functools.partial)
-        ):
-            self.add(value)
+        if _counts(value, package):
+            self._add_visible(value)
 
     def _add_builtin(self, value: Any) -> None:
         owner = getattr(value, "__self__", None)
@@ -199,19 +226,21 @@ class _Hasher:
         self._tagged("class", f"{kind.__module__}.{kind.__qualname__}".encode())
         if not kind.__flags__ & _HEAP_TYPE:
             return
+        package = kind.__module__.partition(".")[0]
         for name, member in sorted(vars(kind).items()):
-            if isinstance(member, _METHODS) or (_is_constant(member) and not _is_special(name)):
+            if isinstance(member, _METHODS):
                 self._tagged("member", name.encode())
                 self.add(member)
+            elif not _is_special(name) and _counts(member, package):
+                self._tagged("member", name.encode())
+                self._add_visible(member)
         self._add_all("bases", kind.__bases__)
 
     def _add_object(self, value: Any) -> None:
         kind = type(value)
-        for base in kind.__mro__:
-            if not base.__flags__ & _HEAP_TYPE and base not in _STATELESS:
-                if isinstance(value, Mapping):
-                    continue  # OrderedDict and its like: what is in them is all
-                raise _unseen(value)
+        # Of OrderedDict and its like, what is in them is all.
+        if _is_native(kind) and not isinstance(value, Mapping):
+            raise _unseen(value)
         self.add(kind)
         if isinstance(value, Mapping):
             self._add_all("mapping", [part for item in value.items() for part in item])
@@ -227,8 +256,22 @@ class _Hasher:
         self._add_all("state", [part for item in sorted((state or {}).items()) for part in item])
 
 
+def _counts(value: object, package: str) -> bool:
+    """Whether the value of a name in a module or a class of `package` is part of its code."""
+    if isinstance(value, (*_DATA, functools.cached_property, functools.partialmethod)):
+        return True
+    own = str(getattr(value, "__module__", "")).partition(".")[0] == package
+    return own or torch_bridge.is_tensor(value)
+
+
+def _is_native(kind: type) -> bool:
+    """Whether objects of a class may hold what Python cannot see."""
+    bases = kind.__mro__
+    return any(not base.__flags__ & _HEAP_TYPE and base not in _STATELESS for base in bases)
+
+
 def _is_constant(value: object) -> bool:
-    """Whether a name of a module or a class holds a value that nobody changes."""
+    """Whether it is a value that cannot be changed."""
     if isinstance(value, tuple | frozenset):
         return all(map(_is_constant, value))
     return isinstance(value, _CONSTANTS)

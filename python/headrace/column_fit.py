@@ -149,13 +149,24 @@ def _without_loss(values: NDArray[Any] | None, dtype: str) -> NDArray[Any] | Non
         return None
     wanted = np.dtype(dtype)
     if wanted.kind == "f":
-        return values.astype(wanted)
+        return _as_floats(values, wanted)
     if wanted.kind not in "iu" or values.dtype.kind == "f":
         return None
     limits = np.iinfo(wanted)
     if values.size and not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:
         return None
     return values.astype(wanted)
+
+
+def _as_floats(values: NDArray[Any], wanted: np.dtype[Any]) -> NDArray[Any] | None:
+    """Returns numbers rounded to a dtype; None for one that is too large, or an int it rounds."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(wanted)
+    if not np.array_equal(np.isfinite(rounded), np.isfinite(values)):
+        return None
+    if values.dtype.kind in "iu" and rounded.tolist() != values.tolist():
+        return None
+    return rounded
 
 
 def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -51,9 +52,14 @@ class ColumnRows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        parts = (self.values, self.offsets, self.indices)
-        return sum(part.nbytes for part in parts if part is not None)
+        """Bytes of the rows; what else the arrays hold, before and behind them, does not count."""
+        elements = (self.values, self.indices)
+        parts = [part for part in elements if part is not None]
+        if self.offsets is None:
+            return sum(part.nbytes for part in parts)
+        used = int(self.offsets[-1]) - int(self.offsets[0])
+        sizes = [part.itemsize * math.prod(part.shape[1:]) for part in parts]
+        return self.offsets.nbytes + used * sum(sizes)
 
     @property
     def in_place(self) -> bool:

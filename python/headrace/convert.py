@@ -177,26 +177,28 @@ def _check_executor(executor: Any) -> None:
 def _options(job: Job, version: str | None) -> dict[str, str]:
     """Returns what has to be the same when a conversion goes on."""
     transform = job.transform
-    if version == "" or not isinstance(version, str | None):
-        raise InvalidError(f"version is a str such as '1', not {version!r}")
-    if version is None:
-        version = "" if transform is None else version_of("transform", transform)
+    if version is not None or transform is not None:
+        version = version_of("transform", transform, version)
     name = getattr(transform, "__qualname__", type(transform).__qualname__)
     return {
         "transform": "none" if transform is None else name,
-        "version": version,
+        "version": version or "",
         "rows": job.rows,
         "columns": repr(job.columns),
         "fill": repr(job.fill),
     }
 
 
-def version_of(what: str, code: object) -> str:
-    """Returns the version of `code`, or says how to name one.
+def version_of(what: str, code: object, given: str | None) -> str:
+    """Returns the version of `code`: the `given` one, or else a hash.
 
     Raises:
-        InvalidError: If it cannot be seen from the code.
+        InvalidError: If the given one is no name, or none is given and the code does not tell.
     """
+    if given == "" or not isinstance(given, str | None):
+        raise InvalidError(f"version is a str such as '1', not {given!r}")
+    if given is not None:
+        return given
     try:
         return code_version(code)
     except UnsupportedError as error:

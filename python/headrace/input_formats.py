@@ -10,7 +10,7 @@ from headrace.columnar_formats import Arrow, Npy, Parquet
 from headrace.conversion_inputs import Input
 from headrace.errors import UnsupportedError
 from headrace.imported_formats import HuggingFace, WebDataset, is_huggingface
-from headrace.text_formats import Csv, JsonLines, Span, Types
+from headrace.text_formats import COMPRESSION, Csv, JsonLines, Span, Types
 
 
 class Format(Protocol):
@@ -34,7 +34,6 @@ _BY_SUFFIX: dict[str, Format] = {
     ".parquet": Parquet(),
     ".tar": WebDataset(),
 }
-_COMPRESSED = (".gz", ".bz2", ".zst")
 
 
 def format_of(found: Input) -> Format:
@@ -55,7 +54,7 @@ def format_of(found: Input) -> Format:
             file=found.item,
         )
     stem, suffix = os.path.splitext(path)
-    if suffix in _COMPRESSED and stem.endswith((".csv", ".jsonl", ".ndjson")):
+    if suffix in COMPRESSION and stem.endswith((".csv", ".jsonl", ".ndjson")):
         suffix = os.path.splitext(stem)[1]
     if suffix not in _BY_SUFFIX:
         raise UnsupportedError(

@@ -75,7 +75,7 @@ def _check_column(field: Field) -> None:
 def _checked_classes(field: Field, classes: Any) -> list[Label]:
     if isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable):
         raise InvalidError(f"classes= is a list of labels, not {classes!r}", column=field.name)
-    labels = classes.tolist() if isinstance(classes, np.ndarray) else list(classes)
+    labels = [c.item() if isinstance(c, np.generic) else c for c in classes]
     wanted = str if field.kind == "text" else bytes if field.kind == "bytes" else int
     for label in labels:
         if not isinstance(label, wanted):

@@ -118,7 +118,7 @@ class SharedEpochs:
         return _attach, (reduction.DupFd(self._descriptor),)
 
     def __del__(self) -> None:
-        # As the interpreter ends, modules may be gone before this: contextlib, too.
+        # Not by contextlib: while the interpreter ends, the names of modules may be gone already.
         try:  # noqa: SIM105
             os.close(self._descriptor)
         except (OSError, AttributeError):

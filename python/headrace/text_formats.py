@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from headrace.schema import Field
 
 BLOCK_BYTES = 2**23
 PART_BYTES = 2**26
+COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 Types = Mapping[str, Field]
 
@@ -69,7 +71,8 @@ class Csv:
         if size <= PART_BYTES or not _is_plain(path) or _has_quotes(path):
             return [Span(0, None, size)]
         with open(path, "rb") as file:
-            file.readline()
+            if b"\r" in file.readline().rstrip(b"\r\n"):  # lines that end with \r alone
+                return [Span(0, None, size)]
             return _ranges(file.tell(), size)
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
@@ -90,11 +93,12 @@ class Csv:
         return _parsed(path, _blocks(path, span), _arrow_types(types), parse, dict)
 
     def _stream(self, path: str, types: dict[str, Any]) -> Iterator[Any]:
+        pa = require("pyarrow", to="read CSV files")
         pa_csv = require("pyarrow.csv", to="read CSV files")
 
         def open_stream() -> Any:
             return pa_csv.open_csv(
-                path,
+                pa.input_stream(path, compression=_compression(path)),
                 read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(column_types=types),
@@ -162,11 +166,15 @@ def _open(path: str) -> Any:
     if _is_plain(path):
         return open(path, "rb")
     pa = require("pyarrow", to="read compressed files")
-    return io.BufferedReader(pa.input_stream(path, compression="detect"))
+    return io.BufferedReader(pa.input_stream(path, compression=_compression(path)))
 
 
 def _is_plain(path: str) -> bool:
-    return not path.endswith((".gz", ".bz2", ".zst"))
+    return _compression(path) is None
+
+
+def _compression(path: str) -> str | None:
+    return COMPRESSION.get(os.path.splitext(path)[1].lower())
 
 
 def _has_quotes(path: str) -> bool:

@@ -30,26 +30,32 @@ constexpr uint64_t kSnapshotShare = 4;
 
 // --- What is to be committed --------------------------------------------------------------------
 
-std::set<Uuid> distinct_ids(const CommitRequest& request) {
-  std::set<Uuid> ids;
+// The ids of the entries, in their order; all differ.
+std::vector<Uuid> distinct_ids(const CommitRequest& request) {
+  std::vector<Uuid> ids;
+  std::set<Uuid> seen;
   for (const ShardEntry& entry : request.entries) {
     const auto id = parse_uuid(entry.id);
     if (!id) {
       refuse("the id of a shard is a UUID in lower case, not " + entry.id.substr(0, kUuidLength),
              "");
     }
-    if (!ids.insert(*id).second) {
+    if (!seen.insert(*id).second) {
       refuse("shard " + entry.id + " is listed twice in one commit; list each shard once", "");
     }
+    ids.push_back(*id);
   }
   return ids;
 }
 
 // Every shard lies there as its writer left it, and too young to be collected soon.
-void check_files(const DatasetPaths& paths, const CommitRequest& request, int64_t now_ns) {
+// Requires: `ids` are those of the entries.
+void check_files(const DatasetPaths& paths, const CommitRequest& request,
+                 const std::vector<Uuid>& ids, int64_t now_ns) {
   const int64_t oldest_ns = now_ns - collection_age_ns(request.collection_age) / 2;
-  for (const ShardEntry& entry : request.entries) {
-    const std::string path = paths.shard(*parse_uuid(entry.id));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const ShardEntry& entry = request.entries[i];
+    const std::string path = paths.shard(ids[i]);
     const auto found = look_up(path);
     if (!found || !found->regular) {
       refuse(path + (found ? " is no regular file" : " does not exist") +
@@ -101,10 +107,11 @@ void check_schema(const DatasetPaths& paths, const Schema& there, const Schema& 
   }
 }
 
-void check_new(const DatasetPaths& paths, const ShardTable& there, const std::set<Uuid>& ids) {
+void check_new(const DatasetPaths& paths, const ShardTable& there, const std::vector<Uuid>& ids) {
+  const std::set<Uuid> added(ids.begin(), ids.end());
   const auto known = std::find_if(there.ids.begin(), there.ids.end(),
-                                  [&](const Uuid& id) { return ids.contains(id); });
-  if (!ids.empty() && known != there.ids.end()) {
+                                  [&](const Uuid& id) { return added.contains(id); });
+  if (known != there.ids.end()) {
     refuse("shard " + uuid_text(*known) + " is in " + paths.root() +
                " already; commit each shard once",
            paths.shard(*known));
@@ -242,7 +249,7 @@ void create_dataset_directories(const DatasetPaths& paths) {
 }
 
 CommitResult commit_shards(const DatasetPaths& paths, const CommitRequest& request) {
-  const std::set<Uuid> ids = distinct_ids(request);
+  const std::vector<Uuid> ids = distinct_ids(request);
   const Uuid commit = make_uuid();
   for (int tries = 0; tries < kMostTries; ++tries) {
     const std::optional<DatasetVersion> head = read_head(paths);
@@ -254,7 +261,7 @@ CommitResult commit_shards(const DatasetPaths& paths, const CommitRequest& reque
     }
     const NextManifest next = next_manifest(request, head, commit);
     DurableFile file = DurableFile::create(paths.manifests());
-    check_files(paths, request, file.modified_ns());
+    check_files(paths, request, ids, file.modified_ns());
     if (put(paths, next, file)) {
       tidy_up(paths, next.header, request.collection_age);
       return result_of(next.header);

@@ -106,6 +106,12 @@ def test_what_has_no_rows_by_number_is_an_error(dataset: Any, tmp_path: Path) ->
         cache([], tmp_path)
 
 
+@pytest.mark.parametrize("version", ["", 1])
+def test_a_version_is_a_name(version: Any, tmp_path: Path) -> None:
+    with pytest.raises(hr.InvalidError, match="version is a str"):
+        cache([1, 2], tmp_path / "out", version=version)
+
+
 def test_rows_that_differ_are_named(tmp_path: Path) -> None:
     with pytest.raises(hr.InvalidError, match=r"dataset\[1\] has the columns \['y'\]"):
         cache([{"x": 1}, {"y": 1}], tmp_path / "a")
@@ -123,9 +129,3 @@ def test_a_row_that_is_an_object_is_named(tmp_path: Path) -> None:
         hr.UnsupportedError, match=r"column 'x': row 0 is of the type dict, .*give numbers"
     ):
         cache([{"x": {"y": 1}}], tmp_path / "o")
-
-
-def test_a_directory_that_can_be_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(hr.InvalidError, match="is a file; a dataset is a directory"):
-        cache([1], tmp_path / "file")

@@ -53,6 +53,59 @@ def test_a_change_of_a_constant_of_the_module_changes_the_version() -> None:
     assert code_version(one) != code_version(two)
 
 
+IMPORTS = "import enum, functools, pathlib\nimport numpy as np\n"
+MULTIPLY = "def multiply(x, by): return by * x\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "K = np.array([#])\ndef fn(x): return x - K",
+        "K = np.float32(#)\ndef fn(x): return x - K",
+        "K = {'a': [#]}\ndef fn(x): return K[x]",
+        "K = {#}\ndef fn(x): return x in K",
+        "K = pathlib.Path('#')\ndef fn(x): return K / x",
+        "class K(enum.Enum):\n  A = #\ndef fn(x): return K.A.value * x",
+        "class S:\n  def __init__(self, k): self.k = k\nK = S(#)\ndef fn(x): return K.k * x",
+        MULTIPLY + "K = functools.partial(multiply, by=#)\ndef fn(x): return K(x)",
+        "@functools.cache\ndef help(x): return # * x\ndef fn(x): return help(x)",
+        "def fn(x): return fn.k * x\nfn.k = #",
+        "class F:\n  K = [#]\n  def __call__(self, x): return self.K\nfn = F()",
+        "class F:\n  @functools.cached_property\n  def k(self): return #\n"
+        "  def __call__(self, x): return self.k\nfn = F()",
+        "class F:\n  @functools.cache\n  def k(self): return #\n"
+        "  def __call__(self, x): return self.k()\nfn = F()",
+        "class F:\n  class G:\n    def k(self): return #\n"
+        "  def __call__(self, x): return self.G().k()\nfn = F()",
+        MULTIPLY + "class F:\n  def __init__(self, f, k):\n    functools.update_wrapper(self, f)\n"
+        "    self.k = k\n  def __call__(self, x): return self.k\nfn = F(multiply, #)",
+    ],
+)
+def test_a_change_of_what_a_module_or_a_class_holds_changes_the_version(source: str) -> None:
+    one, again, two = (define(IMPORTS + source.replace("#", k)) for k in "112")
+    assert code_version(one) == code_version(again) != code_version(two)
+
+
+def test_parameters_count() -> None:
+    sources = ["def fn(x, a): return a", "def fn(x, *a): return a", "def fn(x, *, a): return a"]
+    assert len({code_version(define(source)) for source in sources}) == len(sources)
+
+
+def test_a_global_whose_content_cannot_be_seen_counts_by_name_and_hides_nothing() -> None:
+    source = "import threading\nK = [1, threading.Lock()]\ndef fn(x, k=#): return K"
+    one, two = (define(source.replace("#", "1")) for _ in range(2))
+    assert code_version(one) == code_version(two)
+    with pytest.raises(hr.UnsupportedError, match="lock"):
+        code_version(define(source.replace("#", "K")))
+    with pytest.raises(hr.UnsupportedError, match="lock"):
+        code_version(functools.partial(one, one.__globals__["K"]))
+
+
+def test_equal_tuples_have_equal_digests_whether_they_are_one_object_or_two() -> None:
+    pair = (1, 2)
+    assert digest([pair, pair]) == digest([pair, pair[:1] + pair[1:]])
+
+
 @pytest.mark.parametrize("change", ["\n\n\n" + BASE, "import os\n" + BASE, BASE + "other = 3\n"])
 def test_what_does_not_matter_changes_nothing(change: str) -> None:
     assert code_version(define(BASE)) == code_version(define(change))

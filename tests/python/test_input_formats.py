@@ -126,6 +126,24 @@ def test_parts_hold_each_row_once(name: str, tmp_path: Path) -> None:
     assert (parts > 3) == splits, parts
 
 
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.ndjson.gz"])
+def test_suffixes_are_of_any_case(name: str, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path / name, expected())
+    (tmp_path / name).rename(tmp_path / name.upper())
+    assert joined(read(tmp_path / name.upper())[0]) == expected()
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_may_end_with_a_carriage_return(end: str, tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", expected())
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(text.replace("\n", end), newline="")
+    steps, parts = read(tmp_path / "a.csv")
+    assert joined(steps) == expected()
+    assert (parts > 3) == (end == "\r\n")
+
+
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("part_bytes", [*range(30, 60), 5000])
 def test_ranges_of_bytes_hold_each_line_once_wherever_they_are_cut(
@@ -282,3 +300,8 @@ def test_a_tar_of_webdataset_is_read_by_sample(tmp_path: Path) -> None:
         add(tar, "1.txt", b"1")
     with pytest.raises(hr.InvalidError, match=r"sample '1' has \.txt, and '0' has \.cls"):
         read(tmp_path / "b.tar")
+    whole = (tmp_path / "a.tar").read_bytes()
+    for size in (len(whole) // 1024 * 512, 512 * 20 + 100):
+        (tmp_path / "c.tar").write_bytes(whole[:size])
+        with pytest.raises(hr.TruncatedError, match="last samples are missing"):
+            read(tmp_path / "c.tar")

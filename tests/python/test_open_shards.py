@@ -231,3 +231,10 @@ def test_labels_of_numbers_and_tuples() -> None:
     for wrong, message in (("ab", "list of labels"), (["a"], "int; found"), ([1, 1], "1 more")):
         with pytest.raises(hr.InvalidError, match=message):
             ds.encode_labels("1", classes=wrong)
+
+
+def test_classes_may_be_numbers_of_numpy() -> None:
+    given = list(np.array([10, 30]))
+    ds, classes = hr.from_arrays(y=np.array([30, 10])).encode_labels("y", classes=given)
+    assert (ds["y"][:].tolist(), classes) == ([1, 0], [10, 30])
+    assert type(classes[0]) is int

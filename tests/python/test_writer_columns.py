@@ -88,6 +88,21 @@ def test_lists_have_the_dtype_of_their_column(path: Path) -> None:
     assert read_table(path)["x"].to_pylist() == [1, 2, 0.5, 2]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "numbers"), [("f4", [0.1, 1e300]), ("f2", [70_000]), ("f4", [2**24 + 1])]
+)
+def test_numbers_that_a_column_of_floats_does_not_hold_are_refused(
+    dtype: str, numbers: list[float], path: Path
+) -> None:
+    with hr.Writer(path) as writer:
+        writer.write(x=np.ones(1, dtype))
+        with pytest.raises(hr.InvalidError, match="'x' is float"):
+            writer.write(x=numbers)
+        writer.write(x=[0.1, float("inf"), float("nan")])
+        writer.write(x=[2])
+    assert str(hr.open(path)["x"][:]) == "[1.  0.1 inf nan 2. ]"
+
+
 def test_ragged_columns_are_marked(path: Path) -> None:
     with hr.Writer(path, columns={"q": {"kind": "ragged"}}) as writer:
         writer.write(
@@ -183,6 +198,18 @@ def test_fill_stands_in_for_nulls_and_says_where(path: Path) -> None:
     assert len(read_table(path)) == 7
 
 
+def test_a_fill_may_be_a_whole_row(path: Path) -> None:
+    rows = pa.array([[1, 2], None], pa.list_(pa.int64(), 2))
+    with hr.Writer(path, fill={"x": [3, 4]}) as writer:
+        writer.write(x=rows)
+    assert hr.open(path)["x"][:].tolist() == [[1, 2], [3, 4]]
+    with (
+        hr.Writer(path.parent / "other", fill={"x": [3, 4.5]}) as writer,
+        pytest.raises(hr.InvalidError, match="cannot stand in for nulls"),
+    ):
+        writer.write(x=rows)
+
+
 def test_a_fill_that_does_not_fit_is_refused(path: Path) -> None:
     numbers, late = pa.array([1, None], pa.uint8()), pa.array([1, 2], pa.uint8())
     for fill in (-1, 0.5, 256, "a", float("nan")):
@@ -191,6 +218,11 @@ def test_a_fill_that_does_not_fit_is_refused(path: Path) -> None:
             pytest.raises(hr.InvalidError, match=r"cannot stand in for nulls of column 'x'"),
         ):
             writer.write(x=numbers)
+    with (
+        hr.Writer(path, fill={"z": 0}) as writer,
+        pytest.raises(hr.InvalidError, match="fill= names 'z', and the columns are 'x'"),
+    ):
+        writer.write(x=late)
     with hr.Writer(path, fill=0) as writer:
         writer.write(x=late)
         with pytest.raises(hr.InvalidError, match=r"'x' has nulls in this batch.*fill=\{'x'"):
