@@ -54,8 +54,21 @@ def _stack_rows(name: str, rows: Sequence[Any]) -> Any:
         stacked = np.array(rows)
     except ValueError as error:
         raise _unequal(name, str(error)) from error
+    if stacked.dtype == object:
+        raise _no_row(name, rows)
     dtypes.numpy_dtype_name(stacked.dtype, column=name)
     return stacked
+
+
+def _no_row(name: str, rows: Sequence[Any]) -> UnsupportedError:
+    kinds = (int, float, bool, np.generic, np.ndarray)
+    index = next((k for k, row in enumerate(rows) if not isinstance(row, kinds)), 0)
+    return UnsupportedError(
+        f"column {name!r}: row {index} is of the type {type(rows[index]).__qualname__}, which is "
+        "no row of numbers of up to 64 bits; give numbers, arrays, str or bytes, and each part of "
+        "a dict or an object as a column of its own",
+        column=name,
+    )
 
 
 def _unequal(name: str, found: str) -> InvalidError:

@@ -102,6 +102,8 @@ class BatchIntake:
                 )
         else:
             known = self._schema
+        if isinstance(self._fill, Mapping):
+            _check_fill(known, self._fill)
         _check_names(known, found)
         weak = {name for name, value in given.items() if isinstance(value, list | tuple)}
         fitted = [
@@ -167,6 +169,15 @@ def _count_rows(found: Mapping[str, ColumnRows]) -> int:
                 column=name,
             )
     return first[1].rows
+
+
+def _check_fill(schema: Schema, fill: Mapping[str, object]) -> None:
+    for name in fill:
+        if name not in schema:
+            raise InvalidError(
+                f"fill= names {name!r}, and the columns are {', '.join(map(repr, schema))}",
+                column=str(name),
+            )
 
 
 def _check_names(schema: Schema, found: Mapping[str, ColumnRows]) -> None:

@@ -80,7 +80,7 @@ def cache(
     step = max(_LEAST_ROWS, -(-rows // _MOST_PARTS))
     parts = [range(first, min(first + step, rows)) for first in range(0, rows, step)]
     job = Job(
-        directory=os.fspath(directory),
+        directory=checks.check_directory(directory),
         transform=_Rows(dataset) if workers == 0 else _rows_of_worker,
         rows="many",
         shard_bytes=byte_size("shard_bytes", shard_bytes),
@@ -143,11 +143,20 @@ class _Rows:
                 f"dataset[{row}] raised {type(error).__name__}: {error}", row=row
             ) from error
         if isinstance(found, Mapping) and found:
-            return list(found), list(found.values())
-        values = list(found) if isinstance(found, tuple | list) else [found]
+            names, values = list(found), list(found.values())
+        else:
+            values = list(found) if isinstance(found, tuple | list) else [found]
+            names = list(range(len(values)))
         if not values:
             raise InvalidError(f"dataset[{row}] is an empty {type(found).__name__}", row=row)
-        return list(range(len(values))), values
+        for name, value in zip(names, values, strict=True):
+            if value is None:
+                raise InvalidError(
+                    f"dataset[{row}] has None as {name!r}, and columns hold no nulls; return a "
+                    "value that stands for it, such as -1 or an empty str",
+                    row=row,
+                )
+        return names, values
 
 
 def _step(names: list[Any], columns: list[list[Any]]) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
+import os
 
 import numpy as np
 
-from headrace.errors import InvalidError
+from headrace.errors import InvalidError, UnsupportedError
 
 MAX_INT64 = 2**63 - 1
 MAX_THREADS = 1024  # of any kind
@@ -56,3 +57,19 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def check_directory(path: object) -> str:
+    """Returns where a dataset is written to, as a str."""
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidError(f"a dataset is written to a directory, not to {path!r}")
+    text: object = os.fspath(path)
+    if not isinstance(text, str) or not text:
+        raise InvalidError(f"a dataset is written to a directory named by a str, not to {text!r}")
+    if "://" in text:
+        raise UnsupportedError(
+            f"{text!r} is a URL; datasets are written to directories: write one, and copy it there"
+        )
+    if os.path.exists(text) and not os.path.isdir(text):
+        raise InvalidError(f"{text!r} is a file; a dataset is a directory", file=text)
+    return text

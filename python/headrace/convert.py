@@ -131,7 +131,7 @@ def convert(
     transform = _check_transform(transform)
     listed = Inputs(inputs, transforms=transform is not None)
     job = Job(
-        directory=os.fspath(directory),
+        directory=checks.check_directory(directory),
         transform=transform,
         rows=_check_choice("rows", rows, ("many", "one")),
         shard_bytes=byte_size("shard_bytes", shard_bytes, low=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import InvalidError, TruncatedError, UnsupportedError
 from headrace.optional_packages import require
 from headrace.text_formats import BLOCK_BYTES, PART_BYTES, Span, Types
 
@@ -110,6 +111,7 @@ class WebDataset:
         tars = require("webdataset.tariterators", to="read tars of WebDataset")
         rows: list[dict[str, Any]] = []
         size = 0
+        _check_end(path)
         with open(path, "rb") as file:
             files = ({**entry, "__url__": path} for entry in tars.tar_file_iterator(file))
             for sample in tars.group_by_keys(files):
@@ -123,6 +125,21 @@ class WebDataset:
                     rows, size = [], 0
         if rows:
             yield _columns(path, rows)
+
+
+def _check_end(path: str) -> None:
+    """Raises TruncatedError for a tar without its end, which tarfile takes for a shorter one."""
+    with open(path, "rb") as file:
+        file.seek(257)
+        if file.read(5) != b"ustar":  # compressed, and so checked by its own means
+            return
+        file.seek(-512, os.SEEK_END)
+        if any(file.read()):
+            raise TruncatedError(
+                f"{path!r} does not end as a tar does, so that its last samples are missing; "
+                "get it again",
+                file=path,
+            )
 
 
 def _columns(path: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

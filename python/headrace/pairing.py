@@ -63,57 +63,62 @@ def pair_files(columns: Columns) -> FileTable:
         given = {str(position): part for position, part in enumerate(parts)}
     if not given:
         raise InvalidError("no columns were given; pass a glob, a list of paths, or a dict of them")
-    listings = [_list_files(name, files) for name, files in given.items()]
+    listings = [_list_files(name, files, _where(name, columns)) for name, files in given.items()]
     paths = _pair(listings)
     size_of = {path: size for x in listings for path, size in zip(x.paths, x.sizes, strict=True)}
     sizes = [[size_of[path] for path in column] for column in paths]
     return FileTable([x.column for x in listings], paths, sizes, as_tuple)
 
 
-def _list_files(column: str, files: object) -> _Listing:
+def _where(column: str, columns: Columns) -> str:
+    """Returns how an error begins; files alone are no column that a user has named."""
+    return f"column {column!r}: " if isinstance(columns, (Mapping, tuple)) else ""
+
+
+def _list_files(column: str, files: object, where: str) -> _Listing:
     checks.check_column_name(column)
     pattern = ""
     if isinstance(files, (str, os.PathLike)):
         path = os.fspath(files)
         if not isinstance(path, str):
-            raise InvalidError(f"column {column!r}: paths are str, not {path!r}", column=column)
+            raise InvalidError(f"{where}paths are str, not {path!r}", column=column)
         # A file whose very name holds [ or * is that file.
         if glob.has_magic(path) and not os.path.lexists(path):
             pattern = path
             paths = sorted(glob.glob(path, recursive=True))
             if not paths:
                 raise NotFoundError(
-                    f"column {column!r}: no file matches {path!r} (searched from {os.getcwd()!r})",
+                    f"{where}no file matches {path!r} (searched from {os.getcwd()!r})",
                     file=path,
                     column=column,
                 )
         else:
             paths = [path]
     elif isinstance(files, Sequence) and not isinstance(files, (bytes, bytearray)):
-        paths = [_path_in_list(column, item) for item in files]
+        paths = [_path_in_list(column, item, where) for item in files]
         if not paths:
-            raise InvalidError(f"column {column!r}: the list of files is empty", column=column)
+            raise InvalidError(f"{where}the list of files is empty", column=column)
     else:
         raise InvalidError(
-            f"column {column!r}: files are given as a glob or a list of paths, not as {files!r}",
+            f"{where}files are given as a glob or a list of paths, not as {files!r}",
             column=column,
         )
-    sizes = [_size_of_file(column, path) for path in paths]
+    sizes = [_size_of_file(column, path, where) for path in paths]
     # Absolute: files open lazily, and a split by file must not depend on how a path was written.
     return _Listing(column, pattern, [os.path.abspath(path) for path in paths], sizes)
 
 
-def _path_in_list(column: str, item: object) -> str:
+def _path_in_list(column: str, item: object, where: str) -> str:
     path = os.fspath(item) if isinstance(item, (str, os.PathLike)) else item
     if not isinstance(path, str):
         raise InvalidError(
-            f"column {column!r}: a list of files holds paths, not {item!r}; several columns are "
+            f"{where}a list of files holds paths, not {item!r}; several columns are "
             "given as a tuple or a dict",
             column=column,
         )
     if glob.has_magic(path) and not os.path.lexists(path):
         raise InvalidError(
-            f"column {column!r}: {path!r} in a list is a glob; a list holds paths: pass "
+            f"{where}{path!r} in a list is a glob; a list holds paths: pass "
             f"sorted(glob.glob({path!r})), or the glob alone instead of the list",
             file=path,
             column=column,
@@ -121,31 +126,27 @@ def _path_in_list(column: str, item: object) -> str:
     return path
 
 
-def _size_of_file(column: str, path: str) -> int:
+def _size_of_file(column: str, path: str, where: str) -> int:
     if not checks.is_utf8(path):
         raise UnsupportedError(
-            f"column {column!r}: the file name {path!r} is not UTF-8; rename the file or folder",
+            f"{where}the file name {path!r} is not UTF-8; rename the file or folder",
             column=column,
         )
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(
-            f"column {column!r}: {path!r} does not exist", file=path, column=column
-        ) from error
+        raise NotFoundError(f"{where}{path!r} does not exist", file=path, column=column) from error
     except (OSError, ValueError) as error:
-        raise IoError(f"column {column!r}: {path!r}: {error}", file=path, column=column) from error
+        raise IoError(f"{where}{path!r}: {error}", file=path, column=column) from error
     if stat.S_ISDIR(status.st_mode):
         raise InvalidError(
-            f"column {column!r}: {path!r} is a directory; give its files, for example the glob "
+            f"{where}{path!r} is a directory; give its files, for example the glob "
             f"{os.path.join(path, '*.npy')!r}",
             file=path,
             column=column,
         )
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidError(
-            f"column {column!r}: {path!r} is no regular file", file=path, column=column
-        )
+        raise InvalidError(f"{where}{path!r} is no regular file", file=path, column=column)
     return status.st_size
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -209,8 +210,10 @@ def _arrow_invalid() -> type[Exception]:
 
 
 def _unreadable(path: str, error: Exception) -> InvalidError:
-    return InvalidError(
-        f"{path!r} cannot be parsed: {error}. Types are inferred from the first rows; where later "
-        'ones differ, say what they are, for example columns={"price": {"dtype": "float64"}}',
-        file=path,
-    )
+    advice = "Correct the file, or pass transform=, a function that reads it"
+    if re.search("conversion error|changed from", str(error)):
+        advice = (
+            "Types are inferred from the first rows; where later ones differ, say what they are, "
+            'for example columns={"name": {"dtype": "float64"}} or {"name": {"kind": "text"}}'
+        )
+    return InvalidError(f"{path!r} cannot be parsed: {error}. {advice}", file=path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ from headrace.errors import (
     HeadraceError,
     InvalidError,
     IoError,
+    NotFoundError,
     TruncatedError,
     UnsupportedError,
 )
@@ -21,6 +24,7 @@ from headrace.opening import open as open_dataset
 from headrace.pairing import ColumnFiles, pair_files
 from headrace.progress import Progress, reporting
 
+_MANIFEST = re.compile(r"[0-9]{20}\.arrow")
 _ARROW = (".arrow", ".feather", ".ipc")
 _STORED = ("stored_bytes", "stored_xxh3")
 
@@ -59,7 +63,8 @@ class Verification:
         files: How many files (shards) there are.
         rows: Rows of all files; of one that cannot be read, as many as the manifest promises.
         bytes: Bytes of all files.
-        without_hashes: Files without checksums, of which only the structure could be checked.
+        without_hashes: Files without damage and without checksums: only their structure could be
+            checked.
         damaged_files: Files with damage.
         rows_lost: Rows that cannot be trusted, each counted once.
         damage: All that is wrong.
@@ -128,7 +133,7 @@ def verify(
             found.extend(_damages(part, verdict["findings"]))
             for key in ("rows", "bytes", "rows_lost"):
                 totals[key] += verdict[key]
-            totals["without_hashes"] += not verdict["hashed"]
+            totals["without_hashes"] += not (verdict["hashed"] or verdict["findings"])
             totals["damaged_files"] += bool(verdict["findings"])
             report(done)
     return Verification(number, len(parts), damage=tuple(found), **totals)
@@ -140,12 +145,17 @@ def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | 
     number = (
         0 if version is None else checks.check_int("version", version, low=1, high=checks.MAX_INT64)
     )
+    info: dict[str, Any] = {}
     try:
         info = directory.read(number)
         entries = directory.entries(info["version"])
-    except (CorruptError, TruncatedError, IoError) as error:
+    except (CorruptError, TruncatedError, IoError, NotFoundError) as error:
+        if isinstance(error, NotFoundError) and not info:
+            raise  # There is no such dataset; behind it, one of the version's manifests is gone.
         found.append(Damage(error.file, "", None, "", 0, None, error.code, str(error)))
         return version, []
+    if version is None and (lost := _lost_manifest(path, info["version"])):
+        found.append(lost)
     starts = itertools.accumulate((entry["rows"] for entry in entries), initial=0)
     return info["version"], [
         _Part(
@@ -161,6 +171,26 @@ def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | 
     ]
 
 
+def _lost_manifest(path: str, newest: int) -> Damage | None:
+    """Returns the damage if the version behind the newest one was there once, and is gone.
+
+    `latest` is written behind its manifest, and each manifest behind the one before.
+    """
+    manifests = os.path.join(path, "manifests")
+    missing = os.path.join(manifests, f"{newest + 1:020}.arrow")
+    written = [int(name[:20]) for name in os.listdir(manifests) if _MANIFEST.fullmatch(name)]
+    with contextlib.suppress(OSError, ValueError), open(os.path.join(path, "latest"), "rb") as file:
+        written.append(int(file.read(32)))
+    # Last, so that a commit of this moment is no damage.
+    if max(written, default=0) <= newest or os.path.exists(missing):
+        return None
+    what = (
+        f"it is gone, and there were versions up to {max(written)}: without it, version {newest} "
+        "is taken for the newest; restore it from a copy"
+    )
+    return Damage(missing, "", None, "", 0, None, NotFoundError.code, what)
+
+
 def _verdict(part: _Part) -> dict[str, Any]:
     """Returns what the core says of a file, or what reading all of it says of one of others."""
     if part.shard or part.file.endswith(_ARROW):
@@ -173,7 +203,9 @@ def _verdict(part: _Part) -> dict[str, Any]:
     try:
         dataset = open_dataset(part.file)
         rows = len(dataset)
-        for _ in dataset.chunks():
+        # numpy, which chunks are of, has no bfloat16.
+        wide = [name for name, field in dataset.schema.items() if field.dtype == "bfloat16"]
+        for _ in dataset.cast(dict.fromkeys(wide, "float32")).chunks():
             pass
     except UnsupportedError:
         raise

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core
+from headrace import _core, checks
 from headrace.byte_sizes import byte_size
 from headrace.column_fit import declare, declared_facts
-from headrace.errors import HeadraceError, InvalidError, UnsupportedError
+from headrace.errors import HeadraceError, InvalidError
 from headrace.schema import Field, Schema
 from headrace.shard_builder import ShardBuilder, discard
 
@@ -63,7 +63,7 @@ class Writer:
         fill: object = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        self.path = _directory(path)
+        self.path = checks.check_directory(path)
         byte_size("shard_bytes", shard_bytes)
         self._metadata = None if metadata is None else _as_json(metadata)
         self._fill = fill
@@ -211,21 +211,6 @@ class Writer:
         state = "closed" if self._closed else "open"
         version = "" if self._version is None else f", version {self._version}"
         return f"headrace.Writer({self.path!r}, {self.rows} rows{version}, {state})"
-
-
-def _directory(path: object) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidError(f"a dataset is written to a directory, not to {path!r}")
-    text: object = os.fspath(path)
-    if not isinstance(text, str) or not text:
-        raise InvalidError(f"a dataset is written to a directory named by a str, not to {text!r}")
-    if "://" in text:
-        raise UnsupportedError(
-            f"{text!r} is a URL; datasets are written to directories: write one, and copy it there"
-        )
-    if os.path.exists(text) and not os.path.isdir(text):
-        raise InvalidError(f"{text!r} is a file; a dataset is a directory", file=text)
-    return text
 
 
 def _as_json(metadata: object) -> str:

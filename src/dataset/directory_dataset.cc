@@ -22,6 +22,11 @@ constexpr uint64_t kLeastBatchBytes = 64;
 // say anything of its size.
 constexpr uint64_t kManyBatches = 4096;
 
+// So are shards when they have more together, which many small claims may add up to: so many, and
+// so many more for each shard, which a manifest pays for by an entry.
+constexpr uint64_t kManyPieces = uint64_t{1} << 18;
+constexpr uint64_t kPiecesPerShard = 4;
+
 class DirectoryShards : public ShardSet {
  public:
   DirectoryShards(DatasetPaths paths, Schema schema, const ShardReading& reading, ShardTable shards)
@@ -45,8 +50,9 @@ class DirectoryShards : public ShardSet {
   ShardTable shards_;
 };
 
-void check_batches(const DirectoryShards& set, size_t shard, uint64_t batches) {
-  if (batches <= kManyBatches) {
+// Throws where a shard cannot hold its record batches; `before` is how many those before it have.
+void check_batches(const DirectoryShards& set, size_t shard, uint64_t batches, uint64_t before) {
+  if (batches <= kManyBatches && before + batches <= kManyPieces + kPiecesPerShard * (shard + 1)) {
     return;
   }
   const uint64_t bytes = std::min(set.expected(shard).bytes, inspect_file(set.path(shard)).size);
@@ -65,7 +71,7 @@ std::vector<Piece> pieces_of(const std::shared_ptr<const DirectoryShards>& set) 
   for (size_t i = 0; i < shards.size(); ++i) {
     const uint64_t rows = shards.rows[i];
     const uint64_t batch_rows = shards.batch_rows[i];
-    check_batches(*set, i, (rows - 1) / batch_rows + 1);
+    check_batches(*set, i, (rows - 1) / batch_rows + 1, pieces.size());
     const auto file = std::make_shared<const ShardFile>(set, i);
     for (uint64_t first = 0; first < rows;) {
       const uint64_t count = std::min(batch_rows, rows - first);

@@ -20,13 +20,14 @@ const StoredRows* stored_rows(const Piece& piece, uint32_t column) {
 
 }  // namespace
 
-std::vector<Extent> file_extents(const Dataset& dataset) {
+std::vector<Extent> file_extents(const Dataset& dataset, const std::function<void()>& poll) {
   std::vector<Extent> extents;
   std::set<std::tuple<const StoredRows*, uint64_t, uint64_t>> seen;
   for (size_t c = 0; c < dataset.columns().size(); ++c) {
     const DatasetColumn& column = dataset.columns()[c];
     const RowSpace& space = *dataset.groups()[column.group];
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
+      poll();
       const Piece& piece = space.piece(i);
       const StoredRows* rows = stored_rows(piece, column.column);
       if (rows != nullptr && seen.emplace(rows, piece.first, piece.rows).second) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "dataset/dataset.h"
@@ -17,7 +18,9 @@ struct Extent {
 
 // What `dataset` may read of files, each piece of a file once, in row order; nothing for arrays.
 // Opens sources that know only then where their rows lie; files that cannot be opened are left out.
-// Rows that a view leaves out of a piece are counted with it.
-std::vector<Extent> file_extents(const Dataset& dataset);
+// Rows that a view leaves out of a piece are counted with it. Calls `poll` before each piece, which
+// may throw to stop: opening takes long where there are many files, or their hashes are compared.
+std::vector<Extent> file_extents(
+    const Dataset& dataset, const std::function<void()>& poll = [] {});
 
 }  // namespace headrace

@@ -51,7 +51,7 @@ Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const Bat
 // Lists what is in files; in its own thread, since there may be tens of thousands of them.
 void Prefetch::prepare() {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  std::vector<Extent> extents = file_extents(*dataset_);
+  std::vector<Extent> extents = file_extents(*dataset_, [this] { check_running(); });
   std::vector<uint64_t> ends;
   uint64_t end = 0;
   for (const Extent& extent : extents) {

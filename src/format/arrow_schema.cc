@@ -1,9 +1,11 @@
 #include "format/arrow_schema.h"
 
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.h"
 #include "format/arrow_errors.h"
 #include "format/arrow_metadata.h"
 #include "format/field_reader.h"
@@ -73,6 +75,10 @@ ArrowSchema read_schema(const flatbuf::Schema& schema, uint64_t metadata_bytes,
   std::set<std::string_view> names;
   for (const flatbuf::Field* field : *schema.fields()) {
     const std::string_view name = text_of(field->name());
+    if (!is_utf8(std::as_bytes(std::span(name)))) {
+      throw corrupt_arrow(path, "the name of column number " +
+                                    std::to_string(result.columns.size()) + " is not UTF-8");
+    }
     if (!names.insert(name).second) {
       throw unsupported_arrow(path, "two columns are called " + std::string(name),
                               std::string(name));

@@ -79,5 +79,18 @@ TEST_F(DirectoryDataset, MoreBatchesThanAFileCanHoldAreRefused) {
                [&] { dataset_from_directory(paths_, 0); });
 }
 
+TEST_F(DirectoryDataset, ManyShardsCannotClaimManyBatchesEither) {
+  // Each claims what one shard may have unseen; together that would be gigabytes of pieces.
+  std::vector<ShardEntry> entries;
+  for (int i = 0; i < 80; ++i) {
+    entries.push_back(write_shard(paths_, 1));
+    entries.back().rows = 4096;
+    entries.back().batch_rows = 1;
+  }
+  commit_shards(paths_, {.schema = number_schema(), .entries = entries});
+  expect_error(ErrorCode::kCorrupt, {"cannot hold", "record batches"},
+               [&] { dataset_from_directory(paths_, 0); });
+}
+
 }  // namespace
 }  // namespace headrace

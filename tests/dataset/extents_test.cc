@@ -10,6 +10,7 @@
 #include "dataset/arrow_files.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
+#include "testing/errors.h"
 #include "testing/shards.h"
 #include "testing/temp_dir.h"
 
@@ -64,6 +65,23 @@ TEST(FileExtents, OfShardsAreTheTensorsOfEachRecordBatch) {
   EXPECT_EQ(extents[0].bytes, 16U);
   EXPECT_EQ(extents[2].bytes, 8U);
   EXPECT_EQ(extents[2].rows->path.text(), whole);
+}
+
+TEST(FileExtents, OpenNoMoreFilesWhenTheyAreStopped) {
+  const TempDir dir;
+  const auto bytes = shard_bytes({make_column({.name = "x", .dtype = DType::kInt32}, 10)}, 10);
+  const DatasetPtr dataset = dataset_from_arrow_files(
+      {dir.write("a.arrow", bytes), dir.write("b.arrow", bytes), dir.write("c.arrow", bytes)});
+  int polls = 0;
+  const auto poll = [&polls] {
+    if (++polls == 2) {
+      throw Error(ErrorCode::kCancelled, "stopped");
+    }
+  };
+  expect_error(ErrorCode::kCancelled, {"stopped"}, [&] { file_extents(*dataset, poll); });
+  const RowSpace& space = *dataset->groups().front();
+  EXPECT_NE(space.piece(0).source->opened(), nullptr);
+  EXPECT_EQ(space.piece(1).source->opened(), nullptr);
 }
 
 TEST(FileExtents, OfArraysAreNone) {

@@ -50,6 +50,12 @@ TEST(ArrowSchema, RefusesBigEndianNoColumnsAndTwoOfOneName) {
   });
 }
 
+TEST(ArrowSchema, RefusesNamesThatAreNotUtf8) {
+  expect_error(ErrorCode::kCorrupt, {"column number 1", "UTF-8"}, [] {
+    read({int_node(8, true, "a"), int_node(8, true, "caf\xE9")});
+  });
+}
+
 TEST(ArrowSchema, CopiesNoMoreTextThanThereAreBytes) {
   // A thousand entries that all stand for the same text.
   flatbuffers::FlatBufferBuilder builder;

@@ -117,3 +117,15 @@ def test_rows_that_differ_are_named(tmp_path: Path) -> None:
         cache([{"x": 1}, {"y": 1}], tmp_path / "a")
     with pytest.raises(hr.InvalidError, match="shape"):
         cache([np.zeros(3), np.zeros(4)], tmp_path / "b")
+
+
+def test_a_row_with_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(hr.InvalidError, match=r"dataset\[1\] has None as 1, .* return a value"):
+        cache([(1, 2), (3, None)], tmp_path / "o")
+
+
+def test_a_row_that_is_an_object_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        hr.UnsupportedError, match=r"column 'x': row 0 is of the type dict, .*give numbers"
+    ):
+        cache([{"x": {"y": 1}}], tmp_path / "o")

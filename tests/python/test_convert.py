@@ -425,3 +425,12 @@ def test_wrong_arguments_are_errors_before_anything_is_done(
     with pytest.raises(hr.InvalidError, match=says):
         hr.convert(range(3), tmp_path / "out", **{"transform": rows_of, **arguments})
     assert not (tmp_path / "out" / "manifests").exists()
+
+
+def test_a_directory_is_a_path_where_one_can_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path / "file", b"bytes", 3, None, "s3://bucket/corpus", ""):
+        with pytest.raises((hr.InvalidError, hr.UnsupportedError), match="director"):
+            convert(range(7), wrong, transform=rows_of)
+        with pytest.raises((hr.InvalidError, hr.UnsupportedError), match="director"):
+            hr.cache([1], wrong)  # type: ignore[arg-type]

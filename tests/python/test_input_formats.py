@@ -182,6 +182,12 @@ def test_a_type_that_changes_is_an_error_that_names_the_file(name: str, tmp_path
         read(tmp_path / name)
 
 
+def test_a_row_that_is_torn_is_no_matter_of_types(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
+    with pytest.raises(hr.InvalidError, match=r"Expected 2 columns, got 1: 3\. Correct the file"):
+        read(tmp_path / "a.csv")
+
+
 @pytest.mark.usefixtures("small_parts")
 def test_arrays_are_read_in_steps(tmp_path: Path) -> None:
     rows = np.arange(6000, dtype=np.float32).reshape(-1, 2, 3)
@@ -294,3 +300,8 @@ def test_a_tar_of_webdataset_is_read_by_sample(tmp_path: Path) -> None:
         add(tar, "1.txt", b"1")
     with pytest.raises(hr.InvalidError, match=r"sample '1' has \.txt, and '0' has \.cls"):
         read(tmp_path / "b.tar")
+    whole = (tmp_path / "a.tar").read_bytes()
+    for size in (len(whole) // 1024 * 512, 512 * 20 + 100):
+        (tmp_path / "c.tar").write_bytes(whole[:size])
+        with pytest.raises(hr.TruncatedError, match="last samples are missing"):
+            read(tmp_path / "c.tar")

@@ -233,6 +233,26 @@ def test_labels_of_numbers_and_tuples() -> None:
             ds.encode_labels("1", classes=wrong)
 
 
+def test_a_name_that_is_not_utf8_is_a_typed_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    table = pa.table({"caf\xe9": [1, 2]})
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+    path.write_bytes(path.read_bytes().replace("\xe9".encode(), b"\xff\xfe"))
+    with pytest.raises(hr.CorruptError, match="UTF-8"):
+        hr.open(path)
+
+
+def test_what_an_error_quotes_need_not_be_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    field = pa.field("x", pa.int32(), metadata={"ARROW:extension:name": b"caf\xff"})
+    table = pa.table([pa.array([1], pa.int32())], schema=pa.schema([field]))
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(hr.UnsupportedError, match=r"caf\\xff"):
+        hr.open(path)
+
+
 def test_classes_may_be_numbers_of_numpy() -> None:
     given = list(np.array([10, 30]))
     ds, classes = hr.from_arrays(y=np.array([30, 10])).encode_labels("y", classes=given)

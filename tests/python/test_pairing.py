@@ -111,3 +111,10 @@ def test_paired_files_need_equally_many_rows() -> None:
 def test_other_descriptions_of_files_are_refused(columns: object) -> None:
     with pytest.raises(hr.InvalidError):
         hr.memmap(columns, dtype="int64")  # type: ignore[arg-type]
+
+
+def test_a_file_that_belongs_to_no_column_is_not_said_to() -> None:
+    with pytest.raises(hr.NotFoundError, match=r"^'nowhere' does not exist"):
+        hr.open("nowhere")
+    with pytest.raises(hr.NotFoundError, match=r"^column 'x': 'nowhere' does not exist"):
+        hr.open({"x": "nowhere"})

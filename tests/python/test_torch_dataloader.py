@@ -456,3 +456,12 @@ def test_every_way_of_starting_workers(method: str, persistent: str, tmp_path: P
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr
+
+
+def test_the_end_of_a_program_with_workers_is_silent(run_script: RunScript) -> None:
+    done = run_script("""
+        import numpy as np, torch, headrace as hr
+        loader = hr.Loader(hr.from_arrays(x=np.arange(100)), batch_size=10)
+        next(iter(torch.utils.data.DataLoader(loader, batch_size=None, num_workers=1)))
+        """)
+    assert (done.returncode, done.stderr) == (0, "")

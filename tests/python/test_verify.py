@@ -63,6 +63,15 @@ def test_files_without_checksums_are_read_and_counted(tmp_path: Path, shard: Pat
     assert damage.file.endswith("x.npy")
 
 
+def test_bfloat16_of_others_is_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    safetensors = pytest.importorskip("safetensors.torch")
+    tensors = {"x": torch.ones(4, 2, dtype=torch.bfloat16), "y": torch.arange(4)}
+    safetensors.save_file(tensors, tmp_path / "a.safetensors")
+    found = hr.verify(tmp_path / "a.safetensors")
+    assert (found.ok, found.rows) == (True, 4)
+
+
 def test_text_of_others_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     texts = pa.array(["good", "bad", "good", "bad"], pa.large_utf8())
@@ -176,6 +185,12 @@ def test_all_shards_of_a_dataset_are_looked_at(dataset: Path) -> None:
     assert (found.ok, found.version, found.files, found.rows) == (True, 1, 3, 33)
 
 
+def test_a_shard_that_is_gone_is_not_one_without_checksums(dataset: Path) -> None:
+    next((dataset / "shards").iterdir()).unlink()
+    found = hr.verify(dataset)
+    assert (found.damaged_files, found.without_hashes) == (1, 0)
+
+
 def test_rows_that_are_lost_are_rows_of_the_dataset(dataset: Path) -> None:
     first, second, third = shards(dataset)
     first.unlink()
@@ -205,7 +220,31 @@ def test_a_manifest_that_is_damaged_is_named(
     assert damage.file == str(manifest)
     assert (damage.code, damage.rows) == ("corrupt", None)
     assert main(["verify", str(dataset)]) == 1
-    assert manifest.name in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert manifest.name in printed
+    assert "an earlier version with --version" in printed
+
+
+def test_a_newest_manifest_that_is_gone_is_damage(dataset: Path) -> None:
+    with hr.Writer(dataset) as writer:
+        writer.write(hr.open(dataset)[:2])
+    assert hr.verify(dataset).ok
+    (dataset / "manifests" / f"{2:020}.arrow").unlink()
+    found = hr.verify(dataset)
+    (damage,) = found.damage
+    assert (found.ok, found.version, damage.code) == (False, 1, "not_found")
+    assert "versions up to 2" in damage.what
+    assert hr.verify(dataset, version=1).ok
+
+
+def test_a_manifest_in_the_middle_that_is_gone_is_damage(dataset: Path) -> None:
+    for _ in range(2):
+        with hr.Writer(dataset) as writer:
+            writer.write(hr.open(dataset)[:2])
+    missing = dataset / "manifests" / f"{2:020}.arrow"
+    missing.unlink()
+    (damage,) = hr.verify(dataset).damage
+    assert (damage.file, damage.code) == (str(missing), "not_found")
 
 
 def test_an_older_version_is_looked_at_when_asked_for(dataset: Path) -> None:

@@ -218,6 +218,11 @@ def test_a_fill_that_does_not_fit_is_refused(path: Path) -> None:
             pytest.raises(hr.InvalidError, match=r"cannot stand in for nulls of column 'x'"),
         ):
             writer.write(x=numbers)
+    with (
+        hr.Writer(path, fill={"z": 0}) as writer,
+        pytest.raises(hr.InvalidError, match="fill= names 'z', and the columns are 'x'"),
+    ):
+        writer.write(x=late)
     with hr.Writer(path, fill=0) as writer:
         writer.write(x=late)
         with pytest.raises(hr.InvalidError, match=r"'x' has nulls in this batch.*fill=\{'x'"):

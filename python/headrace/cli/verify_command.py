@@ -63,6 +63,13 @@ def _print(console: Console, paths: list[str], found: Verification) -> None:
     if found.ok:
         console.line("nothing is damaged", style="green")
         return
+    if not found.files:
+        console.line(
+            "the manifest is damaged, so the shards are not known: restore it from a copy, or look "
+            "at an earlier version with --version",
+            style="bold red",
+        )
+        return
     console.line(
         f"damaged: {found.damaged_files:,} of {counted(found.files, what)}; lost: "
         f"{found.rows_lost:,} of {counted(found.rows, 'row')}. Restore these files from a copy, or "
