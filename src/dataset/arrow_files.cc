@@ -41,6 +41,15 @@ struct FoundBatch {
   uint64_t rows;
 };
 
+[[noreturn]] void refuse_column(const std::string& first_path, const Field& wanted,
+                                const Field& found, const std::string& path) {
+  throw Error(ErrorCode::kInvalid,
+              "files of one dataset must have the same columns; " + first_path + " has " +
+                  wanted.name + ": " + describe(wanted) + " where " + path + " has " + found.name +
+                  ": " + describe(found) + "; open them one by one and rename or cast them",
+              {.file = path, .column = wanted.name});
+}
+
 void check_same_columns(const Schema& schema, const Schema& found, const std::string& first_path,
                         const std::string& path) {
   if (found.size() != schema.size()) {
@@ -52,12 +61,7 @@ void check_same_columns(const Schema& schema, const Schema& found, const std::st
   }
   for (size_t c = 0; c < schema.size(); ++c) {
     if (!reads_as(found[c], schema[c])) {
-      throw Error(ErrorCode::kInvalid,
-                  "files of one dataset must have the same columns; column " + std::to_string(c) +
-                      " of " + first_path + " is " + schema[c].name + ": " + describe(schema[c]) +
-                      ", and of " + path + " " + found[c].name + ": " + describe(found[c]) +
-                      "; open them one by one and rename or cast them",
-                  {.file = path, .column = schema[c].name});
+      refuse_column(first_path, schema[c], found[c], path);
     }
   }
 }

@@ -39,6 +39,7 @@ class DirectoryShards : public ShardSet {
   ExpectedShard expected(size_t shard) const override {
     return {.rows = shards_.rows[shard],
             .bytes = shards_.stored_bytes[shard],
+            .xxh3 = shards_.stored_xxh3[shard],
             .rules = LayoutRules::kProfileOnly,
             .links = Links::kRefuse};
   }

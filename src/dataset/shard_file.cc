@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "dataset/read_faults.h"
 #include "storage/fault_guard.h"
 
@@ -77,6 +78,21 @@ void verify_bodies(const File& file, const OpenShard& shard) {
   }
 }
 
+// Compares the hash of the whole file, which tells a sound shard in the place of another.
+void verify_file(const File& file, uint64_t expected) {
+  constexpr uint64_t kStep = uint64_t{1} << 20;
+  Hasher hasher;
+  std::vector<std::byte> step(std::min(kStep, file.info().size));
+  for (uint64_t done = 0; done < file.info().size; done += step.size()) {
+    step.resize(std::min(kStep, file.info().size - done));
+    file.read(done, step);
+    hasher.update(step);
+  }
+  if (hasher.digest() != expected) {
+    throw other_file_error(file.path(), "its bytes have another hash");
+  }
+}
+
 }  // namespace
 
 ShardSet::ShardSet(Schema schema, ShardReading reading)
@@ -122,6 +138,9 @@ std::unique_ptr<const OpenShard> ShardFile::do_open() const {
   if (set_->reading().verify) {
     install_fault_guard();
     verify_bodies(file, *shard);
+    if (expected.xxh3.has_value()) {
+      verify_file(file, *expected.xxh3);
+    }
   }
   return shard;
 }

@@ -18,13 +18,14 @@ namespace headrace {
 // How shards are read.
 struct ShardReading {
   Io io = Io::kAuto;
-  bool verify = false;  // hash every record batch when its file is first opened
+  bool verify = false;  // hash record batches, and the file, when it is first opened
 };
 
 // What is known of a file before it is opened; a file that is otherwise is refused.
 struct ExpectedShard {
   uint64_t rows = 0;
   uint64_t bytes = 0;                           // of the file
+  std::optional<uint64_t> xxh3 = std::nullopt;  // of the file, if it is known
   std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
   LayoutRules rules = LayoutRules::kAnyArrow;
   Links links = Links::kFollow;

@@ -60,6 +60,19 @@ uint64_t oldest_left(const DatasetPaths& paths, uint64_t version, uint64_t newes
               {.file = paths.root(), .column = ""});
 }
 
+// `latest` names a version only when its manifest is durable: one that is not there was lost, and
+// with it perhaps rows.
+[[noreturn]] void refuse_partial(const DatasetPaths& paths, uint64_t hint, uint64_t found) {
+  const std::string missing = paths.manifest(hint);
+  throw Error(
+      ErrorCode::kCorrupt,
+      paths.root() + " is not whole: " + paths.latest() + " says that there is version " +
+          std::to_string(hint) + ", and " + missing + " is missing; copy the dataset again, or " +
+          (found == 0 ? "" : "open version " + std::to_string(found) + " by its number, or ") +
+          "remove " + paths.latest() + " if what is there is all",
+      {.file = missing, .column = ""});
+}
+
 // Reads the manifest of `version`, which exists, and sees that it says so itself.
 Manifest read_one(const DatasetPaths& paths, uint64_t version, ManifestParts parts) {
   const std::string path = paths.manifest(version);
@@ -152,6 +165,9 @@ uint64_t newest_version(const DatasetPaths& paths) {
     if (exists(paths, found + step)) {
       found += step;
     }
+  }
+  if (hint > found) {
+    refuse_partial(paths, hint, found);
   }
   return found;
 }

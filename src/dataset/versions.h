@@ -12,7 +12,8 @@
 //
 // 1. Versions are numbered from 1 without gaps. `latest` is a hint: where the version that it names
 //    exists, the search for the newest begins there, otherwise at 1. Its content can make reading
-//    slower, never wrong.
+//    slower, never wrong. A number above the newest is an error: it is written last, so a manifest
+//    was lost.
 // 2. A version is a snapshot, or a snapshot and up to kMaxAppends appends after it, each of which
 //    carries the hash of the file before it.
 // 3. Manifests never change. A tombstone in the place of one says that the version was removed.
@@ -29,7 +30,8 @@ struct DatasetVersion {
   uint64_t base_rows = 0;  // of the snapshot
 };
 
-// The newest version, or 0 where there is none. Throws kIo.
+// The newest version, or 0 where there is none. Throws kCorrupt where `latest` names a later one;
+// kIo.
 uint64_t newest_version(const DatasetPaths& paths);
 
 // Reads version `version`, 0 for the newest. With kHeader only its own manifest is looked at, and

@@ -131,7 +131,7 @@ Json parse_json(std::string_view text, const std::string& path) {
   }
   std::set<std::string> names;
   std::optional<std::string> repeated;
-  const Json json = Json::parse(
+  Json json = Json::parse(
       text,
       [&](int depth, Json::parse_event_t event, Json& key) {
         if (depth == 1 && event == Json::parse_event_t::key &&

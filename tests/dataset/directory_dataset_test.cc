@@ -70,6 +70,17 @@ TEST_F(DirectoryDataset, AShardThatIsALinkOrAnotherIsRefused) {
   EXPECT_THROW(read(50), Error);
 }
 
+TEST_F(DirectoryDataset, ASoundShardInThePlaceOfAnotherIsToldByTheHashOfTheFile) {
+  const ShardEntry other = write_shard(paths_, 16, 1000);
+  std::filesystem::copy_file(paths_.shard(*parse_uuid(other.id)), shard_path(2, 2),
+                             std::filesystem::copy_options::overwrite_existing);
+  const DatasetPtr dataset = dataset_from_directory(paths_, 2, {.verify = true});
+  int64_t number = 0;
+  read_range(dataset, 0, 44, 1, 1, reinterpret_cast<std::byte*>(&number));
+  expect_error(ErrorCode::kCorrupt, {shard_path(2, 2), "another hash"},
+               [&] { read_range(dataset, 0, 50, 1, 1, reinterpret_cast<std::byte*>(&number)); });
+}
+
 TEST_F(DirectoryDataset, MoreBatchesThanAFileCanHoldAreRefused) {
   ShardEntry entry = write_shard(paths_, 16);
   entry.rows = uint64_t{1} << 40;

@@ -106,7 +106,9 @@ class Parts {
   std::vector<T> get(size_t column, ColumnPart part) const {
     const auto& memory = parts_.at({column, part});
     std::vector<T> values(memory.size() / sizeof(T));
-    std::memcpy(values.data(), memory.data(), memory.size());
+    if (!values.empty()) {
+      std::memcpy(values.data(), memory.data(), memory.size());
+    }
     return values;
   }
   size_t count() const { return parts_.size(); }

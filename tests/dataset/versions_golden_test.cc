@@ -10,7 +10,7 @@
 namespace headrace {
 namespace {
 
-const DatasetPaths kGolden(std::string(HEADRACE_GOLDEN) + "/v1/dataset");
+const DatasetPaths kGolden(HEADRACE_GOLDEN "/v1/dataset");
 
 TEST(GoldenVersions, AreReadForEver) {
   const std::vector<GoldenManifest> manifests = golden_manifests();

@@ -13,7 +13,7 @@ namespace headrace {
 class GoldenFile {
  public:
   explicit GoldenFile(const std::string& name)
-      : file_(std::string(HEADRACE_GOLDEN) + "/" + name), bytes_(file_.info().size) {
+      : file_(HEADRACE_GOLDEN + ("/" + name)), bytes_(file_.info().size) {
     file_.read(0, bytes_);
   }
 
