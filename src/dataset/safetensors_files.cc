@@ -1,7 +1,8 @@
 #include "dataset/safetensors_files.h"
 
-#include <algorithm>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -27,21 +28,24 @@ std::vector<StoredRows> stored_columns(const Schema& schema,
         path, "",
         " has " + std::to_string(tensors.size()) + " and not " + std::to_string(schema.size()));
   }
+  std::unordered_map<std::string_view, const StoredTensor*> by_name;
+  for (const StoredTensor& tensor : tensors) {
+    by_name.emplace(tensor.field.name, &tensor);
+  }
   std::vector<StoredRows> columns;
   for (const Field& field : schema) {
-    const auto found =
-        std::find_if(tensors.begin(), tensors.end(),
-                     [&](const StoredTensor& tensor) { return tensor.field.name == field.name; });
-    if (found == tensors.end()) {
+    const auto found = by_name.find(field.name);
+    if (found == by_name.end()) {
       throw other_columns(path, field.name, " has no " + field.name);
     }
-    if (found->field != field) {
+    const StoredTensor& tensor = *found->second;
+    if (tensor.field != field) {
       throw other_columns(
           path, field.name,
-          " has " + field.name + ": " + describe(found->field) + " and not " + describe(field));
+          " has " + field.name + ": " + describe(tensor.field) + " and not " + describe(field));
     }
     columns.push_back({.path = path,
-                       .offset = found->offset,
+                       .offset = tensor.offset,
                        .row_bytes = field.row_bytes(),
                        .dtype = field.dtype,
                        .info = info});

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <optional>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -17,8 +15,9 @@
 namespace headrace {
 namespace {
 
-// Keeps the keys in the order of the text.
-using Json = nlohmann::ordered_json;
+// Not ordered_json, which looks a key up among all others: the time of a hostile header would grow
+// with the square of its names.
+using Json = nlohmann::json;
 
 constexpr uint64_t kLengthBytes = 8;  // before the header: its length
 constexpr uint64_t kMaxNesting = 4;   // {"x": {"shape": [1]}} and one to spare
@@ -124,30 +123,74 @@ Error no_header(const std::string& path, const std::string& what) {
                {.file = path, .column = ""});
 }
 
+// Collects the keys of the outermost object. The parser's own callback would do, but it looks
+// through the whole object at the end of each inner one.
+class OuterKeys : public Json::json_sax_t {
+ public:
+  // In the order of the text.
+  std::vector<std::string> names = {};
+
+  bool null() override { return true; }
+  bool boolean(bool /*value*/) override { return true; }
+  bool number_integer(number_integer_t /*value*/) override { return true; }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
+  bool string(string_t& /*value*/) override { return true; }
+  bool binary(binary_t& /*value*/) override { return true; }
+  bool start_object(std::size_t /*size*/) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t /*size*/) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& value) override {
+    if (depth_ == 1) {
+      names.push_back(value);
+    }
+    return true;
+  }
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
+    return false;
+  }
+
+ private:
+  bool enter() noexcept {
+    ++depth_;
+    return true;
+  }
+  bool leave() noexcept {
+    --depth_;
+    return true;
+  }
+
+  uint64_t depth_ = 0;
+};
+
+// A header and its names in the order of the text.
+struct ParsedHeader {
+  Json json = {};
+  std::vector<std::string> names = {};
+};
+
 // Parses the text; a name that occurs twice is refused, since readers would differ on which counts.
-Json parse_json(std::string_view text, const std::string& path) {
+ParsedHeader parse_json(std::string_view text, const std::string& path) {
   if (!json_nests_within(text, kMaxNesting)) {
     throw no_header(path, "its header nests too deeply");
   }
-  std::set<std::string> names;
-  std::optional<std::string> repeated;
-  Json json = Json::parse(
-      text,
-      [&](int depth, Json::parse_event_t event, Json& key) {
-        if (depth == 1 && event == Json::parse_event_t::key &&
-            !names.insert(key.get<std::string>()).second) {
-          repeated = key.get<std::string>();
-        }
-        return true;
-      },
-      false);
-  if (!json.is_object()) {
+  ParsedHeader header;
+  header.json = Json::parse(text, nullptr, false);
+  if (!header.json.is_object()) {
     throw no_header(path, "its header is no JSON object");
   }
-  if (repeated) {
-    throw no_header(path, "its header has two tensors " + *repeated);
+  OuterKeys keys;
+  Json::sax_parse(text, &keys);
+  header.names = std::move(keys.names);
+  std::vector<std::string_view> sorted(header.names.begin(), header.names.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto repeated = std::adjacent_find(sorted.begin(), sorted.end());
+  if (repeated != sorted.end()) {
+    throw no_header(path, "its header has two tensors " + std::string(*repeated));
   }
-  return json;
+  return header;
 }
 
 // Tensors lie one after another and fill the data: what lies in a hole is nobody's.
@@ -195,11 +238,11 @@ void check_rows(const std::vector<StoredTensor>& tensors, const std::string& pat
 
 std::vector<StoredTensor> parse_safetensors_header(std::string_view json, uint64_t data_offset,
                                                    uint64_t data_bytes, const std::string& path) {
-  const Json header = parse_json(json, path);
+  const ParsedHeader header = parse_json(json, path);
   std::vector<StoredTensor> tensors;
-  for (const auto& [name, value] : header.items()) {
+  for (const std::string& name : header.names) {
     if (name != "__metadata__") {
-      tensors.push_back(TensorReader(name, value, path).read(data_bytes));
+      tensors.push_back(TensorReader(name, header.json.at(name), path).read(data_bytes));
     }
   }
   check_places(tensors, data_bytes, path);
