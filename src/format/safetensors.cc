@@ -165,32 +165,26 @@ class OuterKeys : public Json::json_sax_t {
   uint64_t depth_ = 0;
 };
 
-// A header and its names in the order of the text.
-struct ParsedHeader {
-  Json json = {};
-  std::vector<std::string> names = {};
-};
-
-// Parses the text; a name that occurs twice is refused, since readers would differ on which counts.
-ParsedHeader parse_json(std::string_view text, const std::string& path) {
+// Parses the text, and adds its names to `names` in their order; a name that occurs twice is
+// refused, since readers would differ on which counts.
+Json parse_json(std::string_view text, const std::string& path, std::vector<std::string>& names) {
   if (!json_nests_within(text, kMaxNesting)) {
     throw no_header(path, "its header nests too deeply");
   }
-  ParsedHeader header;
-  header.json = Json::parse(text, nullptr, false);
-  if (!header.json.is_object()) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) {
     throw no_header(path, "its header is no JSON object");
   }
   OuterKeys keys;
   Json::sax_parse(text, &keys);
-  header.names = std::move(keys.names);
-  std::vector<std::string_view> sorted(header.names.begin(), header.names.end());
+  names = std::move(keys.names);
+  std::vector<std::string_view> sorted(names.begin(), names.end());
   std::sort(sorted.begin(), sorted.end());
   const auto repeated = std::adjacent_find(sorted.begin(), sorted.end());
   if (repeated != sorted.end()) {
     throw no_header(path, "its header has two tensors " + std::string(*repeated));
   }
-  return header;
+  return json;
 }
 
 // Tensors lie one after another and fill the data: what lies in a hole is nobody's.
@@ -238,11 +232,12 @@ void check_rows(const std::vector<StoredTensor>& tensors, const std::string& pat
 
 std::vector<StoredTensor> parse_safetensors_header(std::string_view json, uint64_t data_offset,
                                                    uint64_t data_bytes, const std::string& path) {
-  const ParsedHeader header = parse_json(json, path);
+  std::vector<std::string> names;
+  const Json header = parse_json(json, path, names);
   std::vector<StoredTensor> tensors;
-  for (const std::string& name : header.names) {
+  for (const std::string& name : names) {
     if (name != "__metadata__") {
-      tensors.push_back(TensorReader(name, header.json.at(name), path).read(data_bytes));
+      tensors.push_back(TensorReader(name, header.at(name), path).read(data_bytes));
     }
   }
   check_places(tensors, data_bytes, path);

@@ -232,8 +232,10 @@ def test_a_newest_manifest_that_is_gone_is_damage(dataset: Path) -> None:
     (dataset / "manifests" / f"{2:020}.arrow").unlink()
     found = hr.verify(dataset)
     (damage,) = found.damage
-    assert (found.ok, found.version, damage.code) == (False, 1, "not_found")
-    assert "versions up to 2" in damage.what
+    assert (found.ok, found.version, damage.code) == (False, None, "corrupt")
+    assert "is not whole" in damage.what
+    with pytest.raises(hr.CorruptError, match="is not whole"):
+        hr.open(dataset)
     assert hr.verify(dataset, version=1).ok
 
 
