@@ -19,8 +19,9 @@ from headrace import (
     recipe,
     splitting,
 )
+from headrace.byte_sizes import format_bytes
 from headrace.column import Column
-from headrace.dataset_rows import Rows, format_bytes
+from headrace.dataset_rows import Rows
 from headrace.errors import InvalidError
 from headrace.shard_table import ShardTable
 

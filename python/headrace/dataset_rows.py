@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from headrace import _core, checks, indexing, recipe, row_values
+from headrace.byte_sizes import format_bytes
 from headrace.column import Column
 from headrace.errors import InvalidError
 from headrace.schema import Field, Schema
@@ -150,14 +151,3 @@ class Rows:
         if isinstance(rows, range):
             return list(self._core.read_slice(rows.start, len(rows), rows.step))
         return list(self._core.read(rows))
-
-
-def format_bytes(size: float) -> str:
-    """Returns a size for people to read."""
-    if size < 1000:
-        return f"{size} B"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1000:.1f} TB"

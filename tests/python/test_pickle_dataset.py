@@ -228,7 +228,7 @@ def test_large_arrays_are_pickled_with_a_warning(
     ds = numbered(1_000)
     pickle.dumps(ds)
     monkeypatch.setattr(headrace.dataset, "_LARGE_PICKLE", 19_000)
-    with pytest.warns(UserWarning, match=r"copies 20\.0 kB of arrays.*hr\.memmap"):
+    with pytest.warns(UserWarning, match=r"copies 20 KB of arrays.*hr\.memmap"):
         pickle.dumps(ds)
     copy.deepcopy(ds)  # asked for by name
     pickle.dumps(ds.select_columns(["y"]))
