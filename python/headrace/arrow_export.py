@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace import checks, row_values
+from headrace import arrow_values, checks, row_values
 from headrace.errors import CorruptError
 from headrace.optional_packages import require
 from headrace.schema import Field
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from headrace.dataset_rows import Rows
 
 _BATCH_BYTES = 16 * 10**6
-_WIDTH = b"headrace.columns"  # docs/format.md: what Arrow does not say of csr
 
 
 def reader(dataset: Rows, batch_rows: int | None) -> Any:
@@ -50,7 +49,7 @@ def _batches(pa: Any, dataset: Rows, schema: Any, batch_rows: int) -> Iterator[A
 
 
 def _arrow_field(pa: Any, field: Field) -> Any:
-    metadata = {_WIDTH: str(field.width).encode()} if field.kind == "csr" else None
+    metadata = {arrow_values.WIDTH: str(field.width)} if field.kind == "csr" else None
     return pa.field(field.name, _arrow_type(pa, field), nullable=False, metadata=metadata)
 
 

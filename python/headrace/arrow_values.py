@@ -15,7 +15,7 @@ from headrace.schema import Field
 
 # What our own files say of a field (docs/format.md).
 _DTYPE = "headrace.dtype"
-_WIDTH = "headrace.columns"
+WIDTH = "headrace.columns"  # docs/format.md: what Arrow does not say of csr
 
 
 def is_text(pa: Any, kind: Any) -> bool:
@@ -213,7 +213,7 @@ def _list_rows(pa: Any, name: str, array: Any, metadata: dict[str, str]) -> Colu
         indices = _indices(pa, name, parts["indices"])
         field = _csr_field(name, dtype, indices, metadata, binary=False)
         return ColumnRows(field, len(array), values, offsets, indices=indices)
-    if _WIDTH in metadata and pa.types.is_integer(items.type):
+    if WIDTH in metadata and pa.types.is_integer(items.type):
         indices = _indices(pa, name, items)
         field = _csr_field(name, "uint8", indices, metadata, binary=True)
         return ColumnRows(field, len(array), None, offsets, indices=indices)
@@ -253,7 +253,7 @@ def _csr_field(
 ) -> Field:
     """Returns the field of a sparse column, as wide as it says or as its indices need."""
     needed = int(indices.max()) + 1 if indices.size else 1
-    said = metadata.get(_WIDTH, "")
+    said = metadata.get(WIDTH, "")
     width = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else needed
     return Field(
         name, dtype, kind="csr", index_dtype=indices.dtype.name, width=max(width, 1), binary=binary
