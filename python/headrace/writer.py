@@ -16,6 +16,9 @@ from headrace.errors import HeadraceError, InvalidError
 from headrace.schema import Field, Schema
 from headrace.shard_builder import ShardBuilder, discard
 
+# What a conversion keeps in the metadata.
+_OURS = frozenset({"as_tuple", "convert"})
+
 
 class Writer:
     """Adds rows to a dataset of shards, and makes the dataset with the first ones.
@@ -216,6 +219,12 @@ class Writer:
 def _as_json(metadata: object) -> str:
     if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
         raise InvalidError(f"metadata= is a dict with keys of str, not {metadata!r}")
+    taken = sorted(_OURS & metadata.keys())
+    if taken:
+        raise InvalidError(
+            f"metadata= has {', '.join(map(repr, taken))}, which headrace keeps there itself; "
+            "choose another key"
+        )
     try:
         return json.dumps(dict(metadata), allow_nan=False)
     except (TypeError, ValueError) as error:

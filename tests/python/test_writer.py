@@ -187,6 +187,8 @@ def test_a_dropped_writer_warns_and_leaves_no_shards(path: Path) -> None:
         ({"metadata": {"x": float("nan")}}, "JSON"),
         ({"metadata": {"x": object()}}, "JSON"),
         ({"metadata": [1]}, "dict"),
+        ({"metadata": {"as_tuple": True}}, "choose another key"),
+        ({"metadata": {"x": 1, "convert": {}}}, "choose another key"),
         ({"columns": {"w": {"widht": 3}}}, "widht"),
         ({"columns": {"w": 3}}, r"hr\.Field"),
         ({"columns": ["w"]}, "columns="),
