@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/reader.h"
+#include "dataset/column_views.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "testing/datasets.h"
@@ -92,7 +93,7 @@ class Mixed : public testing::Test {
       std::vector{RowSpace::table({lower_.piece(), upper_.piece()})});
 };
 
-// What read_variable gives of every column, as vectors.
+// What read_parts gives of every column, as vectors.
 class Parts {
  public:
   AllocatePart allocate() {
@@ -122,7 +123,7 @@ std::vector<std::string> texts(const DatasetPtr& dataset, const std::vector<uint
   Parts parts;
   std::vector<bool> wanted(dataset->columns().size());
   wanted[0] = true;
-  reader.read_variable(rows, wanted, parts.allocate());
+  reader.read_parts(rows, wanted, parts.allocate());
   EXPECT_EQ(parts.count(), 2U);
   const auto offsets = parts.get<int64_t>(0, ColumnPart::kOffsets);
   const auto bytes = parts.get<char>(0, ColumnPart::kValues);
@@ -153,7 +154,7 @@ TEST_F(Mixed, ReadsTextInAnyOrderThroughAnyView) {
 TEST_F(Mixed, ReadsAllPartsOfCsr) {
   Reader reader(dataset_);
   Parts parts;
-  reader.read_variable(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
+  reader.read_parts(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
   EXPECT_EQ(parts.count(), 5U);
   EXPECT_EQ(parts.get<int64_t>(1, ColumnPart::kOffsets), (std::vector<int64_t>{0, 2, 2, 4}));
   EXPECT_EQ(parts.get<uint16_t>(1, ColumnPart::kIndices), (std::vector<uint16_t>{41, 42, 3, 4}));
@@ -193,7 +194,7 @@ TEST_F(Mixed, DamagedOffsetsNameColumnAndRow) {
 TEST_F(Mixed, APollThatThrowsStops) {
   Reader reader(dataset_);
   Parts parts;
-  EXPECT_THROW(reader.read_variable(range(0, 100), {true, false, false}, parts.allocate(),
+  EXPECT_THROW(reader.read_parts(range(0, 100), {true, false, false}, parts.allocate(),
                                     [] { throw Error(ErrorCode::kCancelled, "stopped"); }),
                Error);
 }
