@@ -79,8 +79,8 @@ class ColumnRows:
 def null_error(name: str, nulls: int, rows: int) -> InvalidError:
     """Returns the error for nulls that nothing stands in for."""
     return InvalidError(
-        f"column {name!r} has {nulls} null value{'s' if nulls > 1 else ''} in {rows} rows, and columns "
-        "hold none: pass "
+        f"column {name!r} has {nulls} null value{'s' if nulls > 1 else ''} in {rows} rows, and "
+        "columns hold none: pass "
         f"fill={{{name!r}: value}}, which also writes which rows are valid as column "
         f"{name + '_valid'!r}, or drop these rows",
         column=name,
