@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "column/schema_difference.h"
 #include "dataset/read_faults.h"
 #include "storage/fault_guard.h"
 
@@ -39,19 +40,12 @@ void check_layout(const std::string& path, const ShardLayout& layout, const Sche
     throw other_file_error(
         path, "it has " + std::to_string(layout.rows) + " rows, not " + std::to_string(rows));
   }
-  if (layout.columns.size() != schema.size()) {
-    throw other_file_error(path, "it has " + std::to_string(layout.columns.size()) +
-                                     " columns, not " + std::to_string(schema.size()));
-  }
-  for (size_t c = 0; c < schema.size(); ++c) {
-    const Field& found = layout.columns[c].field;
-    if (!reads_as(found, schema[c])) {
-      throw Error(ErrorCode::kCorrupt,
-                  path + " has a column " + found.name + ": " + describe(found) +
-                      " where the dataset has " + schema[c].name + ": " + describe(schema[c]) +
-                      "; put the right file there, or make the dataset anew",
-                  {.file = path, .column = schema[c].name});
-    }
+  if (const auto difference = find_difference(schema_of(layout), schema)) {
+    throw Error(
+        ErrorCode::kCorrupt,
+        path + " does not fit its dataset: " + describe(*difference, "the file", "the dataset") +
+            "; put the right file there, or make the dataset anew",
+        {.file = path, .column = difference->column()});
   }
 }
 
@@ -143,14 +137,6 @@ std::unique_ptr<const OpenShard> ShardFile::do_open() const {
     }
   }
   return shard;
-}
-
-bool reads_as(const Field& found, const Field& wanted) {
-  Field widened = found;
-  if (found.kind == ColumnKind::kCsr && found.width <= wanted.width) {
-    widened.width = wanted.width;
-  }
-  return widened == wanted;
 }
 
 }  // namespace headrace

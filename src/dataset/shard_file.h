@@ -96,7 +96,4 @@ class ShardFile {
   mutable std::atomic<const OpenShard*> opened_{nullptr};
 };
 
-// Whether `found` can be read as `wanted`: they are equal, but that a csr row may be narrower.
-bool reads_as(const Field& found, const Field& wanted);
-
 }  // namespace headrace

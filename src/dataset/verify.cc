@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "column/row_faults.h"
+#include "column/schema_difference.h"
 #include "dataset/shard_file.h"
 #include "format/shard_layout.h"
 #include "storage/fault_guard.h"
@@ -24,36 +25,6 @@ constexpr uint64_t kStepRows = uint64_t{1} << 14;    // looked at between two ca
 bool can_be_faulty(const ColumnLayout& column) noexcept {
   const bool stored_bools = column.field.dtype == DType::kBool && !column.packed_bits;
   return !column.field.is_tensor() || stored_bools;
-}
-
-// `place` from the start of its body.
-Place within(const Place& place, const Place& body) noexcept {
-  return place.bytes == 0 ? Place{} : Place{place.offset - body.offset, place.bytes};
-}
-
-// The rows of a column of a batch whose body lies in memory at `body`.
-ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, size_t number,
-                        const std::byte* body) noexcept {
-  ColumnPlace place = batch.columns[number];
-  place.values = within(place.values, batch.body);
-  place.offsets = within(place.offsets, batch.body);
-  place.indices = within(place.indices, batch.body);
-  return view_of(column, place, batch.rows, body);
-}
-
-// Why `found` is not a schema of shards of a dataset with `schema`; empty if it is one.
-std::string schema_difference(const Schema& schema, const Schema& found) {
-  if (schema.size() != found.size()) {
-    return "it has " + std::to_string(found.size()) + " columns, the dataset has " +
-           std::to_string(schema.size());
-  }
-  for (size_t i = 0; i < schema.size(); ++i) {
-    if (!reads_as(found[i], schema[i])) {
-      return "its column '" + found[i].name + "' is " + describe(found[i]) + ", the dataset's '" +
-             schema[i].name + "' is " + describe(schema[i]);
-    }
-  }
-  return {};
 }
 
 // One shard on its way to a verdict.
@@ -112,9 +83,8 @@ class ShardVerifier {
                std::to_string(committed_->batch_rows) + " were committed");
       return false;
     }
-    std::string difference = schema_difference(committed_->schema, schema_of(layout_));
-    if (!difference.empty()) {
-      lose_all(std::move(difference));
+    if (const auto difference = find_difference(schema_of(layout_), committed_->schema)) {
+      lose_all(describe(*difference, "the file", "the dataset"));
       return false;
     }
     return true;
