@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "format/shard_layout.h"
+#include "testing/read_calls.h"
 #include "testing/shards.h"
 #include "testing/temp_dir.h"
 
@@ -139,6 +140,17 @@ TEST(VerifyShard, FindsAGoodShardInThePlaceOfAnother) {
   EXPECT_NE(all_findings(verdict).find("another file than the one that was committed"),
             std::string::npos);
   EXPECT_EQ(verdict.rows_lost, kRows);
+}
+
+TEST(VerifyShard, ReadsEveryByteOnce) {
+  const TempDir dir;
+  const TestShard shard =
+      make_shard({make_column({.name = "x", .dtype = DType::kInt64, .row_shape = {65536}}, kRows)});
+  const std::string path = dir.write("a.arrow", shard.bytes);
+  const uint64_t read = bytes_read_by(
+      [&] { EXPECT_EQ(all_findings(verify_shard(path, &shard.committed, kNoPoll)), ""); });
+  EXPECT_GE(read, shard.bytes.size());
+  EXPECT_LT(read, shard.bytes.size() + shard.bytes.size() / 10);
 }
 
 TEST(VerifyShard, ComparesRowsAndColumnsWithTheManifest) {
