@@ -14,7 +14,7 @@ from headrace.optional_packages import require
 from headrace.schema import Field
 
 # What our own files say of a field (docs/format.md).
-_DTYPE = "headrace.dtype"
+DTYPE = "headrace.dtype"
 WIDTH = "headrace.columns"  # docs/format.md: what Arrow does not say of csr
 
 
@@ -143,7 +143,7 @@ def _numbers(pa: Any, name: str, array: Any, metadata: dict[str, str]) -> tuple[
     if not (types.is_integer(array.type) or types.is_floating(array.type)):
         raise _refusal(pa, name, array.type)
     values = np.asarray(array.to_numpy())
-    meant = metadata.get(_DTYPE, values.dtype.name)
+    meant = metadata.get(DTYPE, values.dtype.name)
     if meant == "bool" and values.dtype == np.uint8:
         return values.view(np.bool_), meant
     if meant == "bfloat16" and values.dtype == np.uint16:

@@ -125,9 +125,20 @@ const OpenShard& ShardFile::open() const {
   return *published;  // another thread was first; ours is closed again
 }
 
+File ShardFile::open_file(const ExpectedShard& expected) const {
+  try {
+    return File(path(), expected.info, expected.links);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) {
+      throw set_->missing_error(number_, error);
+    }
+    throw;
+  }
+}
+
 std::unique_ptr<const OpenShard> ShardFile::do_open() const {
   const ExpectedShard expected = this->expected();
-  const File file(path(), expected.info, expected.links);
+  const File file = open_file(expected);
   check_size(file, expected);
   auto shard = std::make_unique<OpenShard>();
   shard->path = file.path();

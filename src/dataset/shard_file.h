@@ -8,6 +8,7 @@
 #include <string>
 #include <sys/types.h>
 
+#include "base/error.h"
 #include "column/schema.h"
 #include "dataset/source.h"
 #include "format/shard_layout.h"
@@ -50,6 +51,10 @@ class ShardSet {
 
   virtual ExpectedShard expected(size_t shard) const = 0;
 
+  // What to throw for a shard whose file does not exist, where opening it gave `found`, a
+  // kNotFound: that, unless the set knows more about it.
+  virtual Error missing_error(size_t /*shard*/, const Error& found) const { return found; }
+
   // About how many bytes a column with offsets takes in a shard of `bytes` bytes and `rows` rows:
   // an equal share of what the tensors leave.
   uint64_t variable_bytes(uint64_t bytes, uint64_t rows) const noexcept;
@@ -85,13 +90,14 @@ class ShardFile {
   std::string id() const { return set_->id(number_); }
   ExpectedShard expected() const { return set_->expected(number_); }
 
-  // Opens at the first call. Throws, naming the file: kNotFound; kCorrupt for a file that is not
-  // as expected, that has other columns, or that contradicts its format or, with verify, its
-  // hashes; kTruncated, kUnsupported, kIo. A later call then tries again.
+  // Opens at the first call. Throws, naming the file: kNotFound, as missing_error(); kCorrupt for a
+  // file that is not as expected, that has other columns, or that contradicts its format or, with
+  // verify, its hashes; kTruncated, kUnsupported, kIo. A later call then tries again.
   const OpenShard& open() const;
 
  private:
   std::unique_ptr<const OpenShard> do_open() const;
+  File open_file(const ExpectedShard& expected) const;
 
   std::shared_ptr<const ShardSet> set_;
   size_t number_;
