@@ -78,7 +78,7 @@ def test_an_unknown_dtype_is_refused() -> None:
 
 def test_options_are_keywords() -> None:
     with pytest.raises(TypeError):
-        hr.Dense("float32")  # type: ignore[misc]
+        hr.Dense("float32")  # type: ignore[call-arg]
 
 
 def test_a_field_says_its_layout_and_the_digest_differs() -> None:
