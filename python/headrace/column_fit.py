@@ -16,7 +16,7 @@ from headrace.errors import InvalidError
 from headrace.schema import Field, Kind
 
 Facts: TypeAlias = dict[str, Any]
-_FACTS = tuple(f.name for f in fields(Field) if f.name != "name")
+_FACTS = tuple(f.name for f in fields(Field) if f.name not in ("name", "layout"))
 
 
 def declared_facts(
