@@ -90,7 +90,8 @@ void check_stacked(const std::string& name, const DatasetColumn& first,
   }
   if (member.field.dtype != first.field.dtype || member.field.row_shape != first.field.row_shape) {
     throw Error(ErrorCode::kInvalid,
-                "column " + name + ": the columns of a stack have one dtype and row shape; column " +
+                "column " + name +
+                    ": the columns of a stack have one dtype and row shape; column " +
                     first.field.name + " is " + describe(first.field) + " and column " +
                     member.field.name + " is " + describe(member.field) + "; cast before stack",
                 context);

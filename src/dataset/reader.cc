@@ -105,7 +105,7 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
 }
 
 void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
-                           const AllocatePart& allocate, const Poll& poll) {
+                        const AllocatePart& allocate, const Poll& poll, uint64_t asked) {
   locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     std::vector<size_t> columns;
@@ -124,7 +124,7 @@ void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>&
       }
     }
     for (const size_t c : columns) {
-      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll);
+      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll, asked);
     }
   }
   check_some_files();
@@ -357,8 +357,8 @@ void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64
 }
 
 void read_parts_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
-                         const std::vector<bool>& wanted, const AllocatePart& allocate,
-                         const Poll& poll) {
+                      const std::vector<bool>& wanted, const AllocatePart& allocate,
+                      const Poll& poll) {
   dataset->check_range(start, count, step);
   if (count > INT32_MAX) {
     throw Error(
@@ -412,8 +412,7 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
   std::vector<AlignedBytes> memory;
   std::vector<std::byte*> outs;
   for (const DatasetColumn& column : dataset->columns()) {
-    memory.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes())
-                                                 : nullptr);
+    memory.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes()) : nullptr);
     outs.push_back(memory.back().get());
   }
   std::vector<uint64_t> rows(kFingerprintRows);

@@ -58,8 +58,8 @@ std::vector<DType> between(const DatasetColumn& column) {
 }
 
 bool same_column(const DatasetColumn& a, const DatasetColumn& b) {
-  const bool same_layout = a.layout == b.layout || (a.layout != nullptr && b.layout != nullptr &&
-                                                    *a.layout == *b.layout);
+  const bool same_layout = a.layout == b.layout ||
+                           (a.layout != nullptr && b.layout != nullptr && *a.layout == *b.layout);
   return a.field == b.field && same_layout && between(a) == between(b) &&
          (a.members == nullptr) == (b.members == nullptr);
 }
@@ -70,12 +70,13 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
     same = same_column(first.columns()[c], other.columns()[c]);
   }
   if (!same) {
-    throw Error(ErrorCode::kInvalid,
-                "datasets to concatenate must have the same columns, dtypes, row shapes and layouts; "
-                "dataset 0 has (" +
-                    describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
-                    describe_columns(other) +
-                    "); cast or select_columns before concat, and cast only once");
+    throw Error(
+        ErrorCode::kInvalid,
+        "datasets to concatenate must have the same columns, dtypes, row shapes and layouts; "
+        "dataset 0 has (" +
+            describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
+            describe_columns(other) +
+            "); cast or select_columns before concat, and cast only once");
   }
 }
 
@@ -143,8 +144,8 @@ DatasetPtr with_widths(const DatasetPtr& part, const std::vector<uint64_t>& widt
     if (!widens || widths[c] < field.width) {
       throw Error(ErrorCode::kInvalid,
                   "column " + field.name + " is " + describe_column(columns[c]) +
-                      (widens ? ", and cannot become " + std::to_string(widths[c]) + " wide: " +
-                                    "rows may have any of its columns"
+                      (widens ? ", and cannot become " + std::to_string(widths[c]) +
+                                    " wide: " + "rows may have any of its columns"
                               : "; only csr without a layout becomes wider") +
                       "; choose a width of at least the widest part, before layouts",
                   {.file = "", .column = field.name});

@@ -9,8 +9,8 @@
 
 namespace headrace {
 
-// Datasets with other rows (column_views.h: with other columns); no row is copied or read. All throw kInvalid for arguments that do
-// not fit, and for a result without rows.
+// Datasets with other rows (column_views.h: with other columns); no row is copied or read. All
+// throw kInvalid for arguments that do not fit, and for a result without rows.
 
 // The rows of `parts` one after another. Schemas and layouts must be equal, and windows equally
 // long. `widths` has a number of columns for each csr column that gets another width, in which the

@@ -10,8 +10,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "dataset/reader.h"
 #include "dataset/column_views.h"
+#include "dataset/reader.h"
 
 namespace headrace {
 namespace {

@@ -1,17 +1,14 @@
 #include "dataset/column_views.h"
-#include "dataset/column_views.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
+#include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"

@@ -1,4 +1,3 @@
-#include "dataset/column_views.h"
 #include "dataset/views.h"
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
