@@ -64,7 +64,11 @@ def _is_scipy(value: object) -> bool:
 
 def _rows(name: str, given: SparseColumn) -> ColumnRows:
     if given.columns == 0:
-        raise InvalidError(f"column {name!r} is sparse and has no columns", column=name)
+        raise InvalidError(
+            f"column {name!r} is sparse of shape {(len(given), 0)}, without columns; give it "
+            "the shape (rows, width), as wide as the rows of all batches",
+            column=name,
+        )
     values = None if given.values is None else torch_bridge.as_stored(given.values)
     binary = given.values is None
     field = Field(
