@@ -253,8 +253,14 @@ def _csr_field(
 ) -> Field:
     """Returns the field of a sparse column, as wide as it says or as its indices need."""
     needed = int(indices.max()) + 1 if indices.size else 1
-    said = metadata.get(WIDTH, "")
-    width = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else needed
+    said = metadata.get(WIDTH, str(needed))
+    is_number = said.isascii() and said.isdigit() and len(said) < 20
+    if not is_number or not 0 < int(said) < 2**63:
+        raise InvalidError(
+            f"column {name!r} has the width {said[:30]!r} in its field's metadata ({WIDTH}), and a "
+            f"width is a whole number from 1 on; correct it, or drop it: its indices need {needed}",
+            column=name,
+        )
     return Field(
-        name, dtype, kind="csr", index_dtype=indices.dtype.name, width=max(width, 1), binary=binary
+        name, dtype, kind="csr", index_dtype=indices.dtype.name, width=int(said), binary=binary
     )

@@ -35,7 +35,7 @@ RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept;
 // About how many rows of `view` find_row_fault() looks at in a few milliseconds; at least 1.
 uint64_t rows_per_look(const Field& field, const ColumnView& view) noexcept;
 
-// What is wrong, in words: "the index 12 is not below the width 10".
+// What is wrong, in words: "the index 12 lies outside the width 10 (0 to 9)".
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view);
 
 }  // namespace headrace

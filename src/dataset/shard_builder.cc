@@ -57,10 +57,15 @@ void check_column(const Field& field, const ColumnView& view, const Poll& poll) 
     poll();
     const ColumnView step = slice(view, field, first, std::min(step_rows, view.rows - first));
     if (const RowFault fault = find_row_fault(field, step)) {
-      throw Error(ErrorCode::kInvalid,
-                  "column " + field.name + ", row " + std::to_string(first + fault.row) +
-                      " of the batch: " + describe(fault, field, step),
-                  {.file = "", .column = field.name, .row = first + fault.row});
+      throw Error(
+          ErrorCode::kInvalid,
+          "column " + field.name + ", row " + std::to_string(first + fault.row) +
+              " of the batch: " + describe(fault, field, step) +
+              (fault.kind == RowFaultKind::kIndexOutside
+                   ? "; correct it, or say how wide rows are when the dataset is made: width "
+                     "in columns="
+                   : "; correct the rows before they are written"),
+          {.file = "", .column = field.name, .row = first + fault.row});
     }
   }
 }
