@@ -220,7 +220,7 @@ def test_a_fill_that_does_not_fit_is_refused(path: Path) -> None:
             writer.write(x=numbers)
     with (
         hr.Writer(path, fill={"z": 0}) as writer,
-        pytest.raises(hr.InvalidError, match="fill= names 'z', and the columns are 'x'"),
+        pytest.raises(hr.InvalidError, match="fill names 'z', and the columns are 'x'"),
     ):
         writer.write(x=late)
     with hr.Writer(path, fill=0) as writer:
