@@ -34,8 +34,8 @@ void write_rows(ShardBuilder& builder, const nb::list& columns) {
     given.push_back(rows_from(nb::cast<nb::tuple>(columns[c]), schema[c]));
     views.push_back(given.back().view);
   }
-  const GilRelease unlocked;
-  builder.write(views);
+  Interruptible work;
+  builder.write(views, [&work] { work.poll(); });
 }
 
 nb::list finish(ShardBuilder& builder) {
