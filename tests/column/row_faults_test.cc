@@ -117,6 +117,16 @@ TEST(RowFaults, AreBoolsThatAreNeitherZeroNorOne) {
   EXPECT_EQ(find_row_fault(ragged, lists).row, 2U);
 }
 
+TEST(RowsPerLook, BoundsRowsAndBytesAndIsNeverZero) {
+  const Field text{.name = "t", .kind = ColumnKind::kText};
+  EXPECT_EQ(rows_per_look(text, {.rows = 1'000'000, .elements = 1'000'000}), 1U << 14);
+  EXPECT_EQ(rows_per_look(text, {.rows = 100, .elements = uint64_t{100} << 20}), 4U);
+  EXPECT_EQ(rows_per_look(text, {.rows = 2, .elements = uint64_t{1} << 40}), 1U);
+  EXPECT_GE(rows_per_look(text, {}), 1U);
+  const Field bools{.name = "b", .dtype = DType::kBool, .row_shape = {1 << 20}};
+  EXPECT_EQ(rows_per_look(bools, {.rows = 1'000'000}), 4U);
+}
+
 TEST(RowFaults, AreNoneInOtherTensors) {
   const std::array<int32_t, 2> values = {1, 2};
   const Field field{.name = "x", .dtype = DType::kInt32};
