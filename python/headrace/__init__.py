@@ -18,6 +18,7 @@ from headrace.combine import concat, zip
 from headrace.conversion_build import Failure
 from headrace.conversion_progress import ConversionProgress
 from headrace.convert import convert
+from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.dry_run import DryRun
 from headrace.errors import (
@@ -35,6 +36,7 @@ from headrace.errors import (
 )
 from headrace.files import memmap
 from headrace.items import from_items
+from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
 from headrace.opening import open
 from headrace.ragged import ragged
@@ -55,18 +57,23 @@ __all__ = [
     "CancelledError",
     "Column",
     "ConversionProgress",
+    "Coo",
     "CorruptError",
+    "Csr",
     "Damage",
     "Dataset",
+    "Dense",
     "DryRun",
     "Failure",
     "Field",
     "HeadraceError",
     "InvalidError",
     "IoError",
+    "Jagged",
     "Loader",
     "MissingDependencyError",
     "NotFoundError",
+    "Padded",
     "RowIndexError",
     "Schema",
     "SparseRow",
@@ -80,6 +87,7 @@ __all__ = [
     "chunks",
     "concat",
     "convert",
+    "csr",
     "from_arrays",
     "from_items",
     "memmap",

@@ -1,5 +1,6 @@
 #include "column/row_faults.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -101,6 +102,14 @@ RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept {
   return {};
 }
 
+uint64_t rows_per_look(const Field& field, const ColumnView& view) noexcept {
+  constexpr uint64_t kBytes = uint64_t{4} << 20;
+  constexpr uint64_t kMostRows = uint64_t{1} << 14;
+  const uint64_t per_row =
+      field.is_tensor() ? field.row_elements() : view.elements / std::max<uint64_t>(view.rows, 1);
+  return std::clamp<uint64_t>(kBytes / std::max<uint64_t>(per_row, 1), 1, kMostRows);
+}
+
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view) {
   const std::string found = std::to_string(fault.found);
   switch (fault.kind) {
@@ -114,7 +123,8 @@ std::string describe(const RowFault& fault, const Field& field, const ColumnView
     case RowFaultKind::kNotUtf8:
       return "the text is not UTF-8";
     case RowFaultKind::kIndexOutside:
-      return "the index " + found + " is not below the width " + std::to_string(field.width);
+      return "the index " + found + " lies outside the width " + std::to_string(field.width) +
+             " (0 to " + std::to_string(field.width - 1) + ")";
     case RowFaultKind::kNotBool:
       return "the byte " + found + " is no bool; a bool is 0 or 1";
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "column/schema.h"
@@ -74,7 +75,8 @@ struct OpenShard {
 };
 
 // One file of a ShardSet, which its record batches share. Opened lazily, once, by whichever thread
-// is first, without a lock. Closed it takes little memory: there may be a million.
+// is first, without a lock; with `verify`, others wait for its hashes. Closed it takes little
+// memory: there may be a million.
 class ShardFile {
  public:
   ShardFile(std::shared_ptr<const ShardSet> set, size_t number) noexcept
@@ -100,9 +102,7 @@ class ShardFile {
   std::shared_ptr<const ShardSet> set_;
   size_t number_;
   mutable std::atomic<const OpenShard*> opened_{nullptr};
+  mutable std::atomic<pid_t> opening_{0};  // the process whose thread hashes the file
 };
-
-// Whether `found` can be read as `wanted`: they are equal, but that a csr row may be narrower.
-bool reads_as(const Field& found, const Field& wanted);
 
 }  // namespace headrace
