@@ -124,11 +124,11 @@ def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: boo
         if values is not None:
             return replace(rows, field=field, values=values)
     if rows.field != field:
-        raise _other(field, rows.field)
+        raise _other(field, rows.field, declared)
     return rows
 
 
-def _other(field: Field, came: Field) -> InvalidError:
+def _other(field: Field, came: Field, declared: Facts | None = None) -> InvalidError:
     began = repr(field).partition(": ")[2]
     found = repr(came).partition(": ")[2]
     advice = "convert it"
@@ -136,6 +136,13 @@ def _other(field: Field, came: Field) -> InvalidError:
         advice = f"convert it with .astype({field.dtype!r})"
     elif field.kind == "ragged":
         advice = "mark it with hr.ragged(rows)"
+    if declared and came == replace(field, dtype=came.dtype):
+        return InvalidError(
+            f"columns= says that column {field.name!r} is {began}, and it comes as {found}: what "
+            f"has a dtype is not cast as it is written. Make it {field.dtype} before (in a "
+            "conversion: in a transform), or keep its dtype and cast what is read, by ds.cast",
+            column=field.name,
+        )
     return InvalidError(
         f"column {field.name!r} is {began}, and this batch has {found}; {advice}, or write it to "
         "another dataset",
