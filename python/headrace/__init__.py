@@ -35,6 +35,7 @@ from headrace.errors import (
 )
 from headrace.files import memmap
 from headrace.items import from_items
+from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
 from headrace.opening import open
 from headrace.ragged import ragged
@@ -55,18 +56,23 @@ __all__ = [
     "CancelledError",
     "Column",
     "ConversionProgress",
+    "Coo",
     "CorruptError",
+    "Csr",
     "Damage",
     "Dataset",
+    "Dense",
     "DryRun",
     "Failure",
     "Field",
     "HeadraceError",
     "InvalidError",
     "IoError",
+    "Jagged",
     "Loader",
     "MissingDependencyError",
     "NotFoundError",
+    "Padded",
     "RowIndexError",
     "Schema",
     "SparseRow",

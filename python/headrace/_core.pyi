@@ -101,7 +101,10 @@ class Dataset:
 
     def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> list[Any]: ...
 
-    def read_slice(self, start: int, count: int, step: int) -> list[Any]: ...
+    def read_slice(self, start: int, count: int, step: int, bfloat16_bits: bool = False) -> list[Any]:
+        """
+        Rows start, start + step, ...; bfloat16, which numpy does not have, as uint16 if asked.
+        """
 
     @staticmethod
     def from_arrow_files(paths: Sequence[str], io: str, verify: bool) -> Dataset: ...

@@ -23,11 +23,8 @@ def reader(dataset: Rows, batch_rows: int | None) -> Any:
 
     Raises:
         MissingDependencyError: If pyarrow is not installed.
-        UnsupportedError: If a column is bfloat16, which Arrow does not have.
     """
     pa = require("pyarrow", to="make Arrow record batches")
-    for field in dataset.schema.values():
-        row_values.check(field)
     if batch_rows is None:
         batch_rows = max(1, _BATCH_BYTES * len(dataset) // max(1, dataset._core.nbytes))
     else:
@@ -42,15 +39,24 @@ def _batches(pa: Any, dataset: Rows, schema: Any, batch_rows: int) -> Iterator[A
         arrays = [
             _array(pa, field, kind, read, rows)
             for field, kind, read in zip(
-                dataset.schema.values(), schema.types, dataset._read(rows), strict=True
+                dataset.schema.values(), schema.types, _read(dataset, rows), strict=True
             )
         ]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _read(dataset: Rows, rows: range) -> list[Any]:
+    return list(dataset._core.read_slice(rows.start, len(rows), rows.step, bfloat16_bits=True))
+
+
 def _arrow_field(pa: Any, field: Field) -> Any:
-    metadata = {arrow_values.WIDTH: str(field.width)} if field.kind == "csr" else None
-    return pa.field(field.name, _arrow_type(pa, field), nullable=False, metadata=metadata)
+    """Returns the field as shards have it, but that bool is Arrow's own."""
+    metadata = {}
+    if field.kind == "csr":
+        metadata[arrow_values.WIDTH] = str(field.width)
+    if field.dtype == "bfloat16":
+        metadata[arrow_values.DTYPE] = field.dtype
+    return pa.field(field.name, _arrow_type(pa, field), nullable=False, metadata=metadata or None)
 
 
 def _arrow_type(pa: Any, field: Field) -> Any:
@@ -58,7 +64,8 @@ def _arrow_type(pa: Any, field: Field) -> Any:
         return pa.large_utf8()
     if field.kind == "bytes":
         return pa.large_binary()
-    value = pa.from_numpy_dtype(np.dtype(field.dtype))
+    stored = "uint16" if field.dtype == "bfloat16" else field.dtype  # its bits
+    value = pa.from_numpy_dtype(np.dtype(stored))
     if field.kind == "csr":
         index = pa.field("indices", pa.from_numpy_dtype(np.dtype(field.index_dtype)), False)
         entry = index.type if field.binary else pa.struct([index, pa.field("values", value, False)])

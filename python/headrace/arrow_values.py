@@ -14,7 +14,7 @@ from headrace.optional_packages import require
 from headrace.schema import Field
 
 # What our own files say of a field (docs/format.md).
-_DTYPE = "headrace.dtype"
+DTYPE = "headrace.dtype"
 WIDTH = "headrace.columns"  # docs/format.md: what Arrow does not say of csr
 
 
@@ -143,7 +143,7 @@ def _numbers(pa: Any, name: str, array: Any, metadata: dict[str, str]) -> tuple[
     if not (types.is_integer(array.type) or types.is_floating(array.type)):
         raise _refusal(pa, name, array.type)
     values = np.asarray(array.to_numpy())
-    meant = metadata.get(_DTYPE, values.dtype.name)
+    meant = metadata.get(DTYPE, values.dtype.name)
     if meant == "bool" and values.dtype == np.uint8:
         return values.view(np.bool_), meant
     if meant == "bfloat16" and values.dtype == np.uint16:
@@ -253,8 +253,14 @@ def _csr_field(
 ) -> Field:
     """Returns the field of a sparse column, as wide as it says or as its indices need."""
     needed = int(indices.max()) + 1 if indices.size else 1
-    said = metadata.get(WIDTH, "")
-    width = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else needed
+    said = metadata.get(WIDTH, str(needed))
+    is_number = said.isascii() and said.isdigit() and len(said) < 20
+    if not is_number or not 0 < int(said) < 2**63:
+        raise InvalidError(
+            f"column {name!r} has the width {said[:30]!r} in its field's metadata ({WIDTH}), and a "
+            f"width is a whole number from 1 on; correct it, or drop it: its indices need {needed}",
+            column=name,
+        )
     return Field(
-        name, dtype, kind="csr", index_dtype=indices.dtype.name, width=max(width, 1), binary=binary
+        name, dtype, kind="csr", index_dtype=indices.dtype.name, width=int(said), binary=binary
     )

@@ -144,6 +144,7 @@ class _Rows:
             ) from error
         if isinstance(found, Mapping) and found:
             names, values = list(found), list(found.values())
+            _check_names(row, names)
         else:
             values = list(found) if isinstance(found, tuple | list) else [found]
             names = list(range(len(values)))
@@ -157,6 +158,17 @@ class _Rows:
                     row=row,
                 )
         return names, values
+
+
+def _check_names(row: int, names: list[Any]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidError(
+                f"dataset[{row}] is a dict with the key {name!r}, and columns are named by str; "
+                "return a tuple for columns without names, or name them: "
+                "{str(key): value for key, value in row.items()}",
+                row=row,
+            )
 
 
 def _step(names: list[Any], columns: list[list[Any]]) -> Any:

@@ -9,14 +9,14 @@ from typing import Any, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace import checks
+from headrace import advice, checks
 from headrace.column_rows import ColumnRows
 from headrace.dtypes import dtype_name
 from headrace.errors import InvalidError
 from headrace.schema import Field, Kind
 
 Facts: TypeAlias = dict[str, Any]
-_FACTS = tuple(f.name for f in fields(Field) if f.name != "name")
+_FACTS = tuple(f.name for f in fields(Field) if f.name not in ("name", "layout"))
 
 
 def declared_facts(
@@ -63,7 +63,9 @@ def _facts_of(name: str, given: object) -> Facts:
         if fact in facts:
             facts[fact] = dtype_name(facts[fact], column=name)
     if "width" in facts:
-        facts["width"] = checks.check_int("width", facts["width"], low=1, high=checks.MAX_INT64)
+        facts["width"] = checks.check_int(
+            f"the width of column {name!r}", facts["width"], low=1, high=checks.MAX_INT64
+        )
     if "row_shape" in facts:
         facts["row_shape"] = _row_shape(name, facts["row_shape"])
     if "binary" in facts:
@@ -90,9 +92,20 @@ def _row_shape(name: str, given: object) -> tuple[int, ...]:
 
 
 def declare(found: Field, facts: Facts | None) -> Field:
-    """Returns what a column is, of which `facts` were declared and a first batch gives the rest."""
+    """Returns what a column is, of which `facts` were declared and a first batch gives the rest.
+
+    Raises:
+        InvalidError: If what was declared of csr is no csr.
+    """
     if not facts:
         return found
+    if found.kind != "csr" and (facts.get("kind") == "csr" or "width" in facts):
+        raise InvalidError(
+            f"columns= says that {found.name!r} is csr or has a width, and the first batch has "
+            f"{_type(found)}, which is neither; give a sparse matrix of scipy, or lists of "
+            "{indices, values} of Arrow, or drop it from columns=",
+            column=found.name,
+        )
     declared = replace(found, **facts)
     if declared.kind == "csr":
         return replace(declared, dtype="uint8") if declared.binary else declared
@@ -129,25 +142,30 @@ def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: boo
 
 
 def _other(field: Field, came: Field, declared: Facts | None = None) -> InvalidError:
-    began = repr(field).partition(": ")[2]
-    found = repr(came).partition(": ")[2]
-    advice = "convert it"
+    what_to_do = "convert it"
     if field.kind == came.kind and field.row_shape == came.row_shape:
-        advice = f"convert it with .astype({field.dtype!r})"
+        what_to_do = f"convert it with .astype({field.dtype!r})"
     elif field.kind == "ragged":
-        advice = "mark it with hr.ragged(rows)"
+        what_to_do = "mark it with hr.ragged(rows)"
+    elif field.kind == "csr":
+        what_to_do = "make a sparse matrix of it: scipy.sparse.csr_array(x)"
     if declared and came == replace(field, dtype=came.dtype):
         return InvalidError(
-            f"columns= says that column {field.name!r} is {began}, and it comes as {found}: what "
-            f"has a dtype is not cast as it is written. Make it {field.dtype} before (in a "
-            "conversion: in a transform), or keep its dtype and cast what is read, by ds.cast",
+            f"columns= says that column {field.name!r} is {_type(field)}, and it comes as "
+            f"{_type(came)}: what has a dtype is not cast as it is written. Make it {field.dtype} "
+            "before (in a conversion: in a transform), or keep its dtype and cast what is read, by "
+            "ds.cast",
             column=field.name,
         )
     return InvalidError(
-        f"column {field.name!r} is {began}, and this batch has {found}; {advice}, or write it to "
-        "another dataset",
+        f"column {field.name!r} is {_type(field)}, and this batch has {_type(came)}; {what_to_do}, "
+        "or write it to another dataset",
         column=field.name,
     )
+
+
+def _type(field: Field) -> str:
+    return repr(field).partition(": ")[2]
 
 
 def _without_loss(values: NDArray[Any] | None, dtype: str) -> NDArray[Any] | None:
@@ -183,8 +201,8 @@ def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows
     if field.binary and not came.binary:
         if rows.values is not None and not np.all(rows.values == 1):
             raise InvalidError(
-                f"column {field.name!r} is binary, and this batch has values other than 1; begin "
-                f"it without binary=True, or drop the values",
+                f"column {field.name!r} is binary, and this batch has values other than 1",
+                advice=_made_with(field.name, "or drop the values", binary=False),
                 column=field.name,
             )
         came = replace(came, binary=True, dtype="uint8")
@@ -195,27 +213,60 @@ def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows
     indices = rows.indices
     assert indices is not None
     if came.index_dtype != field.index_dtype:
-        largest = np.iinfo(field.index_dtype).max
-        if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) <= largest:
-            raise InvalidError(
-                f"column {field.name!r} has {field.index_dtype} indices, and this batch has one of "
-                f'{indices.max()}; begin it with columns={{{field.name!r}: {{"index_dtype": '
-                f'"int64"}}}}',
-                column=field.name,
-            )
-        indices = indices.astype(field.index_dtype)
+        indices = _fit_indices(field, rows, indices)
     return replace(rows, field=replace(field, width=width), indices=indices)
+
+
+def _fit_indices(field: Field, rows: ColumnRows, indices: NDArray[Any]) -> NDArray[Any]:
+    """Returns indices in the dtype of a column."""
+    outside = (indices < 0) | (indices > np.iinfo(field.index_dtype).max)
+    if not outside.any():
+        return indices.astype(field.index_dtype)
+    place = int(np.argmax(outside))
+    row, index = _row_of(rows, place), int(indices[place])
+    if index < 0:
+        raise InvalidError(
+            f"column {field.name!r}, row {row} of the batch: the index {index} is negative; "
+            "correct it: indices count from 0",
+            column=field.name,
+            row=row,
+        )
+    raise InvalidError(
+        f"column {field.name!r} has {field.index_dtype} indices, and row {row} of this batch has "
+        f"the index {index}",
+        advice=_made_with(field.name, "or leave these rows out", index_dtype="int64"),
+        column=field.name,
+        row=row,
+    )
 
 
 def _needed_width(field: Field, rows: ColumnRows) -> int:
     """Returns the width of rows in a column of a fixed width, which they are held to."""
     assert rows.indices is not None
-    needed = int(rows.indices.max()) + 1 if rows.indices.size else 1
+    place = int(np.argmax(rows.indices)) if rows.indices.size else 0
+    needed = int(rows.indices[place]) + 1 if rows.indices.size else 1
     if needed > field.width:
+        row = _row_of(rows, place)
         raise InvalidError(
-            f"column {field.name!r} is {field.width} wide, and this batch has the index "
-            f"{needed - 1}; say the width beforehand: columns={{{field.name!r}: "
-            f'{{"width": {max(needed, rows.field.width)}}}}}',
+            f"column {field.name!r} is {field.width} wide, and row {row} of this batch has the "
+            f"index {needed - 1}",
+            advice=_made_with(
+                field.name, "or leave these rows out", width=max(needed, rows.field.width)
+            ),
             column=field.name,
+            row=row,
         )
     return field.width
+
+
+def _row_of(rows: ColumnRows, place: int) -> int:
+    """Returns the row that has the index at `place`."""
+    assert rows.offsets is not None
+    return int(np.searchsorted(rows.offsets, place, side="right")) - 1
+
+
+def _made_with(name: str, otherwise: str, **facts: object) -> advice.Advice:
+    """Returns the advice to declare what a dataset that exists does not change any more."""
+    return advice.columns(name, **facts).within(
+        f"a dataset keeps what it is made with: make a new one with {{}}, {otherwise}"
+    )

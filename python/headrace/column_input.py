@@ -95,7 +95,11 @@ def _read_sparse(name: str, given: Any) -> ColumnRows:
         matrix.sum_duplicates()
     rows, width = matrix.shape
     if width == 0:
-        raise InvalidError(f"column {name!r} is sparse and has no columns", column=name)
+        raise InvalidError(
+            f"column {name!r} is sparse of shape {matrix.shape}, without columns; give it "
+            "the shape (rows, width), as wide as the rows of all batches",
+            column=name,
+        )
     field = Field(
         *(name, dtypes.numpy_dtype_name(matrix.data.dtype, column=name)),
         kind="csr",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace import advice
 from headrace.errors import InvalidError
 from headrace.schema import Field
 
@@ -79,8 +80,11 @@ class ColumnRows:
 def null_error(name: str, nulls: int, rows: int) -> InvalidError:
     """Returns the error for nulls that nothing stands in for."""
     return InvalidError(
-        f"column {name!r} has {nulls} null values in {rows} rows; columns hold none: pass "
-        f"fill={{{name!r}: value}}, which also writes which rows are valid as column "
-        f"{name + '_valid'!r}, or drop these rows",
+        f"column {name!r} has {nulls} null value{'s' if nulls > 1 else ''} in {rows} rows, and "
+        "columns hold none",
+        advice=advice.fill(name).within(
+            f"pass {{}}, which also writes which rows are valid as column {name + '_valid'!r}, or "
+            "drop these rows"
+        ),
         column=name,
     )

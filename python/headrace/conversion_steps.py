@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from headrace import torch_bridge
+from headrace import advice, torch_bridge
 from headrace.conversion_plan import Part
 from headrace.errors import HeadraceError, InvalidError, IoError, TransformError
 from headrace.input_formats import format_of
@@ -149,8 +149,10 @@ def _step(part: Part, result: Any, rows: Rows) -> Step:
     if rows == "one":
         if not isinstance(columns, dict):
             raise TransformError(
-                f'transform\'s result for {part.input.name} is {_describe(result)}; with rows="one"'
-                " return a dict or a tuple of the values of one row"
+                f"transform's result for {part.input.name} is {_describe(result)}",
+                advice=advice.option("rows", "one").within(
+                    "with {} return a dict or a tuple of the values of one row"
+                ),
             )
         columns = {name: _one_row(value) for name, value in columns.items()}
     return Step(columns, as_tuple, 1)
@@ -192,10 +194,4 @@ def name_input(error: HeadraceError, name: str) -> HeadraceError:
     """Returns the error with the name of the input it is about, itself if it says so already."""
     if name in str(error):
         return error
-    return type(error)(
-        f"{name}: {error}",
-        file=error.file,
-        column=error.column,
-        row=error.row,
-        offset=error.offset,
-    )
+    return error.about(name)

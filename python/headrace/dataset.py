@@ -307,6 +307,25 @@ class Dataset(Rows):
         return self._core.locate(indexing.row_number(row, len(self)))
 
     @property
+    def version(self) -> int | None:
+        """The version of the dataset's directory that the rows come from, also in views.
+
+        None for arrays and other files, and for rows of several directories or versions. Rows of
+        it stay as they are, whatever is written later: ``hr.open(directory, version=ds.version)``
+        opens them again.
+
+        Example:
+            >>> import tempfile, numpy as np, headrace as hr
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     for part in range(2):
+            ...         with hr.Writer(folder) as writer:
+            ...             writer.write(y=np.full(2, part))
+            ...     hr.open(folder).version, hr.open(folder, version=1).subset([0]).version
+            (2, 1)
+        """
+        return recipe.directory_version(self._made.recipe)
+
+    @property
     def shard_ids(self) -> list[str]:
         """The ids of the shards that the rows lie in, in row order.
 
@@ -351,7 +370,8 @@ class Dataset(Rows):
 
         What takes Arrow data takes it: ``polars.from_arrow(reader)``, DuckDB,
         ``pyarrow.parquet.write_table(reader.read_all(), ...)``. Tensors are nested lists of fixed
-        size, csr a list of (indices, values).
+        size, csr a list of (indices, values); bfloat16, which Arrow does not have, is its bits as
+        uint16, marked as in shards, so that headrace reads it back as what it was.
 
         Args:
             batch_rows: Rows of a record batch; None makes batches of about 16 MB.

@@ -6,7 +6,11 @@ column, a row or a byte, the exception also carries it as an attribute.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+from headrace.advice import Advice
+
+_Self = TypeVar("_Self", bound="HeadraceError")
 
 
 class HeadraceError(Exception):
@@ -34,16 +38,33 @@ class HeadraceError(Exception):
         self,
         message: str = "",
         *,
+        advice: Advice | None = None,
         file: str = "",
         column: str = "",
         row: int | None = None,
         offset: int | None = None,
     ) -> None:
+        """Says `message`, and `advice` where that names arguments, a shell's options."""
+        in_shell = message
+        if advice is not None:
+            message, in_shell = (f"{message}; {part}" for part in advice)
         super().__init__(message)
+        self._in_shell = in_shell
         self.file = file
         self.column = column
         self.row = row
         self.offset = offset
+
+    def for_shell(self) -> str:
+        """Returns the message with options of the command line in the place of arguments."""
+        return self._in_shell
+
+    def about(self: _Self, what: str) -> _Self:
+        """Returns the same error with what it is about before its message."""
+        error = type(self)(f"{what}: {self}")
+        error.__dict__.update(self.__dict__)
+        error._in_shell = f"{what}: {self._in_shell}"
+        return error
 
 
 class NotFoundError(HeadraceError, FileNotFoundError):
@@ -109,6 +130,7 @@ class TransformError(HeadraceError, RuntimeError):
         self,
         message: str = "",
         *,
+        advice: Advice | None = None,
         file: str = "",
         column: str = "",
         row: int | None = None,
@@ -117,7 +139,7 @@ class TransformError(HeadraceError, RuntimeError):
         batch: int | None = None,
         position: int | None = None,
     ) -> None:
-        super().__init__(message, file=file, column=column, row=row, offset=offset)
+        super().__init__(message, advice=advice, file=file, column=column, row=row, offset=offset)
         self.epoch = epoch
         self.batch = batch
         self.position = position

@@ -61,9 +61,7 @@ class ItemResults:
                     raise self._unlike(k, self._field(k, array))
                 arrays.append(array)
         except HeadraceError as error:
-            raise type(error)(
-                f"fn's result for {name_item(index, item)}: {error}", column=error.column
-            ) from error.__cause__
+            raise error.about(f"fn's result for {name_item(index, item)}") from error.__cause__
         return arrays
 
     def _set_up(self, index: int, item: object, values: list[Any]) -> list[Any]:

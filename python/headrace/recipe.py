@@ -31,6 +31,8 @@ _P = ParamSpec("_P")
 # Views whose columns are those of each of their datasets, in the same places.
 _KEEP_COLUMNS = frozenset({"cast", "concat", "rename", "slice", "split", "split_by_file", "subset"})
 
+_FROM_DIRECTORY = _core.Dataset.from_directory.__name__
+
 
 class Recipe:
     """One call of the core: its method, its datasets' recipes, its other arguments.
@@ -145,6 +147,24 @@ def steps(recipe: Recipe) -> list[Any]:
         else _with_columns(node, wanted[node])
         for node in number
     ]
+
+
+def directory_version(recipe: Recipe) -> int | None:
+    """Returns the version of the directory behind `recipe`; None if there are others, or no file.
+
+    Arrays joined to its rows, such as encoded labels, do not count.
+    """
+    found: set[tuple[str, int] | None] = set()
+    seen, waiting = {recipe}, [recipe]
+    while waiting:
+        node = waiting.pop()
+        if node.files is not None:
+            root, version, *_ = node.arguments
+            found.add((root, version) if node.make == _FROM_DIRECTORY else None)
+        waiting.extend(part for part in node.parts if part not in seen)
+        seen.update(node.parts)
+    (only,) = found if len(found) == 1 else (None,)
+    return None if only is None else only[1]
 
 
 def held(calls: Sequence[Any]) -> set[HeldArray | HeldBfloat16]:

@@ -137,8 +137,9 @@ def check_indices(field: Field, read: CoreArrays, numbers: RowNumbers) -> None:
         place = int(np.argmax(wrong))
         row = int(np.searchsorted(offsets, place, side="right")) - 1
         raise CorruptError(
-            f"column {field.name!r}: row {numbers[row]} has the index {indices[place]}, and its "
-            f"width is {field.width}: see headrace verify",
+            f"column {field.name!r}: row {numbers[row]} has the index {indices[place]}, outside "
+            f"its width {field.width} (0 to {field.width - 1}): the file is damaged, or was "
+            "written with too small a width; headrace verify lists all such rows",
             column=field.name,
             row=int(numbers[row]),
         )

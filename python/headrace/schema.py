@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
+from headrace import layouts
 from headrace.errors import InvalidError
 
 Kind = Literal["tensor", "ragged", "bytes", "text", "csr"]
@@ -27,6 +28,8 @@ class Field:
         index_dtype: The dtype of the indices of csr.
         width: How many columns a csr row has when it is expanded.
         binary: Whether csr has no values, only indices.
+        layout: What rows and batches show of the column, where that is not how it is stored: see
+            `Dataset.with_layout`. The other attributes are then those of what is shown.
 
     Example:
         >>> Field("x", "float32", (28, 28)), Field("t", "uint8", kind="text")
@@ -42,15 +45,19 @@ class Field:
     index_dtype: str = "int64"
     width: int = 0
     binary: bool = False
+    layout: layouts.Layout | None = None
 
     @classmethod
-    def from_core(cls, values: CoreField) -> Field:
-        """Makes the field of what the core says of a column."""
+    def from_core(cls, values: CoreField, layout: Mapping[str, object] | None = None) -> Field:
+        """Makes the field of what the core says of a column, and of its layout."""
         name, dtype, shape, kind, index_dtype, width, binary = values
-        return cls(name, dtype, tuple(shape), cast(Kind, kind), index_dtype, width, binary)
+        return cls(
+            *(name, dtype, tuple(shape), cast(Kind, kind), index_dtype, width, binary),
+            layout=layouts.from_core(layout),
+        )
 
     def to_core(self) -> CoreField:
-        """Returns the field as the core takes it."""
+        """Returns the field without its layout, as the core takes it."""
         return (
             *(self.name, self.dtype, self.row_shape, self.kind),
             *(self.index_dtype, self.width, self.binary),
@@ -62,6 +69,13 @@ class Field:
         return self.kind == "tensor"
 
     def __repr__(self) -> str:
+        return (
+            f"{self._without_layout()} as {self.layout.kind}"
+            if self.layout
+            else self._without_layout()
+        )
+
+    def _without_layout(self) -> str:
         if self.kind in ("bytes", "text"):
             return f"{self.name}: {self.kind}"
         if self.kind == "csr":
@@ -115,10 +129,16 @@ class Schema(Mapping[str, Field]):
 
     def digest(self) -> str:
         """Returns a hash of the schema as 16 hexadecimal digits, equal on every machine."""
-        # Of a tensor only what it had before there were other kinds: old states stay valid.
-        fields = [
-            [f.name, f.dtype, list(f.row_shape)] if f.is_tensor else list(f.to_core())
-            for f in self._fields.values()
-        ]
-        text = json.dumps(fields)
+        text = json.dumps([_digested(field) for field in self._fields.values()])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _digested(field: Field) -> list[object]:
+    if field.layout is not None:
+        return [*field.to_core(), field.layout.to_core()]
+    # Of a tensor only what it had before there were other kinds: old states stay valid.
+    return (
+        [field.name, field.dtype, list(field.row_shape)]
+        if field.is_tensor
+        else list(field.to_core())
+    )

@@ -114,7 +114,8 @@ std::string describe(const RowFault& fault, const Field& field, const ColumnView
     case RowFaultKind::kNotUtf8:
       return "the text is not UTF-8";
     case RowFaultKind::kIndexOutside:
-      return "the index " + found + " is not below the width " + std::to_string(field.width);
+      return "the index " + found + " lies outside the width " + std::to_string(field.width) +
+             " (0 to " + std::to_string(field.width - 1) + ")";
     case RowFaultKind::kNotBool:
       return "the byte " + found + " is no bool; a bool is 0 or 1";
   }

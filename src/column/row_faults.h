@@ -32,7 +32,7 @@ struct RowFault {
 // may run inside guarded(). Requires: what `view` says lies there.
 RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept;
 
-// What is wrong, in words: "the index 12 is not below the width 10".
+// What is wrong, in words: "the index 12 lies outside the width 10 (0 to 9)".
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view);
 
 }  // namespace headrace

@@ -57,9 +57,10 @@ void check_csr(const Field& field) {
                         dtype_name(field.index_dtype));
   }
   if (field.width == 0 || field.width > most) {
-    refuse(field, "a csr column with " + std::string(dtype_name(field.index_dtype)) +
-                      " indices is 1 to " + std::to_string(most) + " wide, not " +
-                      std::to_string(field.width));
+    refuse(field,
+           "a csr column with " + std::string(dtype_name(field.index_dtype)) + " indices is 1 to " +
+               std::to_string(most) + " wide, not " + std::to_string(field.width) +
+               (field.width == 0 ? "; say how wide its rows are" : "; give it wider indices"));
   }
   if (field.binary && field.dtype != DType::kUint8) {
     refuse(field, std::string("binary csr has no values, so its dtype is uint8, not ") +

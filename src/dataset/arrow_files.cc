@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "column/schema_difference.h"
 #include "dataset/shard_pieces.h"
 #include "dataset/shard_source.h"
 
@@ -41,28 +42,14 @@ struct FoundBatch {
   uint64_t rows;
 };
 
-[[noreturn]] void refuse_column(const std::string& first_path, const Field& wanted,
-                                const Field& found, const std::string& path) {
-  throw Error(ErrorCode::kInvalid,
-              "files of one dataset must have the same columns; " + first_path + " has " +
-                  wanted.name + ": " + describe(wanted) + " where " + path + " has " + found.name +
-                  ": " + describe(found) + "; open them one by one and rename or cast them",
-              {.file = path, .column = wanted.name});
-}
-
 void check_same_columns(const Schema& schema, const Schema& found, const std::string& first_path,
                         const std::string& path) {
-  if (found.size() != schema.size()) {
+  if (const auto difference = find_difference(found, schema)) {
     throw Error(ErrorCode::kInvalid,
-                "files of one dataset must have the same columns; " + first_path + " has " +
-                    std::to_string(schema.size()) + " and " + path + " has " +
-                    std::to_string(found.size()),
-                {.file = path, .column = ""});
-  }
-  for (size_t c = 0; c < schema.size(); ++c) {
-    if (!reads_as(found[c], schema[c])) {
-      refuse_column(first_path, schema[c], found[c], path);
-    }
+                "files of one dataset must have the same columns; " +
+                    describe(*difference, path, first_path) +
+                    "; open them one by one and rename or cast them",
+                {.file = path, .column = difference->column()});
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "column/schema_difference.h"
 #include "dataset/leftovers.h"
 #include "dataset/versions.h"
 #include "storage/directory.h"
@@ -75,35 +76,15 @@ void check_files(const DatasetPaths& paths, const CommitRequest& request,
   }
 }
 
-[[noreturn]] void refuse_column(const DatasetPaths& paths, const Field& there, const Field& came) {
-  const bool only_wider =
-      there.kind == ColumnKind::kCsr && came.kind == ColumnKind::kCsr && came.width > there.width;
-  refuse("column " + there.name + " of " + paths.root() + " is " + describe(there) +
-             ", and the new shards have " + describe(came) +
-             (only_wider ? "; create the dataset with columns= that gives the full width"
-                         : "; write the same type, or to another directory"),
-         paths.root(), there.name);
-}
-
 // The dataset's schema stays; of csr, a shard may be narrower.
 void check_schema(const DatasetPaths& paths, const Schema& there, const Schema& came) {
-  for (size_t c = 0; c < std::max(there.size(), came.size()); ++c) {
-    if (c == there.size() || c == came.size() || there[c].name != came[c].name) {
-      const auto name_at = [c](const Schema& schema) {
-        return c < schema.size() ? "column " + schema[c].name : std::string("none");
-      };
-      refuse("column number " + std::to_string(c) + " of " + paths.root() + " is " +
-                 name_at(there).substr(c < there.size() ? 7 : 0) + ", and the new shards have " +
-                 name_at(came) + " there; write the same columns in the same order",
-             paths.root(), c < came.size() ? came[c].name : there[c].name);
-    }
-    Field widened = came[c];
-    if (widened.kind == ColumnKind::kCsr && widened.width <= there[c].width) {
-      widened.width = there[c].width;
-    }
-    if (widened != there[c]) {
-      refuse_column(paths, there[c], came[c]);
-    }
+  if (const auto difference = find_difference(came, there)) {
+    refuse("a commit to " + paths.root() +
+               " does not fit it: " + describe(*difference, "the new shards", "the dataset") +
+               (difference->only_wider()
+                    ? "; create the dataset with columns= that gives the full width"
+                    : "; write the same columns in the same order, or to another directory"),
+           paths.root(), difference->column());
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,18 @@ class DirectoryShards : public ShardSet {
             .xxh3 = shards_.stored_xxh3[shard],
             .rules = LayoutRules::kProfileOnly,
             .links = Links::kRefuse};
+  }
+
+  Error missing_error(size_t shard, const Error& /*found*/) const override {
+    const auto before = shards_.rows.begin() + static_cast<ptrdiff_t>(shard);
+    const uint64_t first = std::accumulate(shards_.rows.begin(), before, uint64_t{0});
+    return Error(ErrorCode::kNotFound,
+                 "shard " + id(shard) + " is missing: " + path(shard) +
+                     " does not exist; it holds rows " + std::to_string(first) + " to " +
+                     std::to_string(first + *before - 1) + " of the dataset in " + paths_.root() +
+                     ". Restore the file from a copy, or go on without its rows (select_shards); "
+                     "headrace verify lists all that is missing or damaged",
+                 {.file = path(shard), .column = "", .row = first});
   }
 
   const ShardTable& shards() const noexcept { return shards_; }

@@ -105,7 +105,7 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
 }
 
 void Reader::read_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
-                           const AllocatePart& allocate, const Poll& poll) {
+                           const AllocatePart& allocate, const Poll& poll, uint64_t asked) {
   locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     std::vector<size_t> columns;
@@ -124,7 +124,7 @@ void Reader::read_variable(std::span<const uint64_t> rows, const std::vector<boo
       }
     }
     for (const size_t c : columns) {
-      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll);
+      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll, asked);
     }
   }
   check_some_files();

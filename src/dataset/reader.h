@@ -41,11 +41,12 @@ class Reader {
       const Poll& poll = [] {});
 
   // Reads the rows of every column with offsets that `wanted` holds into the memory that `allocate`
-  // gives: see VariableReader. Asks the kernel for coming rows while it copies those before them.
-  // Throws as read(), and kCorrupt for damaged offsets. Requires: as read().
+  // gives: see VariableReader. Asks the kernel for coming rows while it copies those before them,
+  // but for the first `asked` rows: they were asked for already, or are in memory. Throws as
+  // read(), and kCorrupt for damaged offsets. Requires: as read().
   void read_variable(
       std::span<const uint64_t> rows, const std::vector<bool>& wanted, const AllocatePart& allocate,
-      const Poll& poll = [] {});
+      const Poll& poll = [] {}, uint64_t asked = 0);
 
   // Rows that read_cold() handles in one step.
   static uint64_t rows_per_step(const Dataset& dataset) noexcept;

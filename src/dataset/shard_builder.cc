@@ -154,10 +154,15 @@ void ShardBuilder::check(std::span<const ColumnView> columns) const {
   for (size_t c = 0; c < columns.size(); ++c) {
     const Field& field = schema_[c];
     if (const RowFault fault = find_row_fault(field, columns[c])) {
-      throw Error(ErrorCode::kInvalid,
-                  "column " + field.name + ", row " + std::to_string(fault.row) +
-                      " of the batch: " + describe(fault, field, columns[c]),
-                  {.file = "", .column = field.name, .row = fault.row});
+      throw Error(
+          ErrorCode::kInvalid,
+          "column " + field.name + ", row " + std::to_string(fault.row) +
+              " of the batch: " + describe(fault, field, columns[c]) +
+              (fault.kind == RowFaultKind::kIndexOutside
+                   ? "; correct it, or say how wide rows are when the dataset is made: width "
+                     "in columns="
+                   : "; correct the rows before they are written"),
+          {.file = "", .column = field.name, .row = fault.row});
     }
     check_row_elements(field, columns[c], limits_.batch_elements);
   }

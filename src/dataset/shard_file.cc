@@ -1,16 +1,13 @@
 #include "dataset/shard_file.h"
 
 #include <algorithm>
-#include <span>
+#include <unistd.h>
 #include <utility>
-#include <vector>
 
-#include "base/buffer.h"
-#include "base/checked.h"
 #include "base/error.h"
-#include "base/hash.h"
+#include "column/schema_difference.h"
+#include "dataset/file_hashes.h"
 #include "dataset/read_faults.h"
-#include "storage/fault_guard.h"
 
 namespace headrace {
 namespace {
@@ -39,59 +36,55 @@ void check_layout(const std::string& path, const ShardLayout& layout, const Sche
     throw other_file_error(
         path, "it has " + std::to_string(layout.rows) + " rows, not " + std::to_string(rows));
   }
-  if (layout.columns.size() != schema.size()) {
-    throw other_file_error(path, "it has " + std::to_string(layout.columns.size()) +
-                                     " columns, not " + std::to_string(schema.size()));
-  }
-  for (size_t c = 0; c < schema.size(); ++c) {
-    const Field& found = layout.columns[c].field;
-    if (!reads_as(found, schema[c])) {
-      throw Error(ErrorCode::kCorrupt,
-                  path + " has a column " + found.name + ": " + describe(found) +
-                      " where the dataset has " + schema[c].name + ": " + describe(schema[c]) +
-                      "; put the right file there, or make the dataset anew",
-                  {.file = path, .column = schema[c].name});
-    }
+  if (const auto difference = find_difference(schema_of(layout), schema)) {
+    throw Error(
+        ErrorCode::kCorrupt,
+        path + " does not fit its dataset: " + describe(*difference, "the file", "the dataset") +
+            "; put the right file there, or make the dataset anew",
+        {.file = path, .column = difference->column()});
   }
 }
 
-// Compares the hash of every record batch that carries one.
-void verify_bodies(const File& file, const OpenShard& shard) {
-  std::vector<std::byte> memory;
-  for (size_t i = 0; i < shard.layout.batches.size(); ++i) {
-    const BatchLayout& batch = shard.layout.batches[i];
-    bool intact = true;
-    if (shard.map != nullptr) {
-      const std::span body(shard.map->data() + batch.body.offset, batch.body.bytes);
-      auto leaf = [&]() noexcept { intact = body_is_intact(batch, body); };
-      if (guarded(leaf) != nullptr) {
-        throw_map_fault(*shard.map);
-      }
-    } else {
-      memory.resize(batch.body.bytes);
-      file.read(batch.body.offset, memory);
-      intact = body_is_intact(batch, memory);
-    }
-    if (!intact) {
-      throw damaged_body_error(file.path(), shard.layout, i);
+// Compares the hash of every record batch that carries one and, where it is known, that of the
+// file, which tells a sound shard in the place of another.
+void verify_bytes(const File& file, const ShardLayout& layout, std::optional<uint64_t> expected) {
+  const Poll never_stop = [] {};
+  using enum FileHashes::Whole;
+  FileHashes hashes(file, expected ? kYes : kNo, never_stop);
+  for (size_t i = 0; i < layout.batches.size(); ++i) {
+    const BatchLayout& batch = layout.batches[i];
+    if (batch.xxh3 && hashes.part(batch.body) != *batch.xxh3) {
+      throw damaged_body_error(file.path(), layout, i);
     }
   }
-}
-
-// Compares the hash of the whole file, which tells a sound shard in the place of another.
-void verify_file(const File& file, uint64_t expected) {
-  constexpr uint64_t kStep = uint64_t{1} << 20;
-  Hasher hasher;
-  std::vector<std::byte> step(std::min(kStep, file.info().size));
-  for (uint64_t done = 0; done < file.info().size; done += step.size()) {
-    step.resize(std::min(kStep, file.info().size - done));
-    file.read(done, step);
-    hasher.update(step);
-  }
-  if (hasher.digest() != expected) {
+  if (expected && hashes.whole() != *expected) {
     throw other_file_error(file.path(), "its bytes have another hash");
   }
 }
+
+// One thread at a time is between construction and destruction; the others wait. No mutex: a fork
+// copies one that is held, and with it no thread that gives it back. Here the process is known.
+class Turn {
+ public:
+  explicit Turn(std::atomic<pid_t>& holder) noexcept : holder_(holder) {
+    const pid_t own = ::getpid();
+    for (pid_t found = 0; !holder_.compare_exchange_weak(found, own);) {
+      if (found == own) {
+        holder_.wait(own);
+        found = 0;
+      }
+    }
+  }
+  ~Turn() {
+    holder_.store(0);
+    holder_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<pid_t>& holder_;
+};
 
 }  // namespace
 
@@ -117,6 +110,13 @@ const OpenShard& ShardFile::open() const {
   if (const OpenShard* ready = opened_.load(std::memory_order_acquire)) {
     return *ready;
   }
+  std::optional<Turn> turn;
+  if (set_->reading().verify) {  // reads the whole file, which is for one thread to do
+    turn.emplace(opening_);
+    if (const OpenShard* ready = opened_.load(std::memory_order_acquire)) {
+      return *ready;
+    }
+  }
   std::unique_ptr<const OpenShard> fresh = do_open();
   const OpenShard* published = nullptr;
   if (opened_.compare_exchange_strong(published, fresh.get(), std::memory_order_acq_rel)) {
@@ -125,9 +125,20 @@ const OpenShard& ShardFile::open() const {
   return *published;  // another thread was first; ours is closed again
 }
 
+File ShardFile::open_file(const ExpectedShard& expected) const {
+  try {
+    return File(path(), expected.info, expected.links);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) {
+      throw set_->missing_error(number_, error);
+    }
+    throw;
+  }
+}
+
 std::unique_ptr<const OpenShard> ShardFile::do_open() const {
   const ExpectedShard expected = this->expected();
-  const File file(path(), expected.info, expected.links);
+  const File file = open_file(expected);
   check_size(file, expected);
   auto shard = std::make_unique<OpenShard>();
   shard->path = file.path();
@@ -136,21 +147,9 @@ std::unique_ptr<const OpenShard> ShardFile::do_open() const {
   check_layout(file.path(), shard->layout, set_->schema(), expected.rows);
   shard->map = map_file(file, set_->reading().io);
   if (set_->reading().verify) {
-    install_fault_guard();
-    verify_bodies(file, *shard);
-    if (expected.xxh3.has_value()) {
-      verify_file(file, *expected.xxh3);
-    }
+    verify_bytes(file, shard->layout, expected.xxh3);
   }
   return shard;
-}
-
-bool reads_as(const Field& found, const Field& wanted) {
-  Field widened = found;
-  if (found.kind == ColumnKind::kCsr && found.width <= wanted.width) {
-    widened.width = wanted.width;
-  }
-  return widened == wanted;
 }
 
 }  // namespace headrace

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
+#include "base/error.h"
 #include "column/schema.h"
 #include "dataset/source.h"
 #include "format/shard_layout.h"
@@ -49,6 +51,10 @@ class ShardSet {
 
   virtual ExpectedShard expected(size_t shard) const = 0;
 
+  // What to throw for a shard whose file does not exist, where opening it gave `found`, a
+  // kNotFound: that, unless the set knows more about it.
+  virtual Error missing_error(size_t /*shard*/, const Error& found) const { return found; }
+
   // About how many bytes a column with offsets takes in a shard of `bytes` bytes and `rows` rows:
   // an equal share of what the tensors leave.
   uint64_t variable_bytes(uint64_t bytes, uint64_t rows) const noexcept;
@@ -69,7 +75,8 @@ struct OpenShard {
 };
 
 // One file of a ShardSet, which its record batches share. Opened lazily, once, by whichever thread
-// is first, without a lock. Closed it takes little memory: there may be a million.
+// is first, without a lock; with `verify`, others wait for its hashes. Closed it takes little
+// memory: there may be a million.
 class ShardFile {
  public:
   ShardFile(std::shared_ptr<const ShardSet> set, size_t number) noexcept
@@ -83,20 +90,19 @@ class ShardFile {
   std::string id() const { return set_->id(number_); }
   ExpectedShard expected() const { return set_->expected(number_); }
 
-  // Opens at the first call. Throws, naming the file: kNotFound; kCorrupt for a file that is not
-  // as expected, that has other columns, or that contradicts its format or, with verify, its
-  // hashes; kTruncated, kUnsupported, kIo. A later call then tries again.
+  // Opens at the first call. Throws, naming the file: kNotFound, as missing_error(); kCorrupt for a
+  // file that is not as expected, that has other columns, or that contradicts its format or, with
+  // verify, its hashes; kTruncated, kUnsupported, kIo. A later call then tries again.
   const OpenShard& open() const;
 
  private:
   std::unique_ptr<const OpenShard> do_open() const;
+  File open_file(const ExpectedShard& expected) const;
 
   std::shared_ptr<const ShardSet> set_;
   size_t number_;
   mutable std::atomic<const OpenShard*> opened_{nullptr};
+  mutable std::atomic<pid_t> opening_{0};  // the process whose thread hashes the file
 };
-
-// Whether `found` can be read as `wanted`: they are equal, but that a csr row may be narrower.
-bool reads_as(const Field& found, const Field& wanted);
 
 }  // namespace headrace

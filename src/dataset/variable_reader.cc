@@ -23,10 +23,12 @@ constexpr uint64_t kGapBytes = uint64_t{16} << 10;
 }  // namespace
 
 void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
-                          const AllocatePart& allocate, const std::function<void()>& poll) {
+                          const AllocatePart& allocate, const std::function<void()>& poll,
+                          uint64_t asked) {
   const DatasetColumn& shown = dataset_.columns()[column];
   const RowSpace& space = *dataset_.groups()[shown.group];
   start(column, runs, rows);
+  asked_ = asked;
   find_ranges(space, files, poll);
   const uint64_t offset_bytes = element_bytes(shown.field, ColumnPart::kOffsets);
   write_offsets(allocate(column, ColumnPart::kOffsets, (rows + 1) * offset_bytes));
@@ -66,14 +68,14 @@ size_t VariableReader::step_end(size_t begin) const noexcept {
   return begin;
 }
 
-// Asks for `part` of runs [begin, end), `size` bytes an element; neighbours, in whatever order and
-// with small gaps, are one request.
+// Asks for `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an element;
+// neighbours, in whatever order and with small gaps, are one request.
 void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end,
                                OpenFiles& files) {
   requests_.clear();
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = runs_[r];
-    if (!origins_[r].source->in_files()) {
+    if (uint64_t{run.out} + run.count <= asked_ || !origins_[r].source->in_files()) {
       continue;
     }
     const bool offsets = part == ColumnPart::kOffsets;

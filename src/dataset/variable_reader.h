@@ -25,12 +25,14 @@ class VariableReader {
  public:
   explicit VariableReader(const Dataset& dataset) : dataset_(dataset) {}
 
-  // Reads the rows that `runs` names of `column`, `rows` of them. Calls `poll` before each step,
-  // which may throw to stop. Throws kCorrupt naming file, column and row for offsets that are not
+  // Reads the rows that `runs` names of `column`, `rows` of them. Asks the kernel for coming rows
+  // while it copies those before them, but for the first `asked` rows, which were asked for already
+  // or are in memory: a request costs as much as a row. Calls `poll` before each step, which may
+  // throw to stop. Throws kCorrupt naming file, column and row for offsets that are not
   // in order or beyond the elements; kIo, kTruncated as Reader::read. Requires: a column with
   // offsets; the sources of all runs are open; install_fault_guard() was called.
   void read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
-            const AllocatePart& allocate, const std::function<void()>& poll);
+            const AllocatePart& allocate, const std::function<void()>& poll, uint64_t asked = 0);
 
  private:
   // Where one run is stored.
@@ -60,6 +62,7 @@ class VariableReader {
 
   // Scratch of one read().
   size_t column_ = 0;
+  uint64_t asked_ = 0;
   std::vector<VariableRun> runs_;
   std::vector<Origin> origins_;  // of each run
   std::vector<ElementRange> ranges_;

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
-#include <span>
+#include <optional>
 #include <utility>
 
-#include "base/hash.h"
 #include "column/row_faults.h"
-#include "dataset/shard_file.h"
+#include "column/schema_difference.h"
+#include "dataset/file_hashes.h"
 #include "format/shard_layout.h"
 #include "storage/fault_guard.h"
 #include "storage/file.h"
@@ -17,43 +17,12 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kBlockBytes = uint64_t{4} << 20;  // read at a time
-constexpr uint64_t kStepRows = uint64_t{1} << 14;    // looked at between two calls of poll
+constexpr uint64_t kStepRows = uint64_t{1} << 14;  // looked at between two calls of poll
 
 // Whether rows of a column can be wrong by themselves.
 bool can_be_faulty(const ColumnLayout& column) noexcept {
   const bool stored_bools = column.field.dtype == DType::kBool && !column.packed_bits;
   return !column.field.is_tensor() || stored_bools;
-}
-
-// `place` from the start of its body.
-Place within(const Place& place, const Place& body) noexcept {
-  return place.bytes == 0 ? Place{} : Place{place.offset - body.offset, place.bytes};
-}
-
-// The rows of a column of a batch whose body lies in memory at `body`.
-ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, size_t number,
-                        const std::byte* body) noexcept {
-  ColumnPlace place = batch.columns[number];
-  place.values = within(place.values, batch.body);
-  place.offsets = within(place.offsets, batch.body);
-  place.indices = within(place.indices, batch.body);
-  return view_of(column, place, batch.rows, body);
-}
-
-// Why `found` is not a schema of shards of a dataset with `schema`; empty if it is one.
-std::string schema_difference(const Schema& schema, const Schema& found) {
-  if (schema.size() != found.size()) {
-    return "it has " + std::to_string(found.size()) + " columns, the dataset has " +
-           std::to_string(schema.size());
-  }
-  for (size_t i = 0; i < schema.size(); ++i) {
-    if (!reads_as(found[i], schema[i])) {
-      return "its column '" + found[i].name + "' is " + describe(found[i]) + ", the dataset's '" +
-             schema[i].name + "' is " + describe(schema[i]);
-    }
-  }
-  return {};
 }
 
 // One shard on its way to a verdict.
@@ -80,12 +49,14 @@ class ShardVerifier {
     }
     map_ = MappedFile::open(file_);
     install_fault_guard();
+    using enum FileHashes::Whole;
+    hashes_.emplace(file_, committed_ != nullptr ? kYes : kNo, poll_);
     for (size_t number = 0; number < layout_.batches.size(); ++number) {
       check_batch(number);
     }
     // Found damage is why the hash of the whole would differ.
     if (committed_ != nullptr && verdict_.findings.empty() &&
-        hash_of({0, verdict_.bytes}) != committed_->stored_xxh3) {
+        hashes_->whole() != committed_->stored_xxh3) {
       lose_all("its parts fit together, but it is another file than the one that was committed");
     }
   }
@@ -112,9 +83,8 @@ class ShardVerifier {
                std::to_string(committed_->batch_rows) + " were committed");
       return false;
     }
-    std::string difference = schema_difference(committed_->schema, schema_of(layout_));
-    if (!difference.empty()) {
-      lose_all(std::move(difference));
+    if (const auto difference = find_difference(schema_of(layout_), committed_->schema)) {
+      lose_all(describe(*difference, "the file", "the dataset"));
       return false;
     }
     return true;
@@ -135,28 +105,13 @@ class ShardVerifier {
                                  .rows = batch.rows});
   }
 
-  // XXH3-64 of a part of the file. Throws as File::read.
-  uint64_t hash_of(const Place& place) {
-    Hasher hasher;
-    block_.resize(std::min(kBlockBytes, place.bytes));
-    for (uint64_t done = 0; done < place.bytes;) {
-      poll_();
-      const std::span part =
-          std::span(block_).first(std::min<uint64_t>(block_.size(), place.bytes - done));
-      file_.read(place.offset + done, part);
-      hasher.update(part);
-      done += part.size();
-    }
-    return hasher.digest();
-  }
-
   void check_batch(size_t number) {
     const BatchLayout& batch = layout_.batches[number];
     const size_t findings = verdict_.findings.size();
     const uint64_t rows_lost = verdict_.rows_lost;
     try {
       // Without a hash to compare with, it is still known that every byte can be read.
-      const uint64_t hash = hash_of(batch.body);
+      const uint64_t hash = hashes_->part(batch.body, room_for(batch.body));
       if (batch.xxh3.has_value() && hash != *batch.xxh3) {
         lose_batch(number, ErrorCode::kCorrupt, "its bytes do not have the hash that they carry");
         return;
@@ -169,25 +124,25 @@ class ShardVerifier {
     }
   }
 
+  // Where the body has to be left for check_rows(); nowhere if the map has it or no row matters.
+  std::byte* room_for(const Place& body) {
+    if (map_ != nullptr || std::ranges::none_of(layout_.columns, can_be_faulty)) {
+      return nullptr;
+    }
+    body_.resize(body.bytes);
+    return body_.data();
+  }
+
   void check_rows(size_t number) {
     const BatchLayout& batch = layout_.batches[number];
-    const std::byte* body = map_ != nullptr ? map_->data() + batch.body.offset : nullptr;
+    const std::byte* body = map_ != nullptr ? map_->data() + batch.body.offset : body_.data();
     std::vector<bool> lost(batch.rows);
     for (size_t i = 0; i < layout_.columns.size(); ++i) {
       if (can_be_faulty(layout_.columns[i])) {
-        if (body == nullptr) {
-          read_body(batch.body);
-          body = body_.data();
-        }
         check_column(number, i, view_in_body(layout_.columns[i], batch, i, body), lost);
       }
     }
     verdict_.rows_lost += static_cast<uint64_t>(std::ranges::count(lost, true));
-  }
-
-  void read_body(const Place& body) {
-    body_.resize(body.bytes);
-    file_.read(body.offset, body_);
   }
 
   // Looks at the rows of one column of a batch; adds one finding for all that are wrong.
@@ -235,8 +190,8 @@ class ShardVerifier {
   ShardVerdict& verdict_;
   ShardLayout layout_ = {};
   std::shared_ptr<const MappedFile> map_ = nullptr;
-  std::vector<std::byte> block_ = {};  // scratch of hash_of()
-  std::vector<std::byte> body_ = {};   // of a file that cannot be mapped
+  std::optional<FileHashes> hashes_ = std::nullopt;
+  std::vector<std::byte> body_ = {};  // of a file that cannot be mapped
 };
 
 }  // namespace

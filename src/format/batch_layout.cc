@@ -136,6 +136,15 @@ ColumnView view_of(const ColumnLayout& column, const ColumnPlace& place, uint64_
           .elements = place.elements};
 }
 
+ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, size_t number,
+                        const std::byte* body) noexcept {
+  ColumnPlace place = batch.columns[number];
+  for (Place* part : {&place.values, &place.offsets, &place.indices}) {
+    part->offset = part->bytes == 0 ? 0 : part->offset - batch.body.offset;
+  }
+  return view_of(column, place, batch.rows, body);
+}
+
 bool body_is_intact(const BatchLayout& batch, std::span<const std::byte> body) noexcept {
   return !batch.xxh3 || *batch.xxh3 == hash_bytes(body);
 }

@@ -103,6 +103,11 @@ BatchLayout profile_batch(std::span<const ColumnLayout> columns, uint64_t rows,
 ColumnView view_of(const ColumnLayout& column, const ColumnPlace& place, uint64_t rows,
                    const std::byte* file) noexcept;
 
+// The rows of column number `number` of a batch whose body, alone, lies in memory at `body`.
+// Requires: no packed bits.
+ColumnView view_in_body(const ColumnLayout& column, const BatchLayout& batch, size_t number,
+                        const std::byte* body) noexcept;
+
 // Whether `body`, the bytes of batch.body, has the hash that the batch carries; true where it
 // carries none. Allocates nothing, so that it can be a leaf of guarded().
 bool body_is_intact(const BatchLayout& batch, std::span<const std::byte> body) noexcept;

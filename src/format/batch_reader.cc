@@ -204,10 +204,15 @@ void BatchReader::check_nulls() const {
   for (size_t column = 0; column < columns_.size(); ++column) {
     if (nulls_[column] > 0) {
       const std::string& name = columns_[column].field.name;
-      throw unsupported_arrow(path_,
-                              "column " + name + " has " + std::to_string(nulls_[column]) +
-                                  " nulls (choose their values with fill=)",
-                              name);
+      throw Error(ErrorCode::kUnsupported,
+                  path_ + ": column " + name + " has " + std::to_string(nulls_[column]) +
+                      (nulls_[column] == 1 ? " null value" : " null values") +
+                      ", and columns that are read in place have none; write it as "
+                      "shards once, with a value that stands for them: in Python hr.convert(..., "
+                      "fill={\"" +
+                      name + "\": value}), in a shell headrace convert --fill " + name +
+                      "=VALUE; column " + name + "_valid then says where they were",
+                  {.file = path_, .column = name});
     }
   }
 }

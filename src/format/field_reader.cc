@@ -37,6 +37,7 @@ class FieldReader {
         read_csr(child_of(field), text_of(width));
       } else {
         column_.field.kind = ColumnKind::kRagged;
+        refuse_structures(child_of(field));
         read_tensor(child_of(field));
       }
     } else if (width != nullptr) {
@@ -79,6 +80,14 @@ class FieldReader {
       throw corrupt("is a list without exactly one child");
     }
     return *field.children()->Get(0);
+  }
+
+  // Sparse rows of which nobody said how wide they are, and others that are no column at all.
+  void refuse_structures(const ArrowField& item) const {
+    if (item.type_type() == Type::Struct_) {
+      throw unsupported("is a list of structures without a width (" + std::string(kColumnsKey) +
+                        " in the field's metadata, which makes {indices, values} a csr column)");
+    }
   }
 
   void set_offsets(bool large) { column_.offset_size = large ? sizeof(int64_t) : sizeof(int32_t); }

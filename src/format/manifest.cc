@@ -192,14 +192,6 @@ ManifestHeader header_of(const ShardLayout& layout, const std::string& path) {
   return header;
 }
 
-// The place of a column, counted from the start of the body.
-ColumnPlace within_body(ColumnPlace place, uint64_t body_offset) {
-  for (Place* part : {&place.values, &place.offsets, &place.indices}) {
-    part->offset = part->bytes == 0 ? 0 : part->offset - body_offset;
-  }
-  return place;
-}
-
 // Adds the shards of manifests to a table.
 class TableReader {
  public:
@@ -208,8 +200,7 @@ class TableReader {
   // Adds a batch. Requires: its body is at `body` and intact.
   void add(const ShardLayout& layout, const BatchLayout& batch, const std::byte* body) {
     const auto view = [&](Column c) {
-      return view_of(layout.columns[c], within_body(batch.columns[c], batch.body.offset),
-                     batch.rows, body);
+      return view_in_body(layout.columns[c], batch, static_cast<size_t>(c), body);
     };
     for (size_t i = 0; i < numbers().size(); ++i) {
       add_numbers(view(static_cast<Column>(kRows + i)), *numbers()[i], kRows + i != kStoredXxh3);

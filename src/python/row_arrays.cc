@@ -26,6 +26,9 @@ namespace {
 using Handle = std::shared_ptr<Dataset>;
 using Indices = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+// What becomes of bfloat16, which numpy does not have.
+enum class Bfloat16 : uint8_t { kRefuse, kBits };
+
 // The memory of one column of a batch.
 struct ColumnMemory {
   struct Part {
@@ -76,8 +79,8 @@ std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) 
 // The arrays of `rows` rows: tensors filled by fill_tensors(outs, poll), the other columns by
 // fill_variable(wanted, allocate, poll), both without the GIL.
 template <typename FillTensors, typename FillVariable>
-nb::list make_arrays(const Dataset& dataset, uint64_t rows, const FillTensors& fill_tensors,
-                     const FillVariable& fill_variable) {
+nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
+                     const FillTensors& fill_tensors, const FillVariable& fill_variable) {
   const auto& columns = dataset.columns();
   std::vector<ColumnMemory> memory(columns.size());
   {
@@ -105,7 +108,11 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, const FillTensors& f
   }
   nb::list arrays;
   for (size_t c = 0; c < memory.size(); ++c) {
-    arrays.append(column_arrays(std::move(memory[c]), rows, columns[c].field));
+    Field field = columns[c].field;
+    if (field.dtype == DType::kBfloat16 && bfloat16 == Bfloat16::kBits) {
+      field.dtype = DType::kUint16;
+    }
+    arrays.append(column_arrays(std::move(memory[c]), rows, field));
   }
   return arrays;
 }
@@ -118,7 +125,7 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
   const std::vector<uint64_t> rows = checked_rows(*dataset, wanted);
   Reader reader(dataset);
   return make_arrays(
-      *dataset, rows.size(),
+      *dataset, rows.size(), Bfloat16::kRefuse,
       [&](const std::vector<std::byte*>& outs, const Poll& poll) {
         reader.read_cold(rows, outs, 0, poll);
         reader.check_files();
@@ -129,10 +136,11 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
       });
 }
 
-nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64_t step) {
+nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64_t step,
+                    bool bfloat16_bits) {
   dataset->check_range(start, count, step);
   return make_arrays(
-      *dataset, count,
+      *dataset, count, bfloat16_bits ? Bfloat16::kBits : Bfloat16::kRefuse,
       [&](const std::vector<std::byte*>& outs, const Poll& poll) {
         read_range(dataset, start, count, step, outs, poll);
       },
@@ -148,9 +156,11 @@ void bind_reading(DatasetClass& dataset) {
       .def("read", &read_rows, "rows"_a,
            nb::sig("def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> "
                    "list[typing.Any]"))
-      .def("read_slice", &read_slice, "start"_a, "count"_a, "step"_a,
-           nb::sig("def read_slice(self, start: int, count: int, step: int) -> "
-                   "list[typing.Any]"));
+      .def(
+          "read_slice", &read_slice, "start"_a, "count"_a, "step"_a, "bfloat16_bits"_a = false,
+          "Rows start, start + step, ...; bfloat16, which numpy does not have, as uint16 if asked.",
+          nb::sig("def read_slice(self, start: int, count: int, step: int, "
+                  "bfloat16_bits: bool = False) -> list[typing.Any]"));
 }
 
 }  // namespace headrace::python

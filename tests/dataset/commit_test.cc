@@ -184,9 +184,10 @@ TEST_F(CommitTest, RefusesAnotherSchemaNamingTheColumn) {
   refused(changed([](Schema& s) { s[0].row_shape = {3}; }), "x", {"int64[3]"});
   refused(changed([](Schema& s) { s[1].width = 101; }), "w", {"[100]", "[101]", "columns="});
   refused(changed([](Schema& s) { s[1].index_dtype = DType::kInt32; }), "w", {"csr"});
-  refused(changed([](Schema& s) { s[0].name = "y"; }), "y", {"x", "column y"});
-  refused(changed([](Schema& s) { s.pop_back(); }), "w", {"none"});
-  refused(changed([](Schema& s) { s.push_back({.name = "z"}); }), "z", {"none", "column z"});
+  refused(changed([](Schema& s) { s[0].name = "y"; }), "y", {"x: int64", "y: int64"});
+  refused(changed([](Schema& s) { s.pop_back(); }), "w", {"column 1 is missing in the new shards"});
+  refused(changed([](Schema& s) { s.push_back({.name = "z"}); }), "z",
+          {"z: uint8", "missing in the dataset"});
   refused(changed([](Schema& s) { std::swap(s[0], s[1]); }), "w", {"order"});
   EXPECT_EQ(newest_version(paths_), 1U);
   commit_shards(paths_, {.schema = changed([](Schema& s) { s[1].width = 7; })});

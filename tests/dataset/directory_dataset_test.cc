@@ -56,6 +56,19 @@ TEST_F(DirectoryDataset, OpensNoShardBeforeItsRowsAreWanted) {
   EXPECT_EQ(error.context().file, shard_path(2, 0));
 }
 
+TEST_F(DirectoryDataset, AMissingShardIsNamedWithItsRowsAndWhatToDo) {
+  const DatasetPtr dataset = dataset_from_directory(paths_, 2);
+  const std::string id = shard_rows(*dataset)[1].id;
+  std::filesystem::remove(shard_path(2, 1));
+  int64_t number = 0;
+  const Error error = expect_error(
+      ErrorCode::kNotFound,
+      {"shard " + id + " is missing", "rows 40 to 44", "Restore", "headrace verify"},
+      [&] { read_range(dataset, 0, 44, 1, 1, reinterpret_cast<std::byte*>(&number)); });
+  EXPECT_EQ(error.context().file, shard_path(2, 1));
+  EXPECT_EQ(error.context().row, 40U);
+}
+
 TEST_F(DirectoryDataset, AShardThatIsALinkOrAnotherIsRefused) {
   const DatasetPtr dataset = dataset_from_directory(paths_, 2);
   int64_t number = 0;

@@ -4,7 +4,9 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -188,6 +190,54 @@ TEST_F(Mixed, DamagedOffsetsNameColumnAndRow) {
       });
   EXPECT_EQ(error.context().column, "t");
   EXPECT_EQ(error.context().row, 1U);
+}
+
+// Rows in memory that claim to lie in a file, and count the elements that were asked for.
+class AskedSource : public ArraySource {
+ public:
+  using ArraySource::ArraySource;
+
+  bool in_files() const noexcept override { return true; }
+  void will_need_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
+                      OpenFiles& /*files*/) const override {
+    requests.emplace_back(part, first, count);
+  }
+
+  mutable std::vector<std::tuple<ColumnPart, uint64_t, uint64_t>> requests;
+};
+
+TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
+  std::vector<int64_t> offsets(10001);
+  std::iota(offsets.begin(), offsets.end(), 0);
+  const std::vector<std::byte> bytes(10000);
+  ArraySource::Array text{.owner = {}, .rows = {}};
+  text.variable = ColumnView{.rows = 10000,
+                             .values = bytes.data(),
+                             .offsets = reinterpret_cast<const std::byte*>(offsets.data()),
+                             .elements = 10000};
+  const auto source = std::make_shared<AskedSource>(10000, std::vector{text});
+  const auto dataset = std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{{.field = {.name = "t", .kind = ColumnKind::kText},
+                                  .group = 0,
+                                  .column = 0,
+                                  .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = 10000, .columns = nullptr}})});
+  // Too far apart to be one request.
+  const std::vector<uint64_t> rows = {0, 9000};
+  const auto ask = [&](uint64_t asked) {
+    source->requests.clear();
+    Parts parts;
+    Reader(dataset).read_variable(
+        rows, {true}, parts.allocate(), [] {}, asked);
+    return source->requests;
+  };
+  using Requests = decltype(source->requests);
+  EXPECT_EQ(ask(0), (Requests{{ColumnPart::kOffsets, 0, 2},
+                              {ColumnPart::kOffsets, 9000, 2},
+                              {ColumnPart::kValues, 0, 9001}}));
+  EXPECT_EQ(ask(1), (Requests{{ColumnPart::kOffsets, 9000, 2}, {ColumnPart::kValues, 9000, 1}}));
+  EXPECT_EQ(ask(2), Requests{});
 }
 
 TEST_F(Mixed, APollThatThrowsStops) {

@@ -117,6 +117,22 @@ TEST(ViewOf, PointsAtThePartsThatAColumnHas) {
   EXPECT_EQ(plain.indices, nullptr);
 }
 
+TEST(ViewInBody, CountsPlacesFromTheBodyAndLeavesEmptyOnesAtItsStart) {
+  const ColumnLayout layout = profile_column(csr(false));
+  const BatchLayout batch = profile_batch(std::vector{layout}, 3, std::vector<uint64_t>{5}, 4096);
+  const std::vector<std::byte> body(batch.body.bytes);
+  const ColumnView view = view_in_body(layout, batch, 0, body.data());
+  EXPECT_EQ(view.rows, 3U);
+  EXPECT_EQ(view.elements, 5U);
+  EXPECT_EQ(view.offsets, body.data() + batch.columns[0].offsets.offset - 4096);
+  EXPECT_EQ(view.indices, body.data() + batch.columns[0].indices.offset - 4096);
+  EXPECT_EQ(view.values, body.data() + batch.columns[0].values.offset - 4096);
+
+  BatchLayout empty = batch;
+  empty.columns[0].values = {1, 0};  // as files of others may have it: in front of the body
+  EXPECT_EQ(view_in_body(layout, empty, 0, body.data()).values, body.data());
+}
+
 TEST(BodyIsIntact, ComparesTheHashThatTheBatchCarries) {
   const std::array<std::byte, 3> body = {std::byte{1}, std::byte{2}, std::byte{3}};
   EXPECT_TRUE(body_is_intact({.xxh3 = hash_bytes(body)}, body));

@@ -188,7 +188,8 @@ TEST(BatchReader, CountsTheNullsOfAColumnOverAllBatches) {
   BatchReader reader(kColumns, false, kPath);
   reader.read(*flatbuffers::GetRoot<flatbuf::Message>(first.GetBufferPointer()), kBody);
   reader.read(*flatbuffers::GetRoot<flatbuf::Message>(second.GetBufferPointer()), kBody);
-  expect_error(ErrorCode::kUnsupported, {"column r has 3 nulls", "fill=", "headrace convert"},
+  expect_error(ErrorCode::kUnsupported,
+               {"column r has 3 null values", "fill={\"r\": value}", "headrace convert"},
                [&] { reader.check_nulls(); });
   expect_corrupt({"11 nulls"}, changed([](Message& m) { m.nodes[0].second = 11; }));
   expect_corrupt({"-1 nulls"}, changed([](Message& m) { m.nodes[0].second = -1; }));

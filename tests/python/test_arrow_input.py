@@ -70,7 +70,7 @@ def test_each_type_becomes_a_kind_of_column(kind: Any, values: list[Any], field:
     assert chunked.field == column.field
     with pytest.raises(hr.InvalidError, match=r"'c' has 2 null values in 4 rows"):
         read_column("c", pa.array([None, *values[:2], None], kind))
-    with pytest.raises(hr.InvalidError, match=r"'c' has 1 null values in 1 rows"):
+    with pytest.raises(hr.InvalidError, match=r"'c' has 1 null value in 1 rows"):
         read_column("c", pa.array([*values, None], kind).slice(3))
 
 

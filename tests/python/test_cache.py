@@ -119,6 +119,15 @@ def test_rows_that_differ_are_named(tmp_path: Path) -> None:
         cache([np.zeros(3), np.zeros(4)], tmp_path / "b")
 
 
+def test_dict_rows_with_numbers_for_keys_are_no_tuples(tmp_path: Path) -> None:
+    with pytest.raises(hr.InvalidError, match=r"dataset\[0\] is a dict with the key 0, .*by str"):
+        cache([{0: 1.5, 1: 2.5}], tmp_path / "numbers")
+    with pytest.raises(hr.InvalidError, match=r"dataset\[1\] is a dict with the key 0"):
+        cache([(1.5, 2.5), {0: 1.5, 1: 2.5}], tmp_path / "mixed")
+    ds = cache([{"0": 1.5, "1": 2.5}], tmp_path / "texts")
+    assert ds[0] == {"0": 1.5, "1": 2.5}
+
+
 def test_a_row_with_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(hr.InvalidError, match=r"dataset\[1\] has None as 1, .* return a value"):
         cache([(1, 2), (3, None)], tmp_path / "o")

@@ -76,6 +76,31 @@ def test_versions_stay_as_they_were(folder: str) -> None:
         hr.open(os.path.join(folder, "shards", "*.arrow"), version=1)
 
 
+def test_a_dataset_knows_the_version_that_it_shows(folder: str, tmp_path: Path) -> None:
+    assert [hr.open(folder, version=n).version for n in (None, 1, 2)] == [3, 1, 2]
+    ds = hr.open(folder, version=2).select_columns(["x", "y"])
+    views = [
+        ds.subset([3, 1]).cast(x="float64"),
+        ds.split(0.5)[1],
+        ds.shard(ds.shard_ids[1]),
+        ds.with_row_ids("row").filter(lambda batch: batch["y"] > 5),
+        hr.concat([ds.subset([1]), ds.subset([0])]),
+        hr.zip([ds.select_columns(["x"]), hr.from_arrays(z=np.zeros(101))]),
+        ds.encode_labels("y")[0],
+        pickle.loads(pickle.dumps(ds.subset([0]))),
+    ]
+    assert [view.version for view in views] == [2] * len(views)
+    with hr.Writer(tmp_path / "other") as writer:
+        writer.write(**columns(0, 10))
+    other = hr.open(tmp_path / "other")
+    assert other.version == 1
+    newest = hr.open(folder)
+    shard = hr.open(os.path.join(folder, "shards", "*.arrow"))
+    without = [hr.from_arrays(np.zeros(3)), shard]
+    without += [hr.concat([newest, rest]) for rest in (other, hr.open(folder, version=1), shard)]
+    assert [ds.version for ds in without] == [None] * len(without)
+
+
 def test_shards_are_datasets(folder: str) -> None:
     ds = hr.open(folder)
     sids = ds.shard_ids
@@ -131,9 +156,12 @@ def test_a_shard_that_is_gone_or_damaged_is_named(folder: str) -> None:
     whole = path.read_bytes()
     path.unlink()
     expect_row(ds[5], 5)
-    with pytest.raises(hr.NotFoundError, match=sid) as caught:
-        ds[149]
-    assert caught.value.file == str(path)
+    for read in (lambda: ds[149], lambda: list(hr.Loader(ds.select_columns(["y"]), batch_size=8))):
+        with pytest.raises(hr.NotFoundError, match=f"shard {sid} is missing") as caught:
+            read()
+        assert (caught.value.file, caught.value.row) == (str(path), 101)
+        assert "holds rows 101 to 149 of" in str(caught.value)
+        assert "headrace verify" in str(caught.value)
     path.write_bytes(whole[:-1])
     with pytest.raises(hr.TruncatedError, match=sid):
         ds[149]
@@ -174,6 +202,28 @@ def test_to_arrow_holds_all_rows(folder: str, batch_rows: int | None) -> None:
     assert table["r"].to_pylist() == [part.tolist() for part in ds["r"][:]]
     assert table["x"].to_pylist() == ds["x"][:].tolist()
     assert table["y"].to_pylist() == list(range(150))
+
+
+def test_to_arrow_carries_bfloat16_as_shards_do(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    numbers = torch.tensor([[1.5, -2.0], [3.25, float("inf")], [0.0, 0.5]], dtype=torch.bfloat16)
+    with hr.Writer(tmp_path / "d") as writer:
+        writer.write(x=numbers, r=hr.ragged([numbers[0], numbers[1][:0], numbers[2]]))
+    ds = hr.open(tmp_path / "d")
+    for made in (ds, hr.from_arrays(x=numbers)):
+        table = made.to_arrow(2).read_all()
+        assert table.schema.field("x").metadata == {b"headrace.dtype": b"bfloat16"}
+        assert table["x"].to_pylist() == numbers.view(torch.int16).numpy().view(np.uint16).tolist()
+    table = ds.to_arrow().read_all()
+    with hr.Writer(tmp_path / "again") as writer:
+        writer.write(table)
+    path = str(tmp_path / "a.arrow")
+    with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+        out.write_table(table)
+    for again in (hr.open(tmp_path / "again"), hr.open(tmp_path / "a.arrow")):
+        assert again.schema == ds.schema
+        assert again.to_arrow().read_all().equals(table)
+        assert np.array_equal(again.cast(x="float32")["x"][:], numbers.float().numpy())
 
 
 def test_to_arrow_is_read_back_as_the_same_columns(tmp_path: Path) -> None:

@@ -164,11 +164,22 @@ def test_what_is_not_read_in_place_says_what_to_do(tmp_path: Path) -> None:
     for name, array in refused.items():
         with pytest.raises(hr.UnsupportedError, match="headrace convert"):
             hr.open(save(tmp_path / "a.arrow", {name: array}))
-    with pytest.raises(hr.UnsupportedError, match=r"column x.*1 null.*fill="):
-        hr.open(save(tmp_path / "a.arrow", {"x": pa.array([1, None])}))
     feather.write_feather(pa.table({"x": np.arange(99)}), str(tmp_path / "z.feather"))
     with pytest.raises(hr.UnsupportedError, match=r"compress.*headrace convert"):
         hr.open(tmp_path / "z.feather")
+
+
+def test_nulls_are_refused_with_their_number_and_what_to_do(tmp_path: Path) -> None:
+    columns = {"a": pa.array([1, 2, 3]), "x": pa.array([None, 1, None])}
+    path = save(tmp_path / "a.arrow", columns, batches=3)
+    with pytest.raises(hr.UnsupportedError, match=r"column x has 2 null values") as caught:
+        hr.open(path)
+    assert (caught.value.file, caught.value.column) == (path, "x")
+    for advice in ('hr.convert(..., fill={"x": value})', "headrace convert --fill x=VALUE"):
+        assert advice in str(caught.value)
+    ds = hr.convert(path, tmp_path / "out", fill={"x": -1}, progress=False)
+    assert ds["x"][:].tolist() == [-1, 1, -1]
+    assert ds["x_valid"][:].tolist() == [False, True, False]
 
 
 def test_polars_files(tmp_path: Path) -> None:

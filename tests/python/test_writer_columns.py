@@ -141,7 +141,7 @@ def test_text_that_is_no_unicode_is_refused_and_bytes_are_not(path: Path) -> Non
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1, None, 3], r"'x' has 1 null values in 3 rows.*fill="),
+        ([1, None, 3], r"'x' has 1 null value in 3 rows.*fill="),
         (pa.array([None, None, 1]), r"'x' has 2 null values in 3 rows.*x_valid"),
         (pa.array([[1, None], [2], []]), r"'x' has 1 null elements within"),
         (pa.array([[1, None]] * 3, pa.list_(pa.int8(), 2)), r"'x' has 3 null values within"),

@@ -1,5 +1,6 @@
 #include "storage/durable_file.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -43,6 +44,18 @@ size_t files_in(const std::string& directory) {
   return static_cast<size_t>(std::distance(fs::directory_iterator(directory), {}));
 }
 
+// The descriptor that was opened last, by its number: a test has few of them open.
+int newest_descriptor() {
+  int newest = -1;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    if (fs::is_regular_file(entry.path())) {
+      newest = std::max(newest, fd);
+    }
+  }
+  return newest;
+}
+
 size_t open_descriptors() { return files_in("/proc/self/fd"); }
 
 // Both ways of keeping the unfinished file keep the same promises.
@@ -57,8 +70,10 @@ TEST_P(DurableFileTest, HoldsAllBytesInOrderOnceItIsPublished) {
   // Of sizes below, at and above what is collected before a system call.
   std::vector<std::byte> expected;
   DurableFile file = create();
-  const std::vector<std::byte> bytes = numbered(200'000);
-  for (const size_t size : {0, 1, 7, 65'535, 1, 65'536, 65'537, 200'000, 3, 60'000, 60'000}) {
+  constexpr size_t kStretch = size_t{2} << 20;
+  const std::vector<std::byte> bytes = numbered(2 * kStretch + 5);
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{7}, kStretch - 9, size_t{1}, kStretch,
+                            kStretch - 1, 2 * kStretch + 5, size_t{3}, kStretch, size_t{1}}) {
     file.write(std::span(bytes).first(size));
     expected.insert(expected.end(), bytes.begin(), bytes.begin() + static_cast<int64_t>(size));
   }
@@ -87,6 +102,21 @@ TEST_P(DurableFileTest, OfMoreBytesThanOneWriteBackIsWhole) {
   for (int64_t i = 0; i < 13; ++i) {
     EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(),
                            found.begin() + i * static_cast<int64_t>(bytes.size())));
+  }
+}
+
+TEST_P(DurableFileTest, GivesTheKernelStretchesThatEndOnHugePages) {
+  constexpr uint64_t kStretch = uint64_t{2} << 20;
+  DurableFile file = create();
+  const std::vector<std::byte> bytes = numbered(300'000);
+  const auto kernel_has = [&] {
+    struct stat status = {};
+    EXPECT_EQ(::fstat(newest_descriptor(), &status), 0);
+    return static_cast<uint64_t>(status.st_size);
+  };
+  for (int i = 0; i < 30; ++i) {
+    file.write(bytes);
+    EXPECT_EQ(kernel_has(), file.size() - file.size() % kStretch);
   }
 }
 
@@ -166,7 +196,7 @@ TEST_P(DurableFileTest, ThatCannotBeWrittenIsNeverPublished) {
       }
       return false;
     };
-    const bool first = refused([&] { file.write(numbered(150'000)); });
+    const bool first = refused([&] { file.write(numbered(3'000'000)); });
     const bool again = refused([&] { file.write(numbered(1)); });
     const bool name = refused([&] { static_cast<void>(file.publish("name")); });
     ::_exit((first ? 1 : 0) + (again ? 2 : 0) + (name ? 4 : 0));

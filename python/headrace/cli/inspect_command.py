@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import textwrap
 from typing import Any
 
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         "rows": len(dataset),
         "bytes": dataset._core.nbytes,
         "files": dataset._core.file_count,
-        **_versions(options),
+        **_versions(options.paths[0], dataset),
     }
     rows = first_rows(seen, options.rows)
     if options.json:
@@ -71,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _versions(options: argparse.Namespace) -> dict[str, Any]:
+def _versions(path: str, dataset: Dataset) -> dict[str, Any]:
     """Returns what the manifest of a dataset's directory says beside its rows."""
-    if len(options.paths) > 1 or not os.path.isdir(options.paths[0]):
+    if dataset.version is None:
         return {}
-    directory = _core.Directory(options.paths[0])
-    info = directory.read(options.dataset_version or 0)
+    directory = _core.Directory(path)
+    info = directory.read(dataset.version)
     facts = {name: info[name] for name in ("version", "dataset", "commit", "shards")}
     return {**facts, "newest_version": directory.newest(), "metadata": json.loads(info["metadata"])}
 
