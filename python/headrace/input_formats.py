@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from headrace import advice
 from headrace.columnar_formats import Arrow, Npy, Parquet
 from headrace.conversion_inputs import Input
 from headrace.errors import UnsupportedError
@@ -56,8 +57,8 @@ def format_of(found: Input) -> Format:
     if suffix not in _BY_SUFFIX:
         raise UnsupportedError(
             f"{found.name} is of no kind that is read without a transform "
-            f"({', '.join(_BY_SUFFIX)}); pass transform=, a function that makes columns of its "
-            "path",
+            f"({', '.join(_BY_SUFFIX)})",
+            advice=advice.transform("a function that makes columns of its path"),
             file=found.item,
         )
     return _BY_SUFFIX[suffix]
@@ -71,12 +72,12 @@ def check_formats(inputs: Iterable[Input]) -> None:
 
 def _directory(path: str) -> UnsupportedError:
     if os.path.isdir(os.path.join(path, "manifests")):
-        advice = "a dataset of headrace already; open it with hr.open"
+        found = "a dataset of headrace already; open it with hr.open"
     elif (pattern := _pattern(path)) is None:
-        advice = "a directory without files that are read without a transform"
+        found = "a directory without files that are read without a transform"
     else:
-        advice = f"a directory; pass its files as a glob, for example {pattern!r}"
-    return UnsupportedError(f"{path!r} is {advice}", file=path)
+        found = f"a directory; pass its files as a glob, for example {pattern!r}"
+    return UnsupportedError(f"{path!r} is {found}", file=path)
 
 
 def _pattern(path: str) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import operator
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from headrace import advice
 from headrace.errors import InvalidError
 
 
@@ -41,12 +43,17 @@ def not_utf8(path: str, lines: Iterable[bytes], *, column: str = "") -> InvalidE
         where = f", line {place.line}"
     if column:
         where += f", column {column!r}"
-    keep = f'; for bytes that are no text: columns={{{column!r}: {{"kind": "bytes"}}}}'
+    what_to_do = advice.transform(
+        "one that knows its encoding: return pyarrow.csv.read_csv(path, "
+        'read_options=pyarrow.csv.ReadOptions(encoding="latin1"))'
+    )
+    if column:
+        keep = advice.columns(column, kind="bytes").within("; for bytes that are no text: {}")
+        what_to_do = advice.Advice(*map(operator.add, what_to_do, keep))
     return InvalidError(
-        f"{path!r}{where}: text that is not UTF-8. Rewrite the file, for example with iconv -f "
-        "latin1 -t utf-8, or pass a transform= that knows its encoding: return pyarrow.csv.read_csv"
-        '(path, read_options=pyarrow.csv.ReadOptions(encoding="latin1"))'
-        + (keep if column else ""),
+        f"{path!r}{where}: text that is not UTF-8; rewrite the file, for example with iconv -f "
+        "latin1 -t utf-8",
+        advice=advice.Advice(*(f"or {words}" for words in what_to_do)),
         file=path,
         column=column,
         row=row,
