@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 
 import numpy as np
 
-from headrace import advice, arrow_input, checks
+from headrace import advice, arrow_input, checks, sparse_input
 from headrace.column_fit import declare, declared_facts, fit
 from headrace.column_input import read_column
 from headrace.column_rows import ColumnRows
@@ -121,7 +121,8 @@ class BatchIntake:
         if kind == "ragged" and isinstance(value, list | tuple):
             value = ragged(value)
         fill = self._fill.get(name) if isinstance(self._fill, Mapping) else self._fill
-        return read_column(name, value, fill=fill)
+        # What is written once is read often: an entry given twice is stored as its sum.
+        return read_column(name, sparse_input.without_repeats(value), fill=fill)
 
     def _add_validity(self, found: dict[str, ColumnRows]) -> None:
         """Adds the columns that say which rows were no nulls."""
