@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace import _core, checks
+from headrace import _core, advice, checks
 from headrace.errors import (
     CorruptError,
     HeadraceError,
@@ -123,7 +123,10 @@ def verify(
     if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
         number, parts = _shards(os.fspath(path), version, found)
     elif version is not None:
-        raise InvalidError(f"version={version}: only the directory of a dataset has versions")
+        raise InvalidError(
+            f"version {version!r} of files: only the directory of a dataset has versions",
+            advice=advice.option("version").within("drop {}"),
+        )
     else:
         parts = [_Part(file) for file in pair_files(path).paths[0]]
     totals = dict.fromkeys(("rows", "bytes", "without_hashes", "damaged_files", "rows_lost"), 0)
@@ -224,6 +227,8 @@ def _verdict(part: _Part) -> dict[str, Any]:
 def _damages(part: _Part, findings: list[dict[str, Any]]) -> Iterator[Damage]:
     for finding in findings:
         known = dict(finding)
+        if part.shard and known["code"] == NotFoundError.code:
+            known["what"] = f"shard {part.shard} is missing; restore its file from a copy"
         first = part.first_row + known.pop("first_row")
         # Of a file by itself that cannot be read nobody knows how many rows it had.
         rows = known.pop("rows") or (0 if part.shard else None)

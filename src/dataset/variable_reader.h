@@ -13,8 +13,23 @@
 
 namespace headrace {
 
-// Gives memory for one part of a column of a batch: for the offsets first, (rows + 1) * 8 bytes;
-// then for the values (not for binary csr) and the indices (csr only), perhaps 0 bytes.
+// Gives memory for `bytes` bytes, perhaps 0, of one part of a column of a batch of n rows:
+//
+//   shown as       offsets          values                    indices               lengths
+//   ragged, text   int64[n + 1]     elements                  -                     -
+//   csr as stored  int64[n + 1]     values, unless binary     of index_dtype        -
+//   dense, stack   -                n rows                    -                     -
+//   csr            index_dtype      values                    index_dtype           -
+//                  [n + 1]
+//   coo            -                values                    int64[2][values]:     -
+//                                                             rows, then columns
+//   padded         -                n rows of one length      -                     int64[n], or
+//   the
+//                                                                                   mask, a bool
+//                                                                                   for each
+//                                                                                   element
+//
+// A part is asked for once its size is known, offsets first.
 using AllocatePart = std::function<std::byte*(size_t column, ColumnPart part, uint64_t bytes)>;
 
 // Reads rows of columns with offsets: ragged, bytes, text, csr. In two passes, since the sizes are
@@ -27,10 +42,11 @@ class VariableReader {
 
   // Reads the rows that `runs` names of `column`, `rows` of them. Asks the kernel for coming rows
   // while it copies those before them, but for the first `asked` rows, which were asked for already
-  // or are in memory: a request costs as much as a row. Calls `poll` before each step, which may
-  // throw to stop. Throws kCorrupt naming file, column and row for offsets that are not
-  // in order or beyond the elements; kIo, kTruncated as Reader::read. Requires: a column with
-  // offsets; the sources of all runs are open; install_fault_guard() was called.
+  // or are in memory: a request costs as much as a row. Calls `poll` before each step
+  // of a few thousand rows and a few megabytes, or a single row; it may throw to stop. Throws
+  // kCorrupt naming file, column and row for offsets that are not in order or beyond the elements;
+  // kIo, kTruncated as Reader::read. Requires: a column with offsets; the sources of all runs are
+  // open; install_fault_guard() was called.
   void read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
             const AllocatePart& allocate, const std::function<void()>& poll, uint64_t asked = 0);
 
@@ -48,7 +64,9 @@ class VariableReader {
   };
 
   void start(size_t column, std::span<const Run> runs, uint64_t rows);
-  size_t step_end(size_t begin) const noexcept;
+  ElementRange elements_of(const VariableRun& run) const noexcept;
+  void cut_runs();
+  size_t step_end(size_t begin, uint64_t size) const noexcept;
   void will_need(ColumnPart part, uint64_t size, size_t begin, size_t end, OpenFiles& files);
   void find_ranges(const RowSpace& space, OpenFiles& files, const std::function<void()>& poll);
   void find_unmapped(size_t run, OpenFiles& files);

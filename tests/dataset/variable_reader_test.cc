@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
@@ -94,7 +95,7 @@ class Mixed : public testing::Test {
       std::vector{RowSpace::table({lower_.piece(), upper_.piece()})});
 };
 
-// What read_variable gives of every column, as vectors.
+// What read_parts gives of every column, as vectors.
 class Parts {
  public:
   AllocatePart allocate() {
@@ -124,7 +125,7 @@ std::vector<std::string> texts(const DatasetPtr& dataset, const std::vector<uint
   Parts parts;
   std::vector<bool> wanted(dataset->columns().size());
   wanted[0] = true;
-  reader.read_variable(rows, wanted, parts.allocate());
+  reader.read_parts(rows, wanted, parts.allocate());
   EXPECT_EQ(parts.count(), 2U);
   const auto offsets = parts.get<int64_t>(0, ColumnPart::kOffsets);
   const auto bytes = parts.get<char>(0, ColumnPart::kValues);
@@ -155,7 +156,7 @@ TEST_F(Mixed, ReadsTextInAnyOrderThroughAnyView) {
 TEST_F(Mixed, ReadsAllPartsOfCsr) {
   Reader reader(dataset_);
   Parts parts;
-  reader.read_variable(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
+  reader.read_parts(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
   EXPECT_EQ(parts.count(), 5U);
   EXPECT_EQ(parts.get<int64_t>(1, ColumnPart::kOffsets), (std::vector<int64_t>{0, 2, 2, 4}));
   EXPECT_EQ(parts.get<uint16_t>(1, ColumnPart::kIndices), (std::vector<uint16_t>{41, 42, 3, 4}));
@@ -228,7 +229,7 @@ TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
   const auto ask = [&](uint64_t asked) {
     source->requests.clear();
     Parts parts;
-    Reader(dataset).read_variable(
+    Reader(dataset).read_parts(
         rows, {true}, parts.allocate(), [] {}, asked);
     return source->requests;
   };
@@ -243,9 +244,53 @@ TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
 TEST_F(Mixed, APollThatThrowsStops) {
   Reader reader(dataset_);
   Parts parts;
-  EXPECT_THROW(reader.read_variable(range(0, 100), {true, false, false}, parts.allocate(),
-                                    [] { throw Error(ErrorCode::kCancelled, "stopped"); }),
+  EXPECT_THROW(reader.read_parts(range(0, 100), {true, false, false}, parts.allocate(),
+                                 [] { throw Error(ErrorCode::kCancelled, "stopped"); }),
                Error);
+}
+
+// One batch of texts that are all `size` bytes long and their row's number in the first of them.
+DatasetPtr one_batch(uint64_t rows, uint64_t size, std::vector<Buffer>& keep) {
+  std::vector<int64_t> offsets(rows + 1);
+  std::vector<char> bytes(rows * size);
+  for (uint64_t row = 0; row < rows; ++row) {
+    offsets[row + 1] = static_cast<int64_t>((row + 1) * size);
+    bytes[row * size] = static_cast<char>(row % 128);
+  }
+  keep = {buffer_of(offsets), buffer_of(bytes)};
+  ArraySource::Array texts{.owner = {}, .rows = {}};
+  texts.variable = ColumnView{
+      .rows = rows, .values = keep[1].data(), .offsets = keep[0].data(), .elements = bytes.size()};
+  const auto source = std::make_shared<ArraySource>(rows, std::vector{texts});
+  return std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{{.field = {.name = "t", .kind = ColumnKind::kText},
+                                  .group = 0,
+                                  .column = 0,
+                                  .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = rows, .columns = nullptr}})});
+}
+
+// How often neighbouring rows of one batch are interrupted while they are read.
+int polls_of(uint64_t rows, uint64_t size) {
+  std::vector<Buffer> keep;
+  const DatasetPtr dataset = one_batch(rows, size, keep);
+  Reader reader(dataset);
+  Parts parts;
+  int polls = 0;
+  reader.read_variable(range(0, rows), {true}, parts.allocate(), [&] { ++polls; });
+  const auto bytes = parts.get<char>(0, ColumnPart::kValues);
+  EXPECT_EQ(bytes.size(), rows * size);
+  for (uint64_t row = 0; row < rows; ++row) {
+    EXPECT_EQ(bytes[row * size], static_cast<char>(row % 128)) << row;
+  }
+  return polls;
+}
+
+TEST_F(Mixed, ALargeBatchIsReadInStepsOfRowsAndOfBytes) {
+  EXPECT_GE(polls_of(200'000, 1), 2 * 200'000 / 8192);
+  EXPECT_EQ(polls_of(24, uint64_t{3} << 20), 1 + 3);
+  EXPECT_EQ(polls_of(2, uint64_t{33} << 20), 1 + 2);  // a row is never cut
 }
 
 TEST_F(Mixed, BytesThatNoFileCanHaveAreLimited) {
