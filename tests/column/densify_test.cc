@@ -200,6 +200,7 @@ TEST(Densifier, NeedsNoAlignment) {
 
 TEST(DenseStores, AreStreamedForBatchesThatNoCacheHolds) {
   EXPECT_EQ(dense_stores(1024, 4096), DenseStores::kCached);
+  EXPECT_EQ(dense_stores(16'384, 4096), DenseStores::kStreamed);
   EXPECT_EQ(dense_stores(1024, 120'000), DenseStores::kStreamed);
   // A row that no cache holds is not built in one.
   EXPECT_EQ(dense_stores(1024, uint64_t{1} << 30), DenseStores::kCached);

@@ -80,8 +80,9 @@ TYPED_TEST(RowFaultsOfIndices, AreThoseAtOrBeyondTheWidth) {
     EXPECT_EQ(fault.row, 2U);
     EXPECT_EQ(fault.found, static_cast<int64_t>(wrong));
   }
-  EXPECT_NE(describe(find_row_fault(field, view), field, view).find("outside the width 10 (0 to 9)"),
-            std::string::npos);
+  EXPECT_NE(
+      describe(find_row_fault(field, view), field, view).find("outside the width 10 (0 to 9)"),
+      std::string::npos);
 }
 
 TEST(RowFaults, OfTextAreRowsThatAreNotUtf8ByThemselves) {

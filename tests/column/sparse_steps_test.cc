@@ -79,13 +79,14 @@ Result applied_into(SparseChunk& chunk, const Layout& layout) {
   return plain(rows, transform.field());
 }
 
-// A value after the arithmetic in `Work`, then as `dtype`.
-template <typename Work>
+// A value after the arithmetic in `Work`, then as `dtype`. The logarithm is taken in `Wider`: of
+// floats it is the rounded one, of doubles the C library's.
+template <typename Work, typename Wider>
 long double computed(long double stored, double factor, bool log1p, DType dtype) {
   auto value = static_cast<Work>(stored);
   value = static_cast<Work>(static_cast<double>(value) * factor);
   if (log1p) {
-    value = std::log1p(value);
+    value = static_cast<Work>(std::log1p(Wider(value)));
   }
   return converted(value, DType::kFloat64, dtype);
 }
@@ -117,9 +118,10 @@ Result expected(const SparseChunk& chunk, const Layout& layout) {
         kept = static_cast<uint64_t>(found - columns.begin());
       }
       result.indices.push_back(static_cast<int64_t>(kept));
-      result.values.push_back(layout.dtype == DType::kFloat64
-                                  ? computed<double>(stored(i), factor, steps.log1p, layout.dtype)
-                                  : computed<float>(stored(i), factor, steps.log1p, layout.dtype));
+      result.values.push_back(
+          layout.dtype == DType::kFloat64
+              ? computed<double, double>(stored(i), factor, steps.log1p, layout.dtype)
+              : computed<float, long double>(stored(i), factor, steps.log1p, layout.dtype));
     }
     result.offsets.push_back(static_cast<int64_t>(result.indices.size()));
   }
