@@ -22,7 +22,7 @@ def _faster(library: str, bound: float, other: str, what: str) -> Figure:
 
 def _wide() -> Task:
     everyone = ("hf_datasets", "awkward_flatten", "collate_fn", "scdataset", "annloader")
-    tuned = ("hf_datasets_numpy", "awkward_flatten_numpy", "collate_fn_numpy", "scdataset_numpy")
+    tuned = ("hf_datasets_tuned", "awkward_flatten_tuned", "collate_fn_tuned", "scdataset_tuned")
     return Task(
         name="sparse_wide",
         title="Sparse, wide: 400,000 x 30,000 with 600 values in a row, to dense tensors",
