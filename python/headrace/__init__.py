@@ -18,6 +18,7 @@ from headrace.combine import concat, zip
 from headrace.conversion_build import Failure
 from headrace.conversion_progress import ConversionProgress
 from headrace.convert import convert
+from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.dry_run import DryRun
 from headrace.errors import (
@@ -92,6 +93,7 @@ __all__ = [
     "chunks",
     "concat",
     "convert",
+    "csr",
     "from_arrays",
     "from_items",
     "memmap",

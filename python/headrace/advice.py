@@ -74,3 +74,13 @@ def transform(text: str) -> Advice:
         'pass --transform MODULE:FUNCTION, a function that reads it'
     """
     return Advice("transform=", "--transform MODULE:FUNCTION").within(f"pass {{}}, {text}")
+
+
+def in_a_transform(text: str) -> Advice:
+    """Returns advice that is code: a program follows it anywhere, a shell only by a transform.
+
+    Example:
+        >>> in_a_transform("cast it first: x.astype(int)").shell
+        'cast it first: x.astype(int), in a function that --transform MODULE:FUNCTION names'
+    """
+    return Advice(text, f"{text}, in a function that --transform MODULE:FUNCTION names")

@@ -74,8 +74,7 @@ def _no_row(name: str, rows: Sequence[Any]) -> UnsupportedError:
 def _unequal(name: str, found: str) -> InvalidError:
     return InvalidError(
         f"column {name!r} is a list whose rows have different shapes ({found}); a list is one "
-        "element per row, all of one shape: pad them, or write them with hr.Writer as "
-        "hr.ragged(rows)",
+        "element per row, all of one shape: pad them, or give them as hr.ragged(rows)",
         column=name,
     )
 
@@ -92,14 +91,16 @@ def _refusal(name: str, value: object) -> InvalidError | UnsupportedError:
         advice = "pass a dict of columns as keywords: hr.from_arrays(**columns)"
     elif hasattr(value, "to_numpy"):
         advice = "pass .to_numpy() of it"
+    elif hasattr(value, "to_memory"):
+        advice = "pass .to_memory() of it"
     elif hasattr(value, "toarray") or hasattr(value, "todense"):
-        advice = "sparse columns are not supported yet; pass .toarray() of it"
+        advice = "sparse columns are matrices of scipy.sparse or torch, or hr.csr(...)"
     elif hasattr(value, "__array__"):
         advice = "pass np.asarray(...) of it"
     else:
         advice = "convert it to a numpy array first"
     return UnsupportedError(
-        f"column {name!r} is a {kind}; headrace takes numpy arrays, CPU torch tensors and lists: "
-        f"{advice}",
+        f"column {name!r} is a {kind}; headrace takes numpy arrays, CPU torch tensors, "
+        f"sparse matrices and lists: {advice}",
         column=name,
     )

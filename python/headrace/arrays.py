@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace import _core, checks, dtypes, recipe
+import numpy as np
+
+from headrace import _core, checks, column_input, dtypes, recipe, sparse_input
 from headrace.array_rows import as_rows
+from headrace.column_rows import ColumnRows
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
+from headrace.held_arrays import GivenRows
+from headrace.ragged import Ragged
 from headrace.row_chunks import Chunks
 from headrace.schema import Field
 
@@ -19,18 +24,26 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
     give dict rows and dict batches. All arrays have one row per element of their first dimension.
 
     Args:
-        *arrays: numpy arrays, CPU torch tensors, lists or `chunks`; not together with keywords.
+        *arrays: numpy arrays, CPU torch tensors, lists, sparse matrices of scipy or torch,
+            `ragged`, `csr` or `chunks`; not together with keywords.
         **columns: The same, by column name.
 
     numpy arrays and torch tensors are read where they are: change one, and the rows change. The
     rows may be strided (``x[::2]``, ``x[:, :10]``). A tensor that requires grad is detached. A
     numpy.memmap works as an array, but headrace does not know its file: open files with `memmap` or
     `open`, which say which file was truncated while it is read, and notice cuts inside a page. A
-    list has one element per row and is copied into one array; its elements must have equal shapes.
-    A list of arrays of many rows each is given as ``hr.chunks(arrays)``.
+    list has one element per row and is copied into one array: of str it is text, of bytes it is
+    bytes, and other elements must have equal shapes (`ragged` takes unequal ones). A list of
+    columns of many rows each is given as ``hr.chunks(columns)``.
+
+    Sparse matrices and tensors (``adata.X`` of AnnData) become csr columns, see
+    `Dataset.with_layout`. What is in CSR layout is read where it is, too: its structure is checked
+    once, now, and must not change; indices may be in any order and may repeat. Other sparse
+    layouts are converted, which sums repeats.
 
     Raises:
-        InvalidError: If the columns have different lengths, or no rows.
+        InvalidError: If the columns have different lengths, or no rows; or a row cannot be: an
+            index beyond the width, an end before its begin, text that is no Unicode.
         UnsupportedError: If an array is of a kind or dtype that headrace cannot read.
 
     Example:
@@ -40,6 +53,8 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
         (array([0., 0.], dtype=float32), np.int64(1))
         >>> hr.from_arrays(x=features, y=targets)[1:3]["y"].tolist()
         [1, 2]
+        >>> hr.from_arrays(w=hr.csr([[2], [], [0, 1]], columns=3), t=["to", "be", "or"])[2]["t"]
+        'or'
     """
     if arrays and columns:
         raise InvalidError(
@@ -52,40 +67,82 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
     for name in given:
         checks.check_column_name(name)
     ready = {name: _as_chunks(name, value) for name, value in given.items()}
-    _check_lengths({name: sum(map(len, parts)) for name, parts in ready.items()})
+    _check_lengths({name: sum(map(_rows, parts)) for name, parts in ready.items()})
     return Dataset(_join(ready), as_tuple=bool(arrays))
 
 
 def _as_chunks(name: str, value: object) -> list[Any]:
     """Returns the arrays that make up a column; those without rows only if there is no other."""
     if not isinstance(value, Chunks):
-        return [as_rows(name, value)]
-    ready = [as_rows(name, part) for part in value.arrays]
+        return [_as_part(name, value)]
+    ready = [_as_part(name, part) for part in value.arrays]
     first = _describe(name, ready[0])
     for number, part in enumerate(ready):
         if _describe(name, part) != first:
             raise InvalidError(
-                f"column {name!r}: the arrays of chunks need equal dtypes and row shapes; array 0 "
-                f"has {first} and array {number} has {_describe(name, part)}",
+                f"column {name!r}: the arrays of chunks need equal kinds, dtypes and row shapes; "
+                f"array 0 has {_facts(first)} and array {number} has "
+                f"{_facts(_describe(name, part))}",
                 column=name,
             )
-    return [part for part in ready if len(part)] or ready[:1]
+    return [part for part in ready if _rows(part)] or ready[:1]
 
 
-def _describe(name: str, array: Any) -> Field:
-    return Field("rows", dtypes.dtype_name(array.dtype, column=name), tuple(array.shape[1:]))
+def _as_part(name: str, value: object) -> Any:
+    """Returns a tensor column as an array or a tensor, and any other as its rows."""
+    if _holds_text(value):
+        _refuse_nulls(name, value)
+    elif not isinstance(value, Ragged) and not sparse_input.is_sparse(value):
+        return as_rows(name, value)
+    return column_input.read_column(name, value)
+
+
+def _holds_text(value: object) -> bool:
+    """Whether it is a list or an array of str or bytes."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "UST":
+            return True
+        if value.dtype != object or value.ndim != 1:
+            return False
+    elif not isinstance(value, list | tuple):
+        return False
+    return len(value) > 0 and isinstance(value[0], str | bytes | bytearray | memoryview)
+
+
+def _refuse_nulls(name: str, rows: Any) -> None:
+    nulls = sum(row is None for row in rows)
+    if nulls:
+        raise InvalidError(
+            f"column {name!r} has {nulls} None in {len(rows)} rows, and columns hold none; put a "
+            "str in their place, or drop these rows",
+            column=name,
+        )
+
+
+def _rows(part: Any) -> int:
+    return part.rows if isinstance(part, ColumnRows) else len(part)
+
+
+def _describe(name: str, part: Any) -> Field:
+    if isinstance(part, ColumnRows):
+        return part.field
+    return Field(name, dtypes.dtype_name(part.dtype, column=name), tuple(part.shape[1:]))
+
+
+def _facts(field: Field) -> str:
+    return repr(field).partition(": ")[2]
 
 
 def _join(columns: dict[str, list[Any]]) -> recipe.Made:
     """Returns the dataset of columns in chunks; they have equally many rows in all."""
     groups: dict[tuple[int, ...], list[str]] = {}
     for name, parts in columns.items():
-        groups.setdefault(tuple(map(len, parts)), []).append(name)
+        groups.setdefault(tuple(map(_rows, parts)), []).append(name)
     made = []
     for lengths, names in groups.items():
         # Columns with the same boundaries lie in the same sources, whose rows are found once.
         pieces = [
-            recipe.from_arrays(names, [columns[name][k] for name in names])
+            recipe.from_arrays(names, [_as_given(columns[name][k]) for name in names])
             for k in range(len(lengths))
         ]
         made.append(recipe.concat(pieces) if len(pieces) > 1 else pieces[0])
@@ -94,6 +151,12 @@ def _join(columns: dict[str, list[Any]]) -> recipe.Made:
     found = [name for names in groups.values() for name in names]
     order = [found.index(name) for name in columns]
     return recipe.zip_columns(made).view(_core.Dataset.select, order)
+
+
+def _as_given(part: Any) -> Any:
+    if not isinstance(part, ColumnRows):
+        return part
+    return GivenRows(part.field.to_core(), *part.to_core())
 
 
 def _check_lengths(lengths: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace import arrow_values
+from headrace import advice, arrow_values
 from headrace.column_rows import ColumnRows, null_error
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.optional_packages import require
@@ -129,8 +129,8 @@ def _fill_scalars(pa: Any, name: str, array: Any, fill: object) -> Any:
 
 def _bad_fill(name: str, fill: object, kind: str) -> InvalidError:
     return InvalidError(
-        f"fill={fill!r} cannot stand in for nulls of column {name!r}, which is {kind}; give a "
-        f"fitting value: fill={{{name!r}: value}}",
+        f"{fill!r} cannot stand in for nulls of column {name!r}, which is {kind}",
+        advice=advice.fill(name).within("give a fitting value: {}"),
         column=name,
     )
 
@@ -154,8 +154,8 @@ def _spread(present: ColumnRows, valid: NDArray[np.bool_], fill: object) -> Colu
         return ColumnRows(field, len(valid), filled, valid=valid)
     if not isinstance(fill, list | tuple) or len(fill) > 0:
         raise InvalidError(
-            f"nulls of column {field.name!r}, which is {field.kind}, can only become empty rows: "
-            f"pass fill={{{field.name!r}: []}}",
+            f"nulls of column {field.name!r}, which is {field.kind}, can only become empty rows",
+            advice=advice.fill(field.name, "[]").within("pass {}"),
             column=field.name,
         )
     lengths = np.zeros(len(valid) + 1, np.int64)

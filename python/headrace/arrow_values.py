@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace import advice
 from headrace.column_rows import ColumnRows
 from headrace.dtypes import DTYPES
 from headrace.errors import InvalidError, UnsupportedError
@@ -157,23 +158,24 @@ def _refusal(pa: Any, name: str, kind: Any) -> UnsupportedError:
     types = pa.types
     if types.is_timestamp(kind) or types.is_time64(kind) or types.is_duration(kind) \
             or types.is_date64(kind):  # fmt: skip
-        advice = "cast it to a number first: column.cast(pyarrow.int64())"
+        what_to_do = "cast it to a number first: column.cast(pyarrow.int64())"
     elif types.is_date32(kind) or types.is_time32(kind):
-        advice = "cast it to a number first: column.cast(pyarrow.int32())"
+        what_to_do = "cast it to a number first: column.cast(pyarrow.int32())"
     elif types.is_decimal(kind):
-        advice = "cast it to float64 or to text first: column.cast(pyarrow.float64())"
+        what_to_do = "cast it to float64 or to text first: column.cast(pyarrow.float64())"
     elif types.is_struct(kind):
-        advice = "write each of its fields as a column of its own: table.flatten()"
+        what_to_do = "write each of its fields as a column of its own: table.flatten()"
     elif types.is_map(kind):
-        advice = "write its keys and its items as two columns"
+        what_to_do = "write its keys and its items as two columns"
     elif types.is_union(kind):
-        advice = "write a column for each of its types"
+        what_to_do = "write a column for each of its types"
     elif types.is_null(kind):
-        advice = "it has no values at all: leave it out, or cast it to a type"
+        what_to_do = "it has no values at all: leave it out, or cast it to a type"
     else:
-        advice = "cast it to numbers, text or bytes first"
+        what_to_do = "cast it to numbers, text or bytes first"
     return UnsupportedError(
-        f"column {name!r} is of the Arrow type {kind}, which columns cannot hold; {advice}",
+        f"column {name!r} is of the Arrow type {kind}, which columns cannot hold",
+        advice=advice.in_a_transform(what_to_do),
         column=name,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 
 import numpy as np
 
-from headrace import arrow_input, checks
+from headrace import advice, arrow_input, checks, sparse_input
 from headrace.column_fit import declare, declared_facts, fit
 from headrace.column_input import read_column
 from headrace.column_rows import ColumnRows
@@ -97,7 +97,8 @@ class BatchIntake:
             missing = [name for name in self._declared if name not in known]
             if missing:
                 raise InvalidError(
-                    f"columns= names {missing[0]!r}, which the first batch does not have",
+                    f"columns names {missing[0]!r}, which the first batch does not have; its "
+                    f"columns are {', '.join(map(repr, known))}",
                     column=missing[0],
                 )
         else:
@@ -120,7 +121,8 @@ class BatchIntake:
         if kind == "ragged" and isinstance(value, list | tuple):
             value = ragged(value)
         fill = self._fill.get(name) if isinstance(self._fill, Mapping) else self._fill
-        return read_column(name, value, fill=fill)
+        # What is written once is read often: an entry given twice is stored as its sum.
+        return read_column(name, sparse_input.without_repeats(value), fill=fill)
 
     def _add_validity(self, found: dict[str, ColumnRows]) -> None:
         """Adds the columns that say which rows were no nulls."""
@@ -134,15 +136,15 @@ class BatchIntake:
             if name not in self._validated:
                 if valid is not None:
                     raise InvalidError(
-                        f"column {name!r} has nulls in this batch and had none in the first; say "
-                        f"beforehand that it may: fill={{{name!r}: value}}",
+                        f"column {name!r} has nulls in this batch and had none in the first",
+                        advice=advice.fill(name).within("say beforehand that it may: {}"),
                         column=name,
                     )
                 continue
             beside = name + _VALID
             if beside in found:
                 raise InvalidError(
-                    f"column {beside!r} is given, and fill= makes one of that name; rename it",
+                    f"column {beside!r} is given, and fill makes one of that name; rename it",
                     column=beside,
                 )
             found[beside] = ColumnRows(
@@ -175,7 +177,7 @@ def _check_fill(schema: Schema, fill: Mapping[str, object]) -> None:
     for name in fill:
         if name not in schema:
             raise InvalidError(
-                f"fill= names {name!r}, and the columns are {', '.join(map(repr, schema))}",
+                f"fill names {name!r}, and the columns are {', '.join(map(repr, schema))}",
                 column=str(name),
             )
 

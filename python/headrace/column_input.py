@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace import arrow_input, dtypes, torch_bridge
+from headrace import arrow_input, dtypes, sparse_input, torch_bridge
 from headrace.array_rows import as_rows
 from headrace.column_rows import ColumnRows, null_error
 from headrace.errors import InvalidError, UnsupportedError
@@ -24,8 +23,8 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
     Args:
         name: The column's name.
         value: A numpy array, a CPU torch tensor, a list with one element per row (numbers, arrays
-            of one shape, str or bytes), `ragged`, a scipy sparse matrix, or an object that exports
-            Arrow data (pyarrow, Polars, pandas, DuckDB, ...).
+            of one shape, str or bytes), `ragged`, `csr`, a sparse matrix of scipy or torch, or an
+            object that exports Arrow data (pyarrow, Polars, pandas, DuckDB, ...).
         fill: What stands in for nulls; None refuses them.
 
     Raises:
@@ -42,8 +41,8 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
         raise UnsupportedError(
             f"column {name!r} is hr.chunks; write each of its arrays by itself", column=name
         )
-    if _is_sparse(value):
-        return _read_sparse(name, value)
+    if sparse_input.is_sparse(value):
+        return sparse_input.read_sparse(name, value)
     if arrow_input.exports_arrow(value):
         return arrow_input.read_column(name, value, fill=fill)
     if isinstance(value, np.ndarray) and value.dtype.kind in "OUST":
@@ -56,16 +55,7 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
 def tensor_rows(name: str, array: Any) -> ColumnRows:
     """Returns the rows of a numpy array or a torch tensor of a dtype that columns can have."""
     field = Field(name, dtypes.dtype_name(array.dtype, column=name), tuple(array.shape[1:]))
-    return ColumnRows(field, len(array), _as_stored(array))
-
-
-def _as_stored(array: Any) -> NDArray[Any]:
-    """Returns an array or a tensor as a numpy array, of bfloat16 its bits."""
-    if not torch_bridge.is_tensor(array):
-        return np.asarray(array)
-    found = torch_bridge.to_numpy(array)
-    stored = torch_bridge.bfloat16_to_bits(array) if torch_bridge.is_tensor(found) else found
-    return np.asarray(stored)
+    return ColumnRows(field, len(array), torch_bridge.as_stored(array))
 
 
 def _read_ragged(name: str, given: Ragged) -> ColumnRows:
@@ -75,41 +65,6 @@ def _read_ragged(name: str, given: Ragged) -> ColumnRows:
     assert values is not None
     # The core checks that offsets lie within the elements; it is told how many by their size.
     return ColumnRows(field, len(given), np.ascontiguousarray(values), offsets=given.offsets)
-
-
-def _is_sparse(value: object) -> bool:
-    """Whether it is one of scipy's. Only a program that has imported scipy.sparse can own one."""
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and bool(sparse.issparse(value))
-
-
-def _read_sparse(name: str, given: Any) -> ColumnRows:
-    if given.ndim != 2:
-        raise InvalidError(
-            f"column {name!r} is sparse with {given.ndim} dimensions; it needs two: rows and width",
-            column=name,
-        )
-    matrix = given.tocsr()
-    if not matrix.has_canonical_format:  # an entry given twice stands for its sum
-        matrix = matrix.copy() if matrix is given else matrix
-        matrix.sum_duplicates()
-    rows, width = matrix.shape
-    if width == 0:
-        raise InvalidError(
-            f"column {name!r} is sparse of shape {matrix.shape}, without columns; give it "
-            "the shape (rows, width), as wide as the rows of all batches",
-            column=name,
-        )
-    field = Field(
-        *(name, dtypes.numpy_dtype_name(matrix.data.dtype, column=name)),
-        kind="csr",
-        index_dtype=matrix.indices.dtype.name,
-        width=width,
-    )
-    stored = slice(0, int(matrix.indptr[-1]))
-    return ColumnRows(
-        *(field, rows, matrix.data[stored], matrix.indptr), indices=matrix.indices[stored]
-    )
 
 
 def _to_list(name: str, array: NDArray[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from headrace import _core
+from headrace import _core, advice
 from headrace.conversion_build import Built, Failure, Job
 from headrace.conversion_inputs import Inputs
 from headrace.conversion_lock import exclusive
@@ -105,7 +105,7 @@ class Conversion:
         if not isinstance(before, dict):
             raise InvalidError(
                 f"{self._path!r} holds a dataset that no conversion made; convert into a new "
-                "directory, or append to it with hr.Writer",
+                "directory, or append to it in Python, with a Writer",
                 file=self._path,
             )
         # A transform may be renamed: its version says what it does.
@@ -117,8 +117,10 @@ class Conversion:
             raise InvalidError(
                 f"{self._path!r} was begun with transform {before.get('transform')} of version "
                 f"{before.get('version')!r}, and this is {self._options['transform']} of version "
-                f"{self._options['version']!r}: its rows would be a mixture. Convert into a new "
-                f"directory; if both give the same rows, pass version={before.get('version')!r}",
+                f"{self._options['version']!r}: its rows would be a mixture",
+                advice=advice.option("version", str(before.get("version"))).within(
+                    "convert into a new directory; if both give the same rows, pass {}"
+                ),
                 file=self._path,
             )
         found = ", ".join(f"{k}={before.get(k)} (now {self._options.get(k)})" for k in changed)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from headrace import advice
 from headrace.code_version import digest
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.imported_formats import is_huggingface
@@ -162,8 +163,8 @@ def _is_iterable(items: Any) -> bool:
 
 def _not_a_path(item: object) -> InvalidError:
     return InvalidError(
-        f"without a transform every input is a path, and this is {_short.repr(item)}; pass "
-        "transform=, a function that makes columns of it"
+        f"without a transform every input is a path, and this is {_short.repr(item)}",
+        advice=advice.transform("a function that makes columns of it"),
     )
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Literal, overload
 
-from headrace import checks
+from headrace import advice, checks
 from headrace.byte_sizes import byte_size
 from headrace.code_version import code_version
 from headrace.conversion import convert_inputs, describe_failures
@@ -203,6 +203,8 @@ def version_of(what: str, code: object, given: str | None) -> str:
         return code_version(code)
     except UnsupportedError as error:
         raise InvalidError(
-            f"the version of {what} cannot be told from its code: {error}. Pass version=, for "
-            'example version="1", and another one whenever its rows change'
+            f"the version of {what} cannot be told from its code: {error}",
+            advice=advice.option("version", "1").within(
+                "give one, for example {}, and another whenever its rows change"
+            ),
         ) from error

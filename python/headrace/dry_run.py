@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass
 
+from headrace import advice
 from headrace.batch_intake import BatchIntake
 from headrace.conversion_build import Job, known_types
 from headrace.conversion_inputs import Inputs
@@ -112,7 +113,10 @@ def try_out(inputs: Inputs, job: Job, count: int) -> DryRun:
     if trial.schema is None:
         if trial.failures:
             raise trial.failures[0]
-        raise InvalidError(f"the first {tried} inputs have no rows; pass a larger dry_run=")
+        raise InvalidError(
+            f"the first {tried} inputs have no rows",
+            advice=advice.option("dry_run").within("try more of them: {}"),
+        )
     factor = None if inputs.total is None else inputs.total / max(trial.share, 1)
     return DryRun(
         *(trial.schema, tried, trial.rows, trial.bytes, seconds),

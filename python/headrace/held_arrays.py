@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headrace import torch_bridge
+from headrace.schema import CoreField, Field
+
+
+class GivenRows(NamedTuple):
+    """Rows of a column with offsets in Python's memory, as the core takes them."""
+
+    field: CoreField
+    rows: int
+    values: NDArray[Any] | None
+    offsets: NDArray[Any] | None
+    indices: NDArray[Any] | None
 
 
 def hold_all(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Returns arrays and tensors as a recipe holds them, and anything else as it is."""
+    """Returns arrays, tensors and `GivenRows` as a recipe holds them; anything else as it is."""
     return tuple(map(_hold, values))
 
 
 def _hold(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return HeldArray(value)
+    if isinstance(value, GivenRows):
+        return HeldRows(value)
     return HeldBfloat16(value) if torch_bridge.is_tensor(value) else value
 
 
@@ -98,6 +112,56 @@ class HeldBfloat16:
     def __reduce__(self) -> tuple[Any, ...]:
         bits = torch_bridge.bfloat16_to_bits(self._tensor)
         return torch_bridge.bfloat16_from_bits, (np.ascontiguousarray(bits),)
+
+
+class HeldRows:
+    """The rows of a column with offsets, each of their arrays held by itself."""
+
+    __slots__ = ("_field", "_parts", "_rows")
+
+    def __init__(self, given: GivenRows) -> None:
+        self._field = given.field
+        self._rows = given.rows
+        self._parts = hold_all((given.values, given.offsets, given.indices))
+
+    @property
+    def arrays(self) -> list[HeldArray]:
+        """The arrays of the parts that there are."""
+        return [part for part in self._parts if part is not None]
+
+    def without_values(self) -> HeldEmptyRows:
+        """Returns what is pickled where no row shows the column."""
+        return HeldEmptyRows(self._field, self._rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if any(array.gone for array in self.arrays):
+            return self.without_values().__reduce__()
+        return GivenRows, (self._field, self._rows, *self._parts)
+
+
+class HeldEmptyRows:
+    """Rows of a column with offsets that no row shows any more."""
+
+    __slots__ = ("_field", "_rows")
+
+    def __init__(self, field: CoreField, rows: int) -> None:
+        self._field = field
+        self._rows = rows
+
+    def without_values(self) -> HeldEmptyRows:
+        """Returns itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _empty_rows, (self._field, self._rows)
+
+
+def _empty_rows(core_field: CoreField, rows: int) -> GivenRows:
+    field = Field.from_core(core_field)
+    dtype = "int16" if field.dtype == "bfloat16" else field.dtype
+    values = None if field.binary else np.empty((0, *field.row_shape), dtype)
+    indices = np.empty(0, field.index_dtype) if field.kind == "csr" else None
+    return GivenRows(core_field, rows, values, np.zeros(rows + 1, np.int32), indices)
 
 
 def _one_row(dtype: str, shape: tuple[int, ...]) -> Any:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from headrace import advice
 from headrace.columnar_formats import Arrow, Npy, Parquet
 from headrace.conversion_inputs import Input
 from headrace.errors import UnsupportedError
@@ -59,8 +60,8 @@ def format_of(found: Input) -> Format:
     if suffix not in _BY_SUFFIX:
         raise UnsupportedError(
             f"{found.name} is of no kind that is read without a transform "
-            f"({', '.join(_BY_SUFFIX)}); pass transform=, a function that makes columns of its "
-            "path",
+            f"({', '.join(_BY_SUFFIX)})",
+            advice=advice.transform("a function that makes columns of its path"),
             file=found.item,
         )
     return _BY_SUFFIX[suffix]

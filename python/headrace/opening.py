@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shlex
 from collections.abc import Callable
 from typing import Any
 
-from headrace import _core, checks, recipe
+from headrace import _core, advice, checks, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.files import Io, check_io
@@ -68,7 +69,8 @@ def open(
         return _open_directory(os.fspath(columns), version, checked_io, verify)
     if version is not None:
         raise InvalidError(
-            f"version={version!r}: files have no versions, a dataset's directory has; drop it"
+            f"version {version!r} of files: only the directory of a dataset has versions",
+            advice=advice.option("version").within("drop {}"),
         )
     table = pair_files(columns)
     open_files = _opener(table)
@@ -98,14 +100,14 @@ def _opener(table: FileTable) -> Callable[[FileTable, str, bool], Dataset]:
             file=second,
         )
     path = found[unknown[0]]
-    advice = (
-        "write it as shards once with hr.convert"
-        if unknown[0] in _CONVERTED
-        else "for raw files use hr.memmap with dtype= and row_shape=; for others see hr.convert"
-    )
+    once = advice.Advice("hr.convert", "headrace convert")
     raise UnsupportedError(
-        f"{path!r} is no {', '.join(sorted(known))} file, the kinds that hr.open reads in place; "
-        f"{advice}",
+        f"{path!r} is no {', '.join(sorted(known))} file, the kinds that are read in place",
+        advice=once.within(
+            "write it as shards once with {}"
+            if unknown[0] in _CONVERTED
+            else "in Python hr.memmap reads raw files; for others see {}"
+        ),
         file=path,
     )
 
@@ -162,20 +164,27 @@ def _no_dataset(root: str) -> Exception:
     if "shards" in names:
         return NotFoundError(
             f"{root!r} holds shards and no manifest: nothing was committed there yet, or its "
-            "Writer was not closed; use hr.Writer in a with block, or wait for it",
+            "writer was not closed; wait for it, or, in Python, use hr.Writer in a with block",
             file=root,
         )
     if "dataset_info.json" in names or "dataset_dict.json" in names:
         return UnsupportedError(
             f"{root!r} was saved by Hugging Face datasets, whose files are not read in place; "
-            f"write it as shards once: hr.convert({root!r}, ...)",
+            "write it as shards once",
+            advice=advice.Advice(
+                f"hr.convert({root!r}, ...)", f"headrace convert {shlex.quote(root)} DIR"
+            ),
             file=root,
         )
     suffixes = {os.path.splitext(name)[1] for name in names}
     readable = sorted(suffixes & (_ARROW | {".npy", ".safetensors"}))
     if readable:
         pattern = os.path.join(root, f"*{readable[0]}")
-        advice = f"to open its files, give a glob: hr.open({pattern!r})"
+        what_to_do = advice.Advice(f"hr.open({pattern!r})", pattern).within(
+            "to open its files, give a glob: {}"
+        )
     else:
-        advice = "give a dataset's directory, or files; hr.convert makes shards of other files"
-    return InvalidError(f"{root!r} is a directory without manifests; {advice}", file=root)
+        what_to_do = advice.Advice("hr.convert", "headrace convert").within(
+            "give a dataset's directory, or files; {} makes shards of other files"
+        )
+    return InvalidError(f"{root!r} is a directory without manifests", advice=what_to_do, file=root)

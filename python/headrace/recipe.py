@@ -24,7 +24,7 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.held_arrays import HeldArray, HeldBfloat16
+from headrace.held_arrays import HeldArray, HeldBfloat16, HeldRows
 from headrace.schema import CoreField
 
 _P = ParamSpec("_P")
@@ -106,7 +106,7 @@ def zip_columns(parts: Sequence[Made]) -> Made:
 
 
 def from_arrays(names: list[str], arrays: Sequence[Any]) -> Made:
-    """Returns the dataset of arrays and CPU tensors."""
+    """Returns the dataset of arrays, CPU tensors and `GivenRows`."""
     # A numpy view of a tensor's memory: torch would pickle a tensor by moving its memory elsewhere.
     plain = [torch_bridge.to_numpy(x) if torch_bridge.is_tensor(x) else x for x in arrays]
     core = _core.Dataset.from_arrays(names, plain)
@@ -169,12 +169,14 @@ def directory_version(recipe: Recipe) -> int | None:
 
 def held(calls: Sequence[Any]) -> set[HeldArray | HeldBfloat16]:
     """Returns the arrays whose values a pickle of `calls` holds."""
-    found = set()
+    found: set[HeldArray | HeldBfloat16] = set()
     for call in calls:
         arguments = call.arguments if isinstance(call, Recipe) else call[2]
         for value in arguments:
             for array in value if isinstance(value, list) else [value]:
-                if isinstance(array, HeldArray | HeldBfloat16):
+                if isinstance(array, HeldRows):
+                    found.update(array.arrays)
+                elif isinstance(array, HeldArray | HeldBfloat16):
                     found.add(array)
     return found
 

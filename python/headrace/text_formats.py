@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from headrace import advice
 from headrace.errors import InvalidError
 from headrace.optional_packages import require
 from headrace.schema import Field
@@ -210,10 +211,10 @@ def _arrow_invalid() -> type[Exception]:
 
 
 def _unreadable(path: str, error: Exception) -> InvalidError:
-    advice = "Correct the file, or pass transform=, a function that reads it"
+    what_to_do = advice.transform("a function that reads it").within("correct the file, or {}")
     if re.search("conversion error|changed from", str(error)):
-        advice = (
-            "Types are inferred from the first rows; where later ones differ, say what they are, "
-            'for example columns={"name": {"dtype": "float64"}} or {"name": {"kind": "text"}}'
+        what_to_do = advice.columns("name", kind="text").within(
+            "types are inferred from the first rows; where later ones differ, say what they are, "
+            'for example {}, or {"dtype": "float64"}'
         )
-    return InvalidError(f"{path!r} cannot be parsed: {error}. {advice}", file=path)
+    return InvalidError(f"{path!r} cannot be parsed: {error}", advice=what_to_do, file=path)

@@ -7,6 +7,9 @@ import sys
 from types import FrameType
 from typing import Any, NamedTuple, TypeGuard
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headrace.errors import InvalidError, MissingDependencyError, UnsupportedError
 
 
@@ -79,6 +82,47 @@ def to_numpy(tensor: Any) -> Any:
 def bfloat16_to_bits(tensor: Any) -> Any:
     """Returns the bits of a bfloat16 tensor as an int16 array over the same memory."""
     return tensor.view(sys.modules["torch"].int16).numpy()
+
+
+def as_stored(array: Any) -> NDArray[Any]:
+    """Returns an array or a CPU tensor as a numpy array over its memory, of bfloat16 its bits."""
+    if not is_tensor(array):
+        return np.asarray(array)
+    found = to_numpy(array)
+    return np.asarray(bfloat16_to_bits(array) if is_tensor(found) else found)
+
+
+def sparse_layout(value: object) -> str | None:
+    """Returns the layout of a sparse tensor, such as "sparse_csr"; None for anything else."""
+    if not is_tensor(value):
+        return None
+    layout = str(value.layout).removeprefix("torch.")
+    return layout if layout.startswith("sparse") else None
+
+
+def csr_parts(tensor: Any, *, column: str) -> tuple[NDArray[Any], NDArray[Any], Any, int]:
+    """Returns a sparse tensor as indptr, indices, values and width; of layout csr without a copy.
+
+    Raises:
+        InvalidError: If it has not two dimensions, or its elements are tensors themselves.
+        UnsupportedError: If it is not on the CPU, or its layout is one of blocks.
+    """
+    layout = sparse_layout(tensor)
+    if layout not in ("sparse_csr", "sparse_csc", "sparse_coo"):
+        raise UnsupportedError(
+            f"column {column!r}: the tensor's layout is {layout}; pass tensor.to_sparse_csr()",
+            column=column,
+        )
+    if tensor.ndim != 2 or tensor.dense_dim() != 0:
+        raise InvalidError(
+            f"column {column!r} is a sparse tensor with {tensor.ndim} dimensions, of which "
+            f"{tensor.dense_dim()} are dense; it needs two sparse ones: rows and width",
+            column=column,
+        )
+    plain = tensor.detach() if layout == "sparse_csr" else tensor.detach().to_sparse_csr()
+    parts = (plain.crow_indices(), plain.col_indices(), plain.values())
+    offsets, indices, values = (to_cpu_strided(part, column=column) for part in parts)
+    return offsets.numpy(), indices.numpy(), values, int(plain.shape[1])
 
 
 def bfloat16_from_bits(bits: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace import _core, checks
+from headrace import _core, advice, checks
 from headrace.errors import (
     CorruptError,
     HeadraceError,
@@ -123,7 +123,10 @@ def verify(
     if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
         number, parts = _shards(os.fspath(path), version, found)
     elif version is not None:
-        raise InvalidError(f"version={version}: only the directory of a dataset has versions")
+        raise InvalidError(
+            f"version {version!r} of files: only the directory of a dataset has versions",
+            advice=advice.option("version").within("drop {}"),
+        )
     else:
         parts = [_Part(file) for file in pair_files(path).paths[0]]
     totals = dict.fromkeys(("rows", "bytes", "without_hashes", "damaged_files", "rows_lost"), 0)

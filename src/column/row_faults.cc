@@ -1,5 +1,6 @@
 #include "column/row_faults.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -99,6 +100,14 @@ RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept {
     begin = end;
   }
   return {};
+}
+
+uint64_t rows_per_look(const Field& field, const ColumnView& view) noexcept {
+  constexpr uint64_t kBytes = uint64_t{4} << 20;
+  constexpr uint64_t kMostRows = uint64_t{1} << 14;
+  const uint64_t per_row =
+      field.is_tensor() ? field.row_elements() : view.elements / std::max<uint64_t>(view.rows, 1);
+  return std::clamp<uint64_t>(kBytes / std::max<uint64_t>(per_row, 1), 1, kMostRows);
 }
 
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view) {

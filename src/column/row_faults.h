@@ -28,9 +28,12 @@ struct RowFault {
 };
 
 // Checks all rows of `view`: offsets monotone and within `elements`, text UTF-8, indices below the
-// width, bools 0 or 1. Each of them is loaded once. Allocates nothing and owns nothing, so that it
+// width, bools 0 or 1. All but text is loaded once. Allocates nothing and owns nothing, so that it
 // may run inside guarded(). Requires: what `view` says lies there.
 RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept;
+
+// About how many rows of `view` find_row_fault() looks at in a few milliseconds; at least 1.
+uint64_t rows_per_look(const Field& field, const ColumnView& view) noexcept;
 
 // What is wrong, in words: "the index 12 lies outside the width 10 (0 to 9)".
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view);

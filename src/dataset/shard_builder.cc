@@ -50,6 +50,26 @@ void check_row_elements(const Field& field, const ColumnView& view, uint64_t lim
   }
 }
 
+// Throws for the first row that is not what its field says.
+void check_column(const Field& field, const ColumnView& view, const Poll& poll) {
+  const uint64_t step_rows = rows_per_look(field, view);
+  for (uint64_t first = 0; first < view.rows; first += step_rows) {
+    poll();
+    const ColumnView step = slice(view, field, first, std::min(step_rows, view.rows - first));
+    if (const RowFault fault = find_row_fault(field, step)) {
+      throw Error(
+          ErrorCode::kInvalid,
+          "column " + field.name + ", row " + std::to_string(first + fault.row) +
+              " of the batch: " + describe(fault, field, step) +
+              (fault.kind == RowFaultKind::kIndexOutside
+                   ? "; correct it, or say how wide rows are when the dataset is made: width "
+                     "in columns="
+                   : "; correct the rows before they are written"),
+          {.file = "", .column = field.name, .row = first + fault.row});
+    }
+  }
+}
+
 bool all_fixed_size(const Schema& schema) {
   return std::all_of(schema.begin(), schema.end(), [](const Field& f) { return f.is_tensor(); });
 }
@@ -101,12 +121,7 @@ ShardBuilder::ShardBuilder(std::string dataset, Schema schema, const ShardLimits
       process_(::getpid()),
       fixed_size_(all_fixed_size(schema_)),
       pending_(schema_) {
-  if (schema_.empty()) {
-    throw Error(ErrorCode::kInvalid, "a shard needs at least one column");
-  }
-  for (const Field& field : schema_) {
-    check_field(field);
-  }
+  check_shard_schema(schema_);
   if (limits_.shard_bytes == 0 || limits_.body_bytes == 0 || limits_.batch_elements < 2) {
     throw Error(ErrorCode::kInvalid, "the limits of a shard and of its record batches are above 0");
   }
@@ -135,7 +150,7 @@ void ShardBuilder::require_usable() const {
   }
 }
 
-void ShardBuilder::check(std::span<const ColumnView> columns) const {
+void ShardBuilder::check(std::span<const ColumnView> columns, const Poll& poll) const {
   if (columns.size() != schema_.size()) {
     throw Error(ErrorCode::kInvalid, "a batch of " + std::to_string(columns.size()) +
                                          " columns was written to shards of " +
@@ -153,27 +168,18 @@ void ShardBuilder::check(std::span<const ColumnView> columns) const {
   }
   for (size_t c = 0; c < columns.size(); ++c) {
     const Field& field = schema_[c];
-    if (const RowFault fault = find_row_fault(field, columns[c])) {
-      throw Error(
-          ErrorCode::kInvalid,
-          "column " + field.name + ", row " + std::to_string(fault.row) +
-              " of the batch: " + describe(fault, field, columns[c]) +
-              (fault.kind == RowFaultKind::kIndexOutside
-                   ? "; correct it, or say how wide rows are when the dataset is made: width "
-                     "in columns="
-                   : "; correct the rows before they are written"),
-          {.file = "", .column = field.name, .row = fault.row});
-    }
+    check_column(field, columns[c], poll);
     check_row_elements(field, columns[c], limits_.batch_elements);
   }
 }
 
-void ShardBuilder::write(std::span<const ColumnView> columns) {
+void ShardBuilder::write(std::span<const ColumnView> columns, const Poll& poll) {
   require_usable();
-  check(columns);
+  check(columns, poll);
   const uint64_t rows = columns[0].rows;
   usable_ = false;  // until all of it is taken
   for (uint64_t first = 0; first < rows;) {
+    poll();
     first += rows_per_batch_ == 0 ? take_to_estimate(columns, first, rows - first)
                                   : take(columns, first, rows - first);
   }
@@ -270,7 +276,7 @@ void ShardBuilder::write_batch(std::span<const ColumnView> columns) {
     create_directories_durably(directory);
     open_ = std::make_unique<Open>(DurableFile::create(directory), schema_, rows_per_batch_);
   }
-  open_->writer.write_batch(columns);
+  open_->writer.write_batch(columns, ShardWriter::Rows::kChecked);  // by write()
   ++open_->batches;
 }
 

@@ -11,6 +11,7 @@
 #include "column/column_view.h"
 #include "column/schema.h"
 #include "dataset/pending_rows.h"
+#include "dataset/reader.h"
 #include "format/manifest.h"
 #include "format/shard_writer.h"
 #include "storage/durable_file.h"
@@ -42,8 +43,8 @@ struct ShardLimits {
 // One thread at a time. In a forked child it does nothing at all.
 class ShardBuilder {
  public:
-  // Shards go to <dataset>/shards, which is made when the first one is. Throws kInvalid for a
-  // schema without columns or that check_field() refuses, and for limits of 0.
+  // Shards go to <dataset>/shards, which is made when the first one is. Throws kInvalid as
+  // check_shard_schema(), and for limits of 0.
   ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits = {});
 
   // As abort().
@@ -58,10 +59,13 @@ class ShardBuilder {
   uint64_t rows() const noexcept { return rows_; }
 
   // Appends rows: one view for each column, equally many rows in each. The views must not change
-  // meanwhile. Throws kInvalid, and has then taken nothing, for other numbers of columns or rows
-  // and where a row is not what its field says; the row of the error is counted within `columns`.
-  // After another error (the disk is full) only abort() is left.
-  void write(std::span<const ColumnView> columns);
+  // meanwhile. Throws kInvalid, and has then taken nothing, for other numbers of columns or rows,
+  // where a row is not what its field says, and for one with as many elements as no record batch
+  // may have; the row of the error is counted within `columns`. Calls `poll`, which may throw to
+  // stop, every few milliseconds while the rows are checked, and before each record batch. After
+  // another error (the disk is full, a poll after the checks) only abort() is left.
+  void write(
+      std::span<const ColumnView> columns, const Poll& poll = [] {});
 
   // Lets csr column `column` be at least `width` wide from here on. A shard that was begun is
   // ended, since its width is written. Throws as finish(); kInvalid for another kind of column.
@@ -86,7 +90,7 @@ class ShardBuilder {
     uint64_t batches = 0;
   };
 
-  void check(std::span<const ColumnView> columns) const;
+  void check(std::span<const ColumnView> columns, const Poll& poll) const;
   uint64_t take(std::span<const ColumnView> columns, uint64_t first, uint64_t count);
   uint64_t take_to_estimate(std::span<const ColumnView> columns, uint64_t first, uint64_t count);
   BatchRoom room(uint64_t bytes) const;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -16,6 +17,7 @@ namespace {
 // One step of reading: enough requests to keep a device busy, few enough that a cancelled read ends
 // soon.
 constexpr uint64_t kStepRows = 8192;
+constexpr uint64_t kStepBytes = uint64_t{32} << 20;
 
 // Reading so much more than is needed costs a device no more than a second request.
 constexpr uint64_t kGapBytes = uint64_t{16} << 10;
@@ -30,6 +32,7 @@ void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t row
   start(column, runs, rows);
   asked_ = asked;
   find_ranges(space, files, poll);
+  cut_runs();
   const uint64_t offset_bytes = element_bytes(shown.field, ColumnPart::kOffsets);
   write_offsets(allocate(column, ColumnPart::kOffsets, (rows + 1) * offset_bytes));
   const auto elements = static_cast<uint64_t>(offsets_.back());
@@ -50,20 +53,64 @@ void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t ro
   for (const Run& run : runs) {
     const Piece& piece = space.piece(run.piece);
     const uint32_t number = piece.source_column(shown.column);
-    runs_.push_back({.column = &piece.source->opened()->variable[number],
-                     .first = run.first,
-                     .count = run.count,
-                     .out = run.out});
-    origins_.push_back({piece.source.get(), number});
+    const ColumnView* stored = &piece.source->opened()->variable[number];
+    for (uint32_t done = 0; done < run.count;) {
+      const uint32_t count = std::min<uint32_t>(run.count - done, kStepRows);
+      runs_.push_back({stored, run.first + done, count, run.out + done});
+      origins_.push_back({piece.source.get(), number});
+      done += count;
+    }
   }
   ranges_.resize(rows);
 }
 
-// Where the step that begins with run `begin` ends.
-size_t VariableReader::step_end(size_t begin) const noexcept {
+// The elements of a run, whose ranges are known.
+ElementRange VariableReader::elements_of(const VariableRun& run) const noexcept {
+  return {ranges_[run.out].begin, ranges_[run.out + run.count - 1].end};
+}
+
+// Cuts runs that are more than one step, between their rows. Requires: the ranges are known.
+void VariableReader::cut_runs() {
+  const Field& field = dataset_.columns()[column_].field;
+  const uint64_t size = std::max(element_bytes(field, ColumnPart::kValues),
+                                 element_bytes(field, ColumnPart::kIndices));
+  const uint64_t most = kStepBytes / size;
+  if (std::none_of(runs_.begin(), runs_.end(), [&](const VariableRun& run) {
+        return run.count > 1 && elements_of(run).size() > most;
+      })) {
+    return;
+  }
+  const std::vector<VariableRun> runs = std::exchange(runs_, {});
+  const std::vector<Origin> origins = std::exchange(origins_, {});
+  for (size_t r = 0; r < runs.size(); ++r) {
+    VariableRun part = runs[r];
+    for (uint32_t left = part.count; left > 0; left -= part.count) {
+      const ElementRange* rows = &ranges_[part.out];
+      const auto fits = [&](uint32_t count) { return rows[count - 1].end - rows[0].begin <= most; };
+      part.count = 1;
+      while (part.count < left && fits(part.count + 1)) {
+        ++part.count;
+      }
+      runs_.push_back(part);
+      origins_.push_back(origins[r]);
+      part.first += part.count;
+      part.out += part.count;
+    }
+  }
+}
+
+// Where the step that begins with run `begin` ends; `size` is what an element of it takes, 0 where
+// its elements are not read.
+size_t VariableReader::step_end(size_t begin, uint64_t size) const noexcept {
   uint64_t rows = 0;
-  while (begin < runs_.size() && rows < kStepRows) {
-    rows += runs_[begin++].count;
+  uint64_t bytes = 0;
+  for (; begin < runs_.size() && rows < kStepRows; ++begin) {
+    const uint64_t more = size == 0 ? 0 : elements_of(runs_[begin]).size() * size;
+    if (bytes > 0 && more > kStepBytes - bytes) {
+      break;
+    }
+    rows += runs_[begin].count;
+    bytes = std::min(bytes + more, kStepBytes);
   }
   return begin;
 }
@@ -79,11 +126,10 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
       continue;
     }
     const bool offsets = part == ColumnPart::kOffsets;
-    const uint64_t first = offsets ? run.first : ranges_[run.out].begin;
-    const uint64_t last =
-        offsets ? run.first + run.count + 1 : ranges_[run.out + run.count - 1].end;
-    if (last > first) {
-      requests_.push_back({origins_[r], first, last - first});
+    const ElementRange wanted =
+        offsets ? ElementRange{run.first, run.first + run.count + 1} : elements_of(run);
+    if (wanted.size() > 0) {
+      requests_.push_back({origins_[r], wanted.begin, wanted.size()});
     }
   }
   std::sort(requests_.begin(), requests_.end(), [](const Request& a, const Request& b) {
@@ -106,11 +152,11 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
 void VariableReader::find_ranges(const RowSpace& space, OpenFiles& files,
                                  const std::function<void()>& poll) {
   const uint64_t size = element_bytes(dataset_.columns()[column_].field, ColumnPart::kOffsets);
-  size_t end = step_end(0);
+  size_t end = step_end(0, 0);
   will_need(ColumnPart::kOffsets, size, 0, end, files);
   for (size_t begin = 0; begin < runs_.size();) {
     poll();
-    const size_t next_end = step_end(end);
+    const size_t next_end = step_end(end, 0);
     will_need(ColumnPart::kOffsets, size, end, next_end, files);
     const auto step = std::span(runs_).subspan(begin, end - begin);
     BadOffsets bad;
@@ -163,11 +209,11 @@ void VariableReader::write_offsets(std::byte* out) {
 void VariableReader::copy_part(const RowSpace& space, ColumnPart part, uint64_t size,
                                std::byte* out, OpenFiles& files,
                                const std::function<void()>& poll) {
-  size_t end = step_end(0);
+  size_t end = step_end(0, size);
   will_need(part, size, 0, end, files);
   for (size_t begin = 0; begin < runs_.size();) {
     poll();
-    const size_t next_end = step_end(end);
+    const size_t next_end = step_end(end, size);
     will_need(part, size, end, next_end, files);
     const auto step = std::span(runs_).subspan(begin, end - begin);
     auto leaf = [&]() noexcept {
@@ -178,12 +224,11 @@ void VariableReader::copy_part(const RowSpace& space, ColumnPart part, uint64_t 
     }
     for (; begin < end; ++begin) {
       const VariableRun& run = runs_[begin];
-      const uint64_t first = ranges_[run.out].begin;
-      const uint64_t count = ranges_[run.out + run.count - 1].end - first;
-      if (run.column->offsets == nullptr && count > 0) {
-        origins_[begin].source->read_part(origins_[begin].column, part, first, count,
-                                          out + static_cast<uint64_t>(offsets_[run.out]) * size,
-                                          files);
+      const ElementRange elements = elements_of(run);
+      if (run.column->offsets == nullptr && elements.size() > 0) {
+        origins_[begin].source->read_part(
+            origins_[begin].column, part, elements.begin, elements.size(),
+            out + static_cast<uint64_t>(offsets_[run.out]) * size, files);
       }
     }
     end = next_end;

@@ -27,10 +27,11 @@ class VariableReader {
 
   // Reads the rows that `runs` names of `column`, `rows` of them. Asks the kernel for coming rows
   // while it copies those before them, but for the first `asked` rows, which were asked for already
-  // or are in memory: a request costs as much as a row. Calls `poll` before each step, which may
-  // throw to stop. Throws kCorrupt naming file, column and row for offsets that are not
-  // in order or beyond the elements; kIo, kTruncated as Reader::read. Requires: a column with
-  // offsets; the sources of all runs are open; install_fault_guard() was called.
+  // or are in memory: a request costs as much as a row. Calls `poll` before each step
+  // of a few thousand rows and a few megabytes, or a single row; it may throw to stop. Throws
+  // kCorrupt naming file, column and row for offsets that are not in order or beyond the elements;
+  // kIo, kTruncated as Reader::read. Requires: a column with offsets; the sources of all runs are
+  // open; install_fault_guard() was called.
   void read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
             const AllocatePart& allocate, const std::function<void()>& poll, uint64_t asked = 0);
 
@@ -48,7 +49,9 @@ class VariableReader {
   };
 
   void start(size_t column, std::span<const Run> runs, uint64_t rows);
-  size_t step_end(size_t begin) const noexcept;
+  ElementRange elements_of(const VariableRun& run) const noexcept;
+  void cut_runs();
+  size_t step_end(size_t begin, uint64_t size) const noexcept;
   void will_need(ColumnPart part, uint64_t size, size_t begin, size_t end, OpenFiles& files);
   void find_ranges(const RowSpace& space, OpenFiles& files, const std::function<void()>& poll);
   void find_unmapped(size_t run, OpenFiles& files);

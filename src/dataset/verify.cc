@@ -17,8 +17,6 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kStepRows = uint64_t{1} << 14;  // looked at between two calls of poll
-
 // Whether rows of a column can be wrong by themselves.
 bool can_be_faulty(const ColumnLayout& column) noexcept {
   const bool stored_bools = column.field.dtype == DType::kBool && !column.packed_bits;
@@ -149,9 +147,10 @@ class ShardVerifier {
   void check_column(size_t number, size_t column, const ColumnView& view, std::vector<bool>& lost) {
     const Field& field = layout_.columns[column].field;
     ShardFinding finding{.column = field.name, .batch = number};
+    const uint64_t step_rows = rows_per_look(field, view);
     for (uint64_t row = 0; row < view.rows;) {
       poll_();
-      const uint64_t count = std::min(kStepRows, view.rows - row);
+      const uint64_t count = std::min(step_rows, view.rows - row);
       const ColumnView step = slice(view, field, row, count);
       const RowFault fault = find_guarded(field, step);
       if (!fault) {

@@ -30,7 +30,24 @@ constexpr size_t kCacheBytes = size_t{256} << 10;
 
 Error invalid(const std::string& what) { return Error(ErrorCode::kInvalid, what); }
 
-void check_schema(const Schema& schema) {
+void check_extents(const Field& field) {
+  for (const uint64_t extent : field.row_shape) {
+    if (extent > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
+      throw invalid("column " + field.name + " has an extent of " + std::to_string(extent) +
+                    "; Arrow's lists hold fewer than 2^31");
+    }
+  }
+  if (field.is_tensor() && field.row_elements() >= kMaxBatchElements) {
+    throw invalid(
+        "column " + field.name + " has " + std::to_string(field.row_elements()) +
+        " elements in each row, and fewer than 2^31 may be there; split them over several "
+        "rows or columns");
+  }
+}
+
+}  // namespace
+
+void check_shard_schema(const Schema& schema) {
   if (schema.empty()) {
     throw invalid("a shard needs at least one column");
   }
@@ -40,14 +57,11 @@ void check_schema(const Schema& schema) {
     if (!names.insert(field.name).second) {
       throw invalid("two columns are called " + field.name + "; rename one");
     }
-    for (const uint64_t extent : field.row_shape) {
-      if (extent > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
-        throw invalid("column " + field.name + " has an extent of " + std::to_string(extent) +
-                      "; Arrow's lists hold fewer than 2^31");
-      }
-    }
+    check_extents(field);
   }
 }
+
+namespace {
 
 void check_metadata(const Metadata& metadata) {
   std::set<std::string_view> keys;
@@ -58,14 +72,17 @@ void check_metadata(const Metadata& metadata) {
   }
 }
 
-// Checks the rows of a column and returns their elements: 0 for tensors.
-uint64_t check_column(const Field& field, const ColumnView& view) {
+void check_faults(const Field& field, const ColumnView& view) {
   if (const RowFault fault = find_row_fault(field, view)) {
     throw Error(ErrorCode::kInvalid,
                 "column " + field.name + ", row " + std::to_string(fault.row) +
                     " of a batch: " + describe(fault, field, view),
                 {.file = "", .column = field.name, .row = fault.row});
   }
+}
+
+// The elements of a column, fewer than a record batch may have: 0 for tensors.
+uint64_t checked_elements(const Field& field, const ColumnView& view) {
   const uint64_t elements =
       field.is_tensor() ? 0
                         : static_cast<uint64_t>(offset_at(view, view.rows) - offset_at(view, 0));
@@ -114,7 +131,7 @@ class ShardWriter::Impl {
         metadata_(std::move(metadata)),
         rows_per_batch_(rows_per_batch),
         sink_(sink) {
-    check_schema(schema_);
+    check_shard_schema(schema_);
     check_metadata(metadata_);
     if (rows_per_batch == 0) {
       throw invalid("rows_per_batch is 0; a record batch has at least 1 row");
@@ -126,11 +143,14 @@ class ShardWriter::Impl {
     emit_message(schema_message(schema_, metadata_));
   }
 
-  void write_batch(std::span<const ColumnView> views) {
+  void write_batch(std::span<const ColumnView> views, Rows rows) {
     check_rows(views);
     std::vector<uint64_t> elements;
     for (size_t i = 0; i < views.size(); ++i) {
-      elements.push_back(check_column(schema_[i], views[i]));
+      if (rows == Rows::kToCheck) {
+        check_faults(schema_[i], views[i]);
+      }
+      elements.push_back(checked_elements(schema_[i], views[i]));
     }
     BatchLayout batch = profile_batch(columns_, views[0].rows, elements, 0);
     std::vector<ShardOffsets> offsets;
@@ -272,7 +292,9 @@ ShardWriter::ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink,
 
 ShardWriter::~ShardWriter() = default;
 
-void ShardWriter::write_batch(std::span<const ColumnView> columns) { impl_->write_batch(columns); }
+void ShardWriter::write_batch(std::span<const ColumnView> columns, Rows rows) {
+  impl_->write_batch(columns, rows);
+}
 
 ShardSummary ShardWriter::finish() { return impl_->finish(); }
 

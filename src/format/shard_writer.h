@@ -21,6 +21,11 @@ struct ShardSummary {
   bool operator==(const ShardSummary&) const = default;
 };
 
+// Throws kInvalid for a schema that no shard can have: without columns, with two of one name, with
+// one that check_field() refuses, an extent of 2^31 or more, or kMaxBatchElements in one row of a
+// tensor.
+void check_shard_schema(const Schema& schema);
+
 // A shard of profile 1 (docs/format.md) that is being written, front to back.
 //
 //   ShardWriter writer(schema, 4096, file);
@@ -33,19 +38,22 @@ struct ShardSummary {
 class ShardWriter {
  public:
   // Writes the schema to `sink`, which must outlive the writer. `extra` is added to the metadata of
-  // the Arrow schema. Throws kInvalid for a schema without columns, with two columns of one name or
-  // that check_field refuses; for rows_per_batch of 0; and for keys of `extra` that occur twice.
+  // the Arrow schema. Throws kInvalid as check_shard_schema(), for rows_per_batch of 0, and for
+  // keys of `extra` that occur twice.
   ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra = {});
   ~ShardWriter();
   ShardWriter(const ShardWriter&) = delete;
   ShardWriter& operator=(const ShardWriter&) = delete;
 
+  // Whether somebody has looked for faults in rows already.
+  enum class Rows : uint8_t { kToCheck, kChecked };
+
   // Writes one record batch; `columns` are those of the schema, with rows_per_batch rows each. Only
-  // the last batch may have fewer, and none has 0. The views are read twice and must not change
-  // meanwhile. Throws kInvalid, before anything of it is written, for other numbers of rows or
-  // columns, kMaxBatchElements, and rows that find_row_fault finds (offsets that fall or leave the
-  // elements, text that is not UTF-8, an index of csr outside the width). Requires: bool is 0 or 1.
-  void write_batch(std::span<const ColumnView> columns);
+  // the last batch may have fewer, and none has 0. The views are read more than once and must not
+  // change meanwhile. Throws kInvalid, before anything of it is written, for other numbers of rows
+  // or columns, kMaxBatchElements, and with kToCheck for rows that find_row_fault finds. Requires:
+  // with kChecked, it finds none.
+  void write_batch(std::span<const ColumnView> columns, Rows rows = Rows::kToCheck);
 
   // Writes the end of the file. Throws kInvalid when called twice.
   ShardSummary finish();

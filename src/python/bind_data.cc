@@ -26,6 +26,7 @@
 #include "python/bindings.h"
 #include "python/fields.h"
 #include "python/gil.h"
+#include "python/given_rows.h"
 #include "python/owners.h"
 #include "python/row_arrays.h"
 #include "python/stored.h"
@@ -54,13 +55,17 @@ std::vector<DatasetPtr> pointers(const std::vector<Handle>& datasets) {
   return {datasets.begin(), datasets.end()};
 }
 
+// Each object is an array, whose rows are those of a tensor, or what view_rows() takes.
 Handle from_arrays(const Strings& names, const std::vector<nb::object>& objects) {
   release_dropped_owners();
   std::vector<DatasetColumn> columns;
   std::vector<ArraySource::Array> arrays;
   uint64_t rows = 0;
   for (size_t c = 0; c < names.size(); ++c) {
-    ForeignArray foreign = view_array(names[c], objects.at(c));
+    const nb::object& object = objects.at(c);
+    ForeignArray foreign = nb::isinstance<nb::tuple>(object)
+                               ? view_rows(nb::borrow<nb::tuple>(object))
+                               : view_array(names[c], object);
     if (c == 0) {
       rows = foreign.rows;
     }

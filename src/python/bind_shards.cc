@@ -1,10 +1,8 @@
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -15,71 +13,13 @@
 #include "python/entries.h"
 #include "python/fields.h"
 #include "python/gil.h"
+#include "python/given_rows.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace headrace::python {
 namespace {
-
-using Array = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
-
-// Rows of one column in Python's memory; the arrays must outlive the view.
-struct GivenRows {
-  std::vector<Array> arrays = {};
-  ColumnView view = {};
-};
-
-Error bad_rows(const Field& field, const std::string& why) {
-  return Error(ErrorCode::kInvalid, "column " + field.name + ": " + why,
-               {.file = "", .column = field.name});
-}
-
-// The bytes of part `position` of `tuple`, and how many elements of `size` bytes they are; none
-// where it is None.
-std::pair<const std::byte*, uint64_t> take_part(GivenRows& given, const nb::tuple& tuple,
-                                                size_t position, uint64_t size) {
-  if (tuple[position].is_none()) {
-    return {nullptr, 0};
-  }
-  given.arrays.push_back(nb::cast<Array>(tuple[position]));
-  const Array& array = given.arrays.back();
-  return {static_cast<const std::byte*>(array.data()), array.nbytes() / size};
-}
-
-// The rows in (rows, values, offsets, indices). Throws kInvalid where an array is too short.
-GivenRows rows_from(const nb::tuple& tuple, const Field& field) {
-  GivenRows given;
-  ColumnView& view = given.view;
-  view.rows = nb::cast<uint64_t>(tuple[0]);
-  const auto [values, value_count] = take_part(given, tuple, 1, field.row_bytes());
-  view.values = values;
-  view.elements = value_count;
-  if (field.is_tensor()) {
-    if (value_count < view.rows) {
-      throw bad_rows(field, "there are fewer values than rows");
-    }
-    return given;
-  }
-  if (!tuple[2].is_none()) {
-    view.offset_size = static_cast<uint8_t>(nb::cast<Array>(tuple[2]).itemsize());
-  }
-  const auto [offsets, offset_count] = take_part(given, tuple, 2, view.offset_size);
-  view.offsets = offsets;
-  if ((view.offset_size != 4 && view.offset_size != 8) || offset_count < view.rows + 1) {
-    throw bad_rows(field, "there are fewer offsets than rows + 1");
-  }
-  if (field.kind == ColumnKind::kCsr) {
-    const auto [indices, index_count] = take_part(given, tuple, 3, dtype_size(field.index_dtype));
-    view.indices = indices;
-    if (!field.binary && index_count != value_count) {
-      throw bad_rows(field, "there are " + std::to_string(index_count) + " indices and " +
-                                std::to_string(value_count) + " values");
-    }
-    view.elements = index_count;
-  }
-  return given;
-}
 
 void write_rows(ShardBuilder& builder, const nb::list& columns) {
   const Schema& schema = builder.schema();
@@ -94,8 +34,8 @@ void write_rows(ShardBuilder& builder, const nb::list& columns) {
     given.push_back(rows_from(nb::cast<nb::tuple>(columns[c]), schema[c]));
     views.push_back(given.back().view);
   }
-  const GilRelease unlocked;
-  builder.write(views);
+  Interruptible work;
+  builder.write(views, [&work] { work.poll(); });
 }
 
 nb::list finish(ShardBuilder& builder) {

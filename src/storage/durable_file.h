@@ -52,7 +52,8 @@ class DurableFile final : public ByteSink {
 
   // Makes the file durable and gives it `name` in its directory; true when it has it. False when
   // the name exists: the file can still be published under another one. Throws kIo; whether the
-  // file has its name then says published(), which only kKeep can make true. Requires: `name` is a
+  // file has its name then says published(): with kRemove only where the name could not be taken
+  // back either. Requires: `name` is a
   // plain file name; not published before.
   bool publish(const std::string& name, Unsynced unsynced = Unsynced::kRemove);
 

@@ -80,7 +80,7 @@ TYPED_TEST(RowFaultsOfIndices, AreThoseAtOrBeyondTheWidth) {
     EXPECT_EQ(fault.row, 2U);
     EXPECT_EQ(fault.found, static_cast<int64_t>(wrong));
   }
-  EXPECT_NE(describe(find_row_fault(field, view), field, view).find("below the width 10"),
+  EXPECT_NE(describe(find_row_fault(field, view), field, view).find("outside the width 10 (0 to 9)"),
             std::string::npos);
 }
 
@@ -115,6 +115,16 @@ TEST(RowFaults, AreBoolsThatAreNeitherZeroNorOne) {
   EXPECT_EQ(of_tensor.row, 1U);
   EXPECT_EQ(of_tensor.found, 255);
   EXPECT_EQ(find_row_fault(ragged, lists).row, 2U);
+}
+
+TEST(RowsPerLook, BoundsRowsAndBytesAndIsNeverZero) {
+  const Field text{.name = "t", .kind = ColumnKind::kText};
+  EXPECT_EQ(rows_per_look(text, {.rows = 1'000'000, .elements = 1'000'000}), 1U << 14);
+  EXPECT_EQ(rows_per_look(text, {.rows = 100, .elements = uint64_t{100} << 20}), 4U);
+  EXPECT_EQ(rows_per_look(text, {.rows = 2, .elements = uint64_t{1} << 40}), 1U);
+  EXPECT_GE(rows_per_look(text, {}), 1U);
+  const Field bools{.name = "b", .dtype = DType::kBool, .row_shape = {1 << 20}};
+  EXPECT_EQ(rows_per_look(bools, {.rows = 1'000'000}), 4U);
 }
 
 TEST(RowFaults, AreNoneInOtherTensors) {

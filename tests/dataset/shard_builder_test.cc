@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -332,6 +333,32 @@ TEST(ShardBuilder, TakesNothingOfABatchThatIsWrong) {
   EXPECT_EQ(read_rows(dir, builder.finish()), expected_rows(Rows(0, 20)));
 }
 
+TEST(ShardBuilder, PollsWhileItChecksAndBetweenRecordBatches) {
+  const TempDir dir;
+  ShardBuilder builder(dir.path(), Rows::schema(), kSmall);
+  const Rows rows(0, 100'000);
+  int polls = 0;
+  const auto stop_at = [&](int last) {
+    return [&polls, last] {
+      if (++polls == last) {
+        throw std::runtime_error("stop");
+      }
+    };
+  };
+  builder.write(rows.views(), stop_at(0));
+  const int checks = 3 * (100'000 / (1 << 14) + 1);
+  EXPECT_GT(polls, checks + 10);
+
+  polls = 0;
+  EXPECT_THROW(builder.write(rows.views(), stop_at(checks)), std::runtime_error);
+  EXPECT_EQ(builder.rows(), 100'000U) << "nothing is taken while rows are checked";
+  builder.write(Rows(100'000, 10).views());
+
+  polls = 0;
+  EXPECT_THROW(builder.write(rows.views(), stop_at(checks + 5)), std::runtime_error);
+  expect_error(ErrorCode::kInvalid, {"failed before"}, [&] { builder.finish(); });
+}
+
 TEST(ShardBuilder, GoesOnAfterFinish) {
   const TempDir dir;
   ShardBuilder builder(dir.path(), Rows::schema(), kSmall);
@@ -416,6 +443,9 @@ TEST(ShardBuilder, RefusesSchemasAndLimitsThatCannotBe) {
   expect_error(ErrorCode::kInvalid, {"column"}, [] { ShardBuilder("d", {}); });
   expect_error(ErrorCode::kInvalid, {"limits"},
                [] { ShardBuilder("d", Rows::schema(), {.shard_bytes = 0}); });
+  expect_error(ErrorCode::kInvalid, {"two columns are called x"}, [] {
+    ShardBuilder("d", {{.name = "x"}, {.name = "x"}});
+  });
   expect_error(ErrorCode::kInvalid, {"wide"},
                [] { ShardBuilder("d", {{.name = "w", .kind = ColumnKind::kCsr}}); });
 }

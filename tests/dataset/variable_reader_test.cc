@@ -248,6 +248,50 @@ TEST_F(Mixed, APollThatThrowsStops) {
                Error);
 }
 
+// One batch of texts that are all `size` bytes long and their row's number in the first of them.
+DatasetPtr one_batch(uint64_t rows, uint64_t size, std::vector<Buffer>& keep) {
+  std::vector<int64_t> offsets(rows + 1);
+  std::vector<char> bytes(rows * size);
+  for (uint64_t row = 0; row < rows; ++row) {
+    offsets[row + 1] = static_cast<int64_t>((row + 1) * size);
+    bytes[row * size] = static_cast<char>(row % 128);
+  }
+  keep = {buffer_of(offsets), buffer_of(bytes)};
+  ArraySource::Array texts{.owner = {}, .rows = {}};
+  texts.variable = ColumnView{
+      .rows = rows, .values = keep[1].data(), .offsets = keep[0].data(), .elements = bytes.size()};
+  const auto source = std::make_shared<ArraySource>(rows, std::vector{texts});
+  return std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{{.field = {.name = "t", .kind = ColumnKind::kText},
+                                  .group = 0,
+                                  .column = 0,
+                                  .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = rows, .columns = nullptr}})});
+}
+
+// How often neighbouring rows of one batch are interrupted while they are read.
+int polls_of(uint64_t rows, uint64_t size) {
+  std::vector<Buffer> keep;
+  const DatasetPtr dataset = one_batch(rows, size, keep);
+  Reader reader(dataset);
+  Parts parts;
+  int polls = 0;
+  reader.read_variable(range(0, rows), {true}, parts.allocate(), [&] { ++polls; });
+  const auto bytes = parts.get<char>(0, ColumnPart::kValues);
+  EXPECT_EQ(bytes.size(), rows * size);
+  for (uint64_t row = 0; row < rows; ++row) {
+    EXPECT_EQ(bytes[row * size], static_cast<char>(row % 128)) << row;
+  }
+  return polls;
+}
+
+TEST_F(Mixed, ALargeBatchIsReadInStepsOfRowsAndOfBytes) {
+  EXPECT_GE(polls_of(200'000, 1), 2 * 200'000 / 8192);
+  EXPECT_EQ(polls_of(24, uint64_t{3} << 20), 1 + 3);
+  EXPECT_EQ(polls_of(2, uint64_t{33} << 20), 1 + 2);  // a row is never cut
+}
+
 TEST_F(Mixed, BytesThatNoFileCanHaveAreLimited) {
   ArraySource::Array huge{.owner = {}, .rows = {}};
   huge.variable_bytes = UINT64_MAX;

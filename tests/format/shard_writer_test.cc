@@ -92,6 +92,8 @@ TEST(ShardWriter, RefusesSchemasThatNoShardCanHave) {
                make({kNumber}, 1, {{"a", "1"}, {"a", "2"}}));
   const Field wide{.name = "w", .dtype = DType::kInt8, .row_shape = {uint64_t{1} << 31}};
   expect_error(ErrorCode::kInvalid, {"column w", "2147483648"}, make({wide}, 1));
+  const Field large{.name = "l", .dtype = DType::kInt8, .row_shape = {1 << 16, 1 << 15}};
+  expect_error(ErrorCode::kInvalid, {"column l", "2147483648", "in each row"}, make({large}, 1));
   const Field csr{.name = "c", .kind = ColumnKind::kCsr};
   expect_error(ErrorCode::kInvalid, {"column c"}, make({csr}, 1));
   EXPECT_TRUE(sink.bytes().empty());
@@ -127,6 +129,23 @@ TEST(ShardWriter, RefusesBatchesThatAreNoneAndWritesNothingOfThem) {
   EXPECT_EQ(writer.finish().rows, 7U);
   expect_error(ErrorCode::kInvalid, {"twice"}, [&] { writer.finish(); });
   expect_error(ErrorCode::kInvalid, {"finished"}, write({numbers.view(0, 4), lists.view(0, 4)}));
+}
+
+TEST(ShardWriter, LooksForFaultsUnlessTheCallerHas) {
+  MemorySink sink;
+  const Field text{.name = "t", .kind = ColumnKind::kText};
+  ShardWriter writer({text}, 1, sink);
+  const std::vector<int64_t> offsets = {0, 1};
+  const auto bad = std::byte{0xFF};
+  const std::vector rows = {
+      ColumnView{.rows = 1,
+                 .values = &bad,
+                 .offsets = reinterpret_cast<const std::byte*>(offsets.data()),
+                 .elements = 1}};
+  expect_error(ErrorCode::kInvalid, {"column t, row 0", "UTF-8"},
+               [&] { writer.write_batch(rows); });
+  writer.write_batch(rows, ShardWriter::Rows::kChecked);
+  EXPECT_EQ(writer.rows(), 1U);
 }
 
 TEST(ShardWriter, RefusesMoreElementsThanReadersCount) {

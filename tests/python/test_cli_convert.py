@@ -125,9 +125,34 @@ def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("out").exists()
 
 
+def test_a_dry_run_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.txt").write_text("")
+    arguments = ["c.txt", "a.txt", "b.txt", "out", "--transform", "prepare:lengths", "--json"]
+    assert main(["convert", *arguments, "--dry-run", "2"]) == 1  # one of them failed
+    report = json.loads(capsys.readouterr().out)
+    assert min(report.pop("seconds"), report.pop("rows_per_s")) > 0
+    (failure,) = report.pop("failures")
+    assert failure["error"] == "transform raised ValueError for 'c.txt': there are no words"
+    (column,) = report.pop("columns")
+    assert (column["name"], column["type"], column["row_shape"]) == ("length", "int64", [])
+    assert report.pop("estimated_rows") >= 3
+    assert report.pop("estimated_bytes") >= 24
+    assert report == {"format": 1, "path": "out", "inputs": 2, "rows": 3, "bytes": 24}
+    assert not Path("out").exists()
+
+
+def test_columns_are_what_the_command_says() -> None:
+    given = '{"x": {"dtype": "float32"}, "y": {"kind": "text"}}'
+    assert main(["convert", "table.csv", "out", "-q", "--columns", given]) == 0
+    assert repr(hr.open("out").schema) == "Schema(x: float32, y: text)"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--columns", "x"], "--columns"),
+        (["--columns", '{"x": 3}'], "hr.Field or a dict of dtype"),
+        (["--columns", '{"x": {"dtype": "flat"}}'], "--columns"),
         (["--transform", "prepare"], "not of the form MODULE:FUNCTION"),
         (["--transform", "nowhere:f"], "cannot be imported"),
         (["--transform", "prepare:nowhere"], "has no function"),

@@ -132,8 +132,6 @@ def test_a_list_of_unequal_rows_is_refused(rows: list[Any]) -> None:
     ("value", "advice"),
     [
         (np.array([None, 1], dtype=object), r"object is not supported; .*astype"),
-        (np.array(["a", "b"]), r"np\.unique"),
-        (np.array([b"a", b"b"]), r"view the bytes"),
         (np.array(["2020-01-01"], dtype="datetime64[D]"), r'astype\("int64"\)'),
         (np.array([1], dtype="timedelta64[s]"), r'astype\("int64"\)'),
         (np.zeros(2, np.complex64), "real and the imaginary"),
@@ -141,7 +139,6 @@ def test_a_list_of_unequal_rows_is_refused(rows: list[Any]) -> None:
         (np.zeros(2, np.longdouble), "float64"),
         (np.zeros(2, ">f4"), r"foreign byte order.*astype\('float32'\)"),
         (np.ma.masked_equal([1, 2], 1), "filled"),
-        (["a", "b"], r"np\.unique"),
         ([2**70, 1], "numbers of up to 64 bits"),
     ],
     ids=lambda value: re.sub(r"\W+", " ", repr(value))[:24],
@@ -153,8 +150,8 @@ def test_unsupported_values_say_what_to_do(value: Any, advice: str) -> None:
 
 
 def test_tensors_that_are_no_plain_cpu_memory_say_what_to_do() -> None:
-    with pytest.raises(hr.UnsupportedError, match="to_dense"):
-        hr.from_arrays(torch.eye(3).to_sparse())
+    with pytest.raises(hr.UnsupportedError, match=r"sparse_bsr.*to_sparse_csr"):
+        hr.from_arrays(torch.eye(4).to_sparse_bsr((2, 2)))
     with pytest.raises(hr.UnsupportedError, match=r"meta.*\.cpu\(\)"):
         hr.from_arrays(torch.zeros(3, device="meta"))
     with pytest.raises(hr.UnsupportedError, match="complex64"):

@@ -184,7 +184,7 @@ def test_a_type_that_changes_is_an_error_that_names_the_file(name: str, tmp_path
 
 def test_a_row_that_is_torn_is_no_matter_of_types(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
-    with pytest.raises(hr.InvalidError, match=r"Expected 2 columns, got 1: 3\. Correct the file"):
+    with pytest.raises(hr.InvalidError, match=r"Expected 2 columns, got 1: 3; correct the file"):
         read(tmp_path / "a.csv")
 
 

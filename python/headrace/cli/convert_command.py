@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
+import dataclasses
 import importlib
 import json
 import multiprocessing
@@ -17,11 +18,18 @@ from typing import Any
 from headrace.byte_sizes import byte_size, format_bytes
 from headrace.cli.console import counted, make_console, print_json
 from headrace.cli.opening import natural, positive
+from headrace.cli.values import column_as_json
+from headrace.column_fit import declared_facts
 from headrace.convert import convert
+from headrace.dry_run import DryRun
 from headrace.errors import InvalidError
 
 _FORMAT = 1  # of the JSON; names are added to it, and none changes its meaning
 SOME_FAILED = 1
+_TRIAL_FACTS = (
+    *("inputs", "rows", "bytes", "seconds", "rows_per_s"),
+    *("estimated_rows", "estimated_bytes"),
+)
 
 
 def add_to(commands: Any) -> None:
@@ -59,6 +67,13 @@ def add_to(commands: Any) -> None:
         "may be given several times",
     )
     parser.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="JSON",
+        help="what columns are, where the first rows do not tell, by name: "
+        """'{"id": {"kind": "text"}, "x": {"dtype": "float32"}}'""",
+    )
+    parser.add_argument(
         "--version", help="what the transform is called; by default a hash of its code"
     )
     parser.add_argument(
@@ -86,12 +101,17 @@ def run(options: argparse.Namespace) -> int:
         "shard_bytes": options.shard_bytes,
         "version": options.version,
         "errors": options.errors,
+        "columns": options.columns,
         "fill": dict(options.fill) if options.fill else None,
     }
     inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs
     if options.dry_run is not None:
-        print(convert(inputs, options.directory, dry_run=options.dry_run, **arguments))
-        return 0
+        tried = convert(inputs, options.directory, dry_run=options.dry_run, **arguments)
+        if options.json:
+            print_json({"format": _FORMAT, "path": options.directory, **_trial_as_json(tried)})
+        else:
+            _print_trial(tried)
+        return SOME_FAILED if tried.failures else 0
     failures: list[Any] = []
     with _executor(options.workers) as executor, warnings.catch_warnings():
         # That inputs were skipped is said below, with their names.
@@ -110,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
         "shards": dataset._core.file_count,
     }
     if options.json:
-        failed = [{"input": failure.name, "error": str(failure.error)} for failure in failures]
+        failed = [{"input": f.name, "error": f.error.for_shell()} for f in failures]
         print_json({"format": _FORMAT, "path": options.directory, **facts, "failures": failed})
     else:
         _print(options.directory, facts, failures)
@@ -120,12 +140,28 @@ def run(options: argparse.Namespace) -> int:
 def _print(directory: str, facts: dict[str, int], failures: list[Any]) -> None:
     console = make_console()
     if failures:
-        console.table(["input", "why"], [[f.name, str(f.error)] for f in failures])
+        console.table(["input", "why"], [[f.name, f.error.for_shell()] for f in failures])
         console.line(f"failed and skipped: {counted(len(failures), 'input')}", style="bold red")
     console.line(
         f"{directory}: {counted(facts['shards'], 'shard')}, {counted(facts['rows'], 'row')}, "
         f"{format_bytes(facts['bytes'])}"
     )
+
+
+def _print_trial(tried: DryRun) -> None:
+    console = make_console()
+    for line in repr(dataclasses.replace(tried, failures=[])).splitlines():
+        console.line(line)
+    for error in tried.failures:
+        console.line(f"failed: {error.for_shell()}", style="bold red")
+
+
+def _trial_as_json(tried: DryRun) -> dict[str, Any]:
+    return {
+        **{name: getattr(tried, name) for name in _TRIAL_FACTS},
+        "columns": [column_as_json(field) for field in tried.schema.values()],
+        "failures": [{"error": error.for_shell()} for error in tried.failures],
+    }
 
 
 @contextlib.contextmanager
@@ -168,6 +204,15 @@ def _fill(text: str) -> tuple[str, Any]:
         return column, json.loads(value)  # a number, true or false
     except ValueError:
         return column, value
+
+
+def _columns(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+        declared_facts(given)
+    except ValueError as error:  # of JSON, or of what it says
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return given  # type: ignore[no-any-return]
 
 
 def _size(text: str) -> int:

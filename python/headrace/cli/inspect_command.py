@@ -13,9 +13,8 @@ from headrace.cli.console import Console, make_console, print_json
 from headrace.cli.head_command import first_rows
 from headrace.cli.opening import add_paths, natural, open_paths
 from headrace.cli.statistics import gather_statistics
-from headrace.cli.values import as_json, readable, shown
+from headrace.cli.values import as_json, column_as_json, readable, shown
 from headrace.dataset import Dataset
-from headrace.schema import Field
 
 _LENGTHS = ("shortest ", "longest ", "mean length ")
 _LONGEST_METADATA = 100
@@ -47,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     seen = readable(dataset)
     rows_read, statistics = gather_statistics(seen, every_row=options.every_row)
     columns = [
-        {**_describe(field), **statistics.get(name, {})} for name, field in dataset.schema.items()
+        {**column_as_json(field), **statistics.get(name, {})}
+        for name, field in dataset.schema.items()
     ]
     facts = {
         "rows": len(dataset),
@@ -78,17 +78,6 @@ def _versions(path: str, dataset: Dataset) -> dict[str, Any]:
     info = directory.read(dataset.version)
     facts = {name: info[name] for name in ("version", "dataset", "commit", "shards")}
     return {**facts, "newest_version": directory.newest(), "metadata": json.loads(info["metadata"])}
-
-
-def _describe(field: Field) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": field.name, "kind": field.kind, "dtype": field.dtype}
-    described["type"] = repr(field)[len(field.name) + 2 :]
-    if field.kind in ("tensor", "ragged"):
-        described["row_shape"] = list(field.row_shape)
-    if field.kind == "csr":
-        described |= {"index_dtype": field.index_dtype, "width": field.width}
-        described["binary"] = field.binary
-    return described
 
 
 def _print_facts(console: Console, paths: list[str], facts: dict[str, Any]) -> None:

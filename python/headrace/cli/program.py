@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"headrace {options.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (HeadraceError, OSError) as error:
-        print(f"headrace {options.command}: {printable(str(error))}", file=sys.stderr)
+        said = error.for_shell() if isinstance(error, HeadraceError) else str(error)
+        print(f"headrace {options.command}: {printable(said)}", file=sys.stderr)
         return FAILED
     return code
 

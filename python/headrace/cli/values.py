@@ -1,4 +1,4 @@
-"""Single values of rows: as short text for a table, and as JSON."""
+"""Columns as JSON, and single values of their rows: as short text for a table, and as JSON."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def readable(dataset: Dataset) -> Dataset:
     shown = dataset if len(kept) == len(dataset.schema) else dataset.select_columns(kept)
     to_cast = [name for name in wide if name in kept]
     return shown.cast(dict.fromkeys(to_cast, "float32")) if to_cast else shown
+
+
+def column_as_json(field: Field) -> dict[str, Any]:
+    """Returns what a column is for `json.dumps`."""
+    described: dict[str, Any] = {"name": field.name, "kind": field.kind, "dtype": field.dtype}
+    described["type"] = repr(field)[len(field.name) + 2 :]
+    if field.kind in ("tensor", "ragged"):
+        described["row_shape"] = list(field.row_shape)
+    if field.kind == "csr":
+        described |= {"index_dtype": field.index_dtype, "width": field.width}
+        described["binary"] = field.binary
+    return described
 
 
 def column_values(batch: Any) -> list[Any]:
