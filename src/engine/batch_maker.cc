@@ -74,12 +74,11 @@ void BatchMaker::read(std::span<const uint64_t> rows, const SlotPools& pools, Wo
   space.outs.assign(columns.size(), nullptr);
   space.built.assign(columns.size(), false);
   for (size_t c = 0; c < columns.size(); ++c) {
-    const Field& field = columns[c].field;
-    if (!field.is_tensor()) {
+    if (!columns[c].gathered()) {
       space.built[c] = true;
       continue;
     }
-    const uint64_t bytes = rows.size() * field.row_bytes();
+    const uint64_t bytes = rows.size() * columns[c].field.row_bytes();
     batch.columns[c] = BatchColumn(pools[c].acquire(ColumnPart::kValues, bytes), bytes);
     space.outs[c] = batch.columns[c].data(ColumnPart::kValues);
   }
@@ -112,13 +111,14 @@ void BatchMaker::build(std::span<const uint64_t> rows, const SlotPools& pools, W
     return made.slot.data();
   };
   if (cold) {
-    space.reader.read_variable(rows, space.built, allocate, cold->poll, cold->asked);
+    space.reader.read_parts(rows, space.built, allocate, cold->poll, cold->asked);
   } else {
-    space.reader.read_variable(
+    space.reader.read_parts(
         rows, space.built, allocate, [] {}, rows.size());
   }
   for (size_t c = 0; c < batch.columns.size(); ++c) {
-    if (space.built[c] && space.dataset->columns()[c].field.kind == ColumnKind::kText) {
+    const DatasetColumn& column = space.dataset->columns()[c];
+    if (column.field.kind == ColumnKind::kText && column.layout == nullptr) {
       check_text(*space.dataset, c, rows, batch.columns[c]);
     }
   }

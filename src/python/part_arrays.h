@@ -7,14 +7,14 @@
 
 namespace headrace::python {
 
-// An array over one part of a column of a batch: `rows` elements along its first axis.
+// What an array over one part of a column of a batch is: `rows` elements along its first axis.
 struct PartArray {
-  Field element;  // what one of them is: dtype and shape; named as the column
+  Field element;  // what one of them is: dtype and shape, with the name of the column
   uint64_t rows = 0;
 };
 
-// What a part of `bytes` bytes is, in a batch of `batch_rows` rows. Requires: bytes as the reader
-// asked for them.
+// What a part of `bytes` bytes is, in a batch of `batch_rows` rows: AllocatePart says which parts
+// there are. Requires: bytes as the reader asked for them.
 PartArray part_array(const DatasetColumn& column, ColumnPart part, uint64_t bytes,
                      uint64_t batch_rows);
 
