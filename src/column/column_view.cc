@@ -12,6 +12,8 @@ uint64_t element_bytes(const Field& field, ColumnPart part) noexcept {
       return field.binary ? 0 : field.row_bytes();
     case ColumnPart::kIndices:
       return field.kind == ColumnKind::kCsr ? dtype_size(field.index_dtype) : 0;
+    case ColumnPart::kLengths:
+      break;
   }
   return 0;
 }
@@ -24,6 +26,8 @@ const std::byte* part_of(const ColumnView& view, ColumnPart part) noexcept {
       return view.values;
     case ColumnPart::kIndices:
       return view.indices;
+    case ColumnPart::kLengths:
+      break;
   }
   return nullptr;
 }

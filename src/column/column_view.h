@@ -28,14 +28,17 @@ struct ColumnView {
   uint64_t elements = 0;    // that lie at `values` (or `indices`); kinds with offsets only
 };
 
-// The arrays of a column with offsets.
-enum class ColumnPart : uint8_t { kOffsets, kValues, kIndices };
+// The arrays of a column in a batch. A ColumnView has no lengths: padded rows have them.
+enum class ColumnPart : uint8_t { kOffsets, kValues, kIndices, kLengths };
+
+inline constexpr size_t kColumnParts = 4;
 
 // Bytes of one element of `part` of a column `field`: of an offset as batches have them (8), of an
-// element's values (0 for binary csr), of an index (0 for all but csr). Requires: not a tensor.
+// element's values (0 for binary csr), of an index (0 for all but csr); 0 for lengths. Requires: not
+// a tensor.
 uint64_t element_bytes(const Field& field, ColumnPart part) noexcept;
 
-// Where `part` of `view` begins.
+// Where `part` of `view` begins; null for lengths.
 const std::byte* part_of(const ColumnView& view, ColumnPart part) noexcept;
 
 // Offset `i` of `view`. Requires: i <= view.rows and a kind with offsets.

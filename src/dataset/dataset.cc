@@ -23,6 +23,18 @@ std::vector<DType> DatasetColumn::conversion_path(const Piece& piece) const {
   return path;
 }
 
+std::string describe_column(const DatasetColumn& column) {
+  std::string text = describe(column.field);
+  if (column.members != nullptr) {
+    text += " stacked of " + std::to_string(column.members->columns().size()) + " columns";
+  }
+  if (column.layout != nullptr) {
+    text += std::string(", ") + layout_name(column.layout->layout.kind) + " of " +
+            describe(column.stored());
+  }
+  return text;
+}
+
 Dataset::Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> groups)
     : columns_(std::move(columns)), groups_(std::move(groups)) {
   if (columns_.empty()) {
@@ -64,12 +76,15 @@ void Dataset::look_at_pieces() {
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
       const Piece& piece = space.piece(i);
       const uint32_t number = piece.source_column(column.column);
-      converts =
-          converts || piece.source->dtype(number) != column.field.dtype || column.casts.size() > 1;
+      converts = converts || piece.source->dtype(number) != column.stored().dtype ||
+                 column.casts.size() > 1;
       known = std::max(known, piece.source->in_files() ? 2 : piece.source->is_numbers() ? 0 : 1);
     }
+    if (column.members != nullptr) {
+      known = column.members->in_files() ? 2 : known;
+    }
     converts_.push_back(converts);
-    variable_bytes_ += column.field.is_tensor() ? 0 : variable_bytes_of(column);
+    variable_bytes_.push_back(column.stored().is_tensor() ? 0 : variable_bytes_of(column));
     if (known > best) {
       best = known;
       located_column_ = c;
@@ -100,6 +115,11 @@ uint64_t Dataset::variable_bytes_of(const DatasetColumn& column) const noexcept 
 
 uint64_t Dataset::file_count() const {
   std::unordered_set<std::string> files;
+  add_files(files);
+  return files.size();
+}
+
+void Dataset::add_files(std::unordered_set<std::string>& files) const {
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     const Source* before = nullptr;
     for (uint64_t i = 0; i < groups_[group]->piece_count(); ++i) {
@@ -118,7 +138,11 @@ uint64_t Dataset::file_count() const {
       }
     }
   }
-  return files.size();
+  for (const DatasetColumn& column : columns_) {
+    if (column.members != nullptr) {
+      column.members->add_files(files);
+    }
+  }
 }
 
 Schema Dataset::schema() const {
@@ -130,28 +154,40 @@ Schema Dataset::schema() const {
 }
 
 uint64_t Dataset::bytes() const noexcept {
-  uint64_t row_bytes = 0;
-  for (const DatasetColumn& column : columns_) {
-    row_bytes += column.field.is_tensor() ? column.field.row_bytes() : 0;
+  uint64_t bytes = 0;
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    const DatasetColumn& column = columns_[c];
+    const Field& rows_of = column.field.is_tensor() ? column.field : column.stored();
+    bytes += rows_of.is_tensor() ? rows_ * rows_of.row_bytes() : variable_bytes_[c];
   }
-  return rows_ * row_bytes + variable_bytes_;
+  return bytes;
 }
 
-void Dataset::check_tensors(const char* what) const {
+uint64_t Dataset::read_bytes_of_row() const noexcept {
+  uint64_t bytes = 0;
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    const Field& stored = columns_[c].stored();
+    bytes += stored.is_tensor() ? stored.row_bytes() : variable_bytes_[c] / rows_;
+  }
+  return bytes;
+}
+
+void Dataset::check_gathered(const char* what) const {
   std::string found;
   std::string first;
   for (const DatasetColumn& column : columns_) {
-    if (!column.field.is_tensor()) {
+    if (!column.gathered()) {
       found +=
-          (found.empty() ? "" : ", ") + column.field.name + " (" + describe(column.field) + ")";
+          (found.empty() ? "" : ", ") + column.field.name + " (" + describe_column(column) + ")";
       first = first.empty() ? column.field.name : first;
     }
   }
   if (!found.empty()) {
     throw Error(ErrorCode::kUnsupported,
-                std::string(what) + " needs columns whose rows have one size; found " + found +
-                    ": take the others with select_columns, or make class ids of labels with "
-                    "encode_labels",
+                std::string(what) + " needs columns that are stored with rows of one size; found " +
+                    found +
+                    ": take the others with select_columns, make class ids of labels with "
+                    "encode_labels, or choose layouts and stack afterwards",
                 {.file = "", .column = first});
   }
 }
@@ -185,6 +221,11 @@ void Dataset::check_range(uint64_t start, uint64_t count, int64_t step) const {
 }
 
 void Dataset::check_files() const {
+  for (const DatasetColumn& column : columns_) {
+    if (column.members != nullptr) {
+      column.members->check_files();
+    }
+  }
   for (const RowSpacePtr& space : groups_) {
     for (uint64_t i = 0; i < space->piece_count(); ++i) {
       space->piece(i).source->check_files();

@@ -2,26 +2,65 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
+#include "column/layout.h"
 #include "column/schema.h"
 #include "dataset/row_space.h"
 
 namespace headrace {
 
+class Dataset;
+using DatasetPtr = std::shared_ptr<const Dataset>;
+
+// What users get of rows that have no one size; the core makes the same parts for all of them.
+enum class Presentation : uint8_t {
+  kLayout,   // what the kind of the layout is called
+  kOffsets,  // "jagged": values and offsets
+  kNested,   // "jagged": a nested tensor, where there is such a thing
+};
+
+// What a layout is made of, and the layout.
+struct StoredLayout {
+  Field stored;  // the rows before the layout
+  Layout layout;
+  Presentation presentation = Presentation::kLayout;
+
+  bool operator==(const StoredLayout&) const = default;
+};
+
 // One column of a dataset: what a batch shows of it, and where it is stored.
+//
+// Most columns are shown as they are stored. Others have a layout: rows of `layout->stored` are
+// read, and become rows of `field` when a batch is made. Others are stacks: the columns of
+// `members`, tensors of one dtype and shape, side by side in one tensor; a stack may have a layout,
+// too. Its group and column are those of its first member.
 struct DatasetColumn {
   Field field;               // as batches show it
   uint32_t group = 0;        // index of its row space
   uint32_t column = 0;       // its number there
-  std::vector<DType> casts;  // from the dtype of the sources, one after another, to field.dtype
+  std::vector<DType> casts;  // from the dtype of the sources, one after another, to stored().dtype
+  std::shared_ptr<const StoredLayout> layout = nullptr;
+  DatasetPtr members = nullptr;  // of a stack: its columns alone, with the rows of the dataset
 
-  // The dtypes from what `piece` holds to what batches show.
+  // The rows before a layout: what is read of the sources.
+  const Field& stored() const noexcept { return layout == nullptr ? field : layout->stored; }
+
+  // Whether rows are copied, or cast, one after another from the sources to their place in a batch:
+  // tensors without a layout that are no stacks. Reader::read reads these, and Reader::read_parts
+  // all others.
+  bool gathered() const noexcept {
+    return field.is_tensor() && layout == nullptr && members == nullptr;
+  }
+
+  // The dtypes from what `piece` holds to stored().dtype.
   std::vector<DType> conversion_path(const Piece& piece) const;
 };
 
-class Dataset;
-using DatasetPtr = std::shared_ptr<const Dataset>;
+// "float32[64]"; of columns that are not gathered() also what they are made of.
+std::string describe_column(const DatasetColumn& column);
 
 // Columns over row spaces that have equally many rows. Columns whose files have the same boundaries
 // share a row space. Immutable; thread-safe; survives a fork.
@@ -43,15 +82,19 @@ class Dataset {
   // How many files are behind the dataset; arrays are none. Looks at every piece.
   uint64_t file_count() const;
 
-  // Whether some piece of `column` must be converted on the way to a batch.
+  // Whether what some piece holds of `column` must be converted on the way to stored().dtype.
   bool converts(size_t column) const noexcept { return converts_[column]; }
 
-  // Bytes of all rows as batches show them; of columns with offsets as their files say, and in
-  // proportion where a view shows some of their rows.
+  // Bytes of all rows as batches show them; of columns whose rows differ in size as their files
+  // say, and in proportion where a view shows some of their rows.
   uint64_t bytes() const noexcept;
 
-  // Throws kUnsupported naming the columns with offsets, if there are any: `what` needs tensors.
-  void check_tensors(const char* what) const;
+  // Bytes of a row on average, before layouts: what must be read for it.
+  uint64_t read_bytes_of_row() const noexcept;
+
+  // Throws kUnsupported naming the columns that are not gathered(), if there are any: `what` needs
+  // tensors as they are stored.
+  void check_gathered(const char* what) const;
 
   // The column that says where rows come from: the first with a file, else the first that is stored
   // at all.
@@ -74,12 +117,13 @@ class Dataset {
 
  private:
   void look_at_pieces();
+  void add_files(std::unordered_set<std::string>& files) const;
   uint64_t variable_bytes_of(const DatasetColumn& column) const noexcept;
 
   std::vector<DatasetColumn> columns_;
   std::vector<RowSpacePtr> groups_;
   uint64_t rows_ = 0;
-  uint64_t variable_bytes_ = 0;
+  std::vector<uint64_t> variable_bytes_;  // of all rows, for each column; 0 of stored tensors
   bool in_files_ = false;
   size_t located_column_ = 0;
   std::vector<bool> converts_;

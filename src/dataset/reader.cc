@@ -37,7 +37,7 @@ constexpr uint64_t kStepBytes = uint64_t{4} << 20;
 }  // namespace
 
 uint64_t Reader::rows_per_step(const Dataset& dataset) noexcept {
-  const uint64_t row_bytes = dataset.bytes() / dataset.rows();
+  const uint64_t row_bytes = dataset.read_bytes_of_row();
   return std::clamp<uint64_t>(kStepBytes / std::max<uint64_t>(1, row_bytes), 1, kStepRows);
 }
 
@@ -104,14 +104,14 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
   }
 }
 
-void Reader::read_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
-                           const AllocatePart& allocate, const Poll& poll, uint64_t asked) {
+void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
+                        const AllocatePart& allocate, const Poll& poll, uint64_t asked) {
   locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     std::vector<size_t> columns;
     std::copy_if(groups_[group].columns.begin(), groups_[group].columns.end(),
                  std::back_inserter(columns),
-                 [&](size_t c) { return wanted[c] && !dataset_->columns()[c].field.is_tensor(); });
+                 [&](size_t c) { return wanted[c] && !dataset_->columns()[c].gathered(); });
     if (columns.empty()) {
       continue;
     }
@@ -153,7 +153,7 @@ std::span<std::byte* const> Reader::outs_from(uint64_t row, std::span<std::byte*
   memory.assign(outs.begin(), outs.end());
   for (size_t c = 0; c < outs.size(); ++c) {
     if (outs[c] != nullptr) {
-      memory[c] += row * dataset_->columns()[c].field.row_bytes();
+      memory[c] += row * dataset_->columns()[c].stored().row_bytes();
     }
   }
   return memory;
@@ -190,7 +190,7 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
   bool mapped = true;
   for (size_t k = 0; k < state.columns.size(); ++k) {
     const DatasetColumn& column = dataset_->columns()[state.columns[k]];
-    if (!column.field.is_tensor()) {
+    if (!column.stored().is_tensor() || column.members != nullptr) {
       continue;
     }
     const PieceRows& from = open.columns[piece.source_column(column.column)];
@@ -201,7 +201,7 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
     }
     const DType stored = piece.source->dtype(piece.source_column(column.column));
     state.footprints[k].include(
-        from, column.field.row_elements() / state.stored_rows * dtype_size(stored));
+        from, column.stored().row_elements() / state.stored_rows * dtype_size(stored));
     mapped = mapped && from.rows != nullptr;
   }
   // Runs count rows of the source, so piece.first is already in them.
@@ -228,7 +228,7 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   columns_.clear();
   for (size_t k = 0; k < state.columns.size(); ++k) {
     const size_t c = state.columns[k];
-    const Field& field = dataset_->columns()[c].field;
+    const Field& field = dataset_->columns()[c].stored();
     const PieceRows* pieces = state.rows[k].data();
     if (outs[c] == nullptr) {
       continue;
@@ -255,7 +255,7 @@ void Reader::write_row_ids(uint32_t group, std::span<std::byte* const> outs) {
     if (state.numbers == 0 || outs[c] == nullptr) {
       continue;
     }
-    const uint64_t size = dtype_size(dataset_->columns()[c].field.dtype);
+    const uint64_t size = dtype_size(dataset_->columns()[c].stored().dtype);
     for (const Run& run : unmapped_runs_) {
       if (state.states[run.piece] != PieceState::kNumbers) {
         continue;
@@ -287,8 +287,8 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       }
       const DatasetColumn& column = dataset_->columns()[c];
       const uint32_t number = piece.source_column(column.column);
-      const uint64_t row_elements = column.field.row_elements() / state.stored_rows;
-      std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.field.dtype);
+      const uint64_t row_elements = column.stored().row_elements() / state.stored_rows;
+      std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.stored().dtype);
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
         piece.source->read(number, run.first, run.count, out, requests_.files());
@@ -356,9 +356,9 @@ void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64
   read_range(dataset, start, count, step, outs);
 }
 
-void read_variable_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
-                         const std::vector<bool>& wanted, const AllocatePart& allocate,
-                         const Poll& poll) {
+void read_parts_range(const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
+                      const std::vector<bool>& wanted, const AllocatePart& allocate,
+                      const Poll& poll) {
   dataset->check_range(start, count, step);
   if (count > INT32_MAX) {
     throw Error(
@@ -371,7 +371,7 @@ void read_variable_range(const DatasetPtr& dataset, uint64_t start, uint64_t cou
     rows[i] = start + i * static_cast<uint64_t>(step);
   }
   Reader reader(dataset);
-  reader.read_variable(rows, wanted, allocate, poll);
+  reader.read_parts(rows, wanted, allocate, poll);
   reader.check_files();
 }
 
@@ -412,8 +412,7 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
   std::vector<AlignedBytes> memory;
   std::vector<std::byte*> outs;
   for (const DatasetColumn& column : dataset->columns()) {
-    memory.emplace_back(column.field.is_tensor() ? allocate_aligned(column.field.row_bytes())
-                                                 : nullptr);
+    memory.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes()) : nullptr);
     outs.push_back(memory.back().get());
   }
   std::vector<uint64_t> rows(kFingerprintRows);
@@ -431,7 +430,7 @@ uint64_t fingerprint(const DatasetPtr& dataset) {
       PartMemory parts;
       std::vector<bool> wanted(outs.size());
       wanted[c] = true;
-      reader.read_variable({&row, 1}, wanted, parts.allocate());
+      reader.read_parts({&row, 1}, wanted, parts.allocate());
       parts.hash_into(hasher);
     }
   }

@@ -28,9 +28,9 @@ class Reader {
   explicit Reader(DatasetPtr dataset);
 
   // Copies the rows to outs[c] for every column c, rows.size() * field.row_bytes() bytes each;
-  // columns whose pointer is null are skipped, and so must those with offsets be. Opens files when
-  // their rows are first wanted. Throws kNotFound, kIo, kTruncated, naming the file. Requires: each
-  // row < dataset.rows(); fewer than 2^31 rows.
+  // columns whose pointer is null are skipped, and so must those be that are not gathered(). Opens
+  // files when their rows are first wanted. Throws kNotFound, kIo, kTruncated, naming the file.
+  // Requires: each row < dataset.rows(); fewer than 2^31 rows.
   void read(std::span<const uint64_t> rows, std::span<std::byte* const> outs);
 
   // The same for rows that may not be in memory yet: asks the kernel for coming rows while it
@@ -40,11 +40,14 @@ class Reader {
       std::span<const uint64_t> rows, std::span<std::byte* const> outs, uint64_t asked = 0,
       const Poll& poll = [] {});
 
-  // Reads the rows of every column with offsets that `wanted` holds into the memory that `allocate`
-  // gives: see VariableReader. Asks the kernel for coming rows while it copies those before them,
-  // but for the first `asked` rows: they were asked for already, or are in memory. Throws as
-  // read(), and kCorrupt for damaged offsets. Requires: as read().
-  void read_variable(
+  // Reads the rows of every column that `wanted` holds and that is not gathered(), into the memory
+  // that `allocate` gives: the parts that AllocatePart says, each exactly once. Asks the kernel for
+  // coming rows while it copies those before them, but for the first `asked` rows: they were asked
+  // for already, or are in memory. Calls `poll` at least every few thousand rows,
+  // which may throw to stop. Throws as read(); kCorrupt naming file, column and row for damaged
+  // offsets and for indices of csr beyond its width; kInvalid for rows of which the layout cannot
+  // be made: too long for it, or indices (multi_hot) that are none. Requires: as read().
+  void read_parts(
       std::span<const uint64_t> rows, const std::vector<bool>& wanted, const AllocatePart& allocate,
       const Poll& poll = [] {}, uint64_t asked = 0);
 
@@ -114,9 +117,9 @@ void read_range(
 void read_range(const DatasetPtr& dataset, size_t column, uint64_t start, uint64_t count,
                 int64_t step, std::byte* out);
 
-// The same for the columns with offsets that `wanted` holds. Throws as Reader::read_variable;
-// kInvalid for 2^31 rows or more, whose offsets cannot be kept at once.
-void read_variable_range(
+// The same for the columns that `wanted` holds and that are not gathered(). Throws as
+// Reader::read_parts; kInvalid for 2^31 rows or more, whose offsets cannot be kept at once.
+void read_parts_range(
     const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
     const std::vector<bool>& wanted, const AllocatePart& allocate, const Poll& poll = [] {});
 

@@ -13,8 +13,23 @@
 
 namespace headrace {
 
-// Gives memory for one part of a column of a batch: for the offsets first, (rows + 1) * 8 bytes;
-// then for the values (not for binary csr) and the indices (csr only), perhaps 0 bytes.
+// Gives memory for `bytes` bytes, perhaps 0, of one part of a column of a batch of n rows:
+//
+//   shown as       offsets          values                    indices               lengths
+//   ragged, text   int64[n + 1]     elements                  -                     -
+//   csr as stored  int64[n + 1]     values, unless binary     of index_dtype        -
+//   dense, stack   -                n rows                    -                     -
+//   csr            index_dtype      values                    index_dtype           -
+//                  [n + 1]
+//   coo            -                values                    int64[2][values]:     -
+//                                                             rows, then columns
+//   padded         -                n rows of one length      -                     int64[n], or
+//   the
+//                                                                                   mask, a bool
+//                                                                                   for each
+//                                                                                   element
+//
+// A part is asked for once its size is known, offsets first.
 using AllocatePart = std::function<std::byte*(size_t column, ColumnPart part, uint64_t bytes)>;
 
 // Reads rows of columns with offsets: ragged, bytes, text, csr. In two passes, since the sizes are

@@ -16,14 +16,20 @@
 namespace headrace {
 namespace {
 
-// `dataset` with every row space replaced.
+// `dataset` with every row space replaced, and those of the members of its stacks.
 DatasetPtr with_spaces(const Dataset& dataset,
                        const std::function<RowSpacePtr(const RowSpacePtr&)>& change) {
   std::vector<RowSpacePtr> groups;
   for (const RowSpacePtr& group : dataset.groups()) {
     groups.push_back(change(group));
   }
-  return std::make_shared<Dataset>(dataset.columns(), std::move(groups));
+  std::vector<DatasetColumn> columns = dataset.columns();
+  for (DatasetColumn& column : columns) {
+    if (column.members != nullptr) {
+      column.members = with_spaces(*column.members, change);
+    }
+  }
+  return std::make_shared<Dataset>(std::move(columns), std::move(groups));
 }
 
 // `dataset` with a row map of `rows` rows on top; one map for all groups, so that it is applied
@@ -37,7 +43,7 @@ DatasetPtr with_map(const Dataset& dataset, uint64_t rows, RowMap map) {
 std::string describe_columns(const Dataset& dataset) {
   std::string text;
   for (const DatasetColumn& column : dataset.columns()) {
-    text += (text.empty() ? "" : ", ") + column.field.name + ": " + describe(column.field);
+    text += (text.empty() ? "" : ", ") + column.field.name + ": " + describe_column(column);
   }
   return text;
 }
@@ -51,19 +57,26 @@ std::vector<DType> between(const DatasetColumn& column) {
   return path;
 }
 
+bool same_column(const DatasetColumn& a, const DatasetColumn& b) {
+  const bool same_layout = a.layout == b.layout ||
+                           (a.layout != nullptr && b.layout != nullptr && *a.layout == *b.layout);
+  return a.field == b.field && same_layout && between(a) == between(b) &&
+         (a.members == nullptr) == (b.members == nullptr);
+}
+
 void check_same_schema(const Dataset& first, const Dataset& other, size_t number) {
   bool same = first.columns().size() == other.columns().size();
   for (size_t c = 0; same && c < first.columns().size(); ++c) {
-    same = first.columns()[c].field == other.columns()[c].field &&
-           between(first.columns()[c]) == between(other.columns()[c]);
+    same = same_column(first.columns()[c], other.columns()[c]);
   }
   if (!same) {
-    throw Error(ErrorCode::kInvalid,
-                "datasets to concatenate must have the same columns, dtypes and row shapes; "
-                "dataset 0 has (" +
-                    describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
-                    describe_columns(other) +
-                    "); cast or select_columns before concat, and cast only once");
+    throw Error(
+        ErrorCode::kInvalid,
+        "datasets to concatenate must have the same columns, dtypes, row shapes and layouts; "
+        "dataset 0 has (" +
+            describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
+            describe_columns(other) +
+            "); cast or select_columns before concat, and cast only once");
   }
 }
 
@@ -118,6 +131,40 @@ RowSpacePtr joined_space(const std::vector<DatasetPtr>& parts, const std::vector
   return RowSpace::concat(spaces);
 }
 
+// `part` with csr columns of other widths; 0 leaves a column as it is.
+DatasetPtr with_widths(const DatasetPtr& part, const std::vector<uint64_t>& widths) {
+  std::vector<DatasetColumn> columns = part->columns();
+  bool changed = false;
+  for (size_t c = 0; c < std::min(columns.size(), widths.size()); ++c) {
+    Field& field = columns[c].field;
+    if (widths[c] == 0 || (field.kind == ColumnKind::kCsr && field.width == widths[c])) {
+      continue;
+    }
+    const bool widens = field.kind == ColumnKind::kCsr && columns[c].layout == nullptr;
+    if (!widens || widths[c] < field.width) {
+      throw Error(ErrorCode::kInvalid,
+                  "column " + field.name + " is " + describe_column(columns[c]) +
+                      (widens ? ", and cannot become " + std::to_string(widths[c]) +
+                                    " wide: " + "rows may have any of its columns"
+                              : "; only csr without a layout becomes wider") +
+                      "; choose a width of at least the widest part, before layouts",
+                  {.file = "", .column = field.name});
+    }
+    field.width = widths[c];
+    check_field(field);
+    changed = true;
+  }
+  return changed ? std::make_shared<Dataset>(std::move(columns), part->groups()) : part;
+}
+
+// What the stack at position `c` is made of, in every part.
+std::vector<DatasetPtr> members_of(const std::vector<DatasetPtr>& parts, size_t c) {
+  std::vector<DatasetPtr> members(parts.size());
+  std::transform(parts.begin(), parts.end(), members.begin(),
+                 [c](const DatasetPtr& part) { return part->columns()[c].members; });
+  return members;
+}
+
 // The name and folder of `path`: what stays when a dataset moves.
 std::string_view name_and_folder(std::string_view path) {
   const size_t name = path.rfind('/');
@@ -145,10 +192,13 @@ size_t part_of_file(std::string_view path, const std::vector<double>& fractions,
 
 }  // namespace
 
-DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
-  if (parts.empty()) {
+DatasetPtr concat(const std::vector<DatasetPtr>& given, const std::vector<uint64_t>& widths) {
+  if (given.empty()) {
     throw Error(ErrorCode::kInvalid, "concat needs at least one dataset; found none");
   }
+  std::vector<DatasetPtr> parts(given.size());
+  std::transform(given.begin(), given.end(), parts.begin(),
+                 [&](const DatasetPtr& part) { return with_widths(part, widths); });
   const Dataset& first = *parts.front();
   for (size_t i = 1; i < parts.size(); ++i) {
     check_same_schema(first, *parts[i], i);
@@ -161,6 +211,9 @@ DatasetPtr concat(const std::vector<DatasetPtr>& parts) {
       if (part->columns()[c].casts.size() > columns[c].casts.size()) {
         columns[c].casts = part->columns()[c].casts;
       }
+    }
+    if (columns[c].members != nullptr) {
+      columns[c].members = concat(members_of(parts, c));
     }
   }
   std::vector<RowSpacePtr> groups;
@@ -270,85 +323,6 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
     }));
   }
   return parts;
-}
-
-DatasetPtr with_row_ids(const DatasetPtr& dataset, const std::string& name) {
-  std::vector<DatasetColumn> columns = dataset->columns();
-  std::vector<RowSpacePtr> groups = dataset->groups();
-  const uint64_t rows = dataset->rows();
-  columns.push_back({.field = make_field(name, DType::kInt64, {}),
-                     .group = static_cast<uint32_t>(groups.size()),
-                     .column = 0,
-                     .casts = {}});
-  groups.push_back(RowSpace::table({{.source = std::make_shared<NumberSource>(rows),
-                                     .first = 0,
-                                     .rows = rows,
-                                     .columns = nullptr}}));
-  return std::make_shared<Dataset>(std::move(columns), std::move(groups));
-}
-
-DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns) {
-  std::vector<DatasetColumn> chosen;
-  chosen.reserve(columns.size());
-  for (const size_t column : columns) {
-    if (column >= dataset->columns().size()) {
-      throw Error(ErrorCode::kInvalid, "column " + std::to_string(column) +
-                                           " is out of range for " +
-                                           std::to_string(dataset->columns().size()) + " columns");
-    }
-    chosen.push_back(dataset->columns()[column]);
-  }
-  // Groups that no column uses any more are dropped, so that their files are never opened.
-  std::map<uint32_t, uint32_t> kept;
-  std::vector<RowSpacePtr> groups;
-  for (DatasetColumn& column : chosen) {
-    const auto [at, fresh] = kept.try_emplace(column.group, static_cast<uint32_t>(groups.size()));
-    if (fresh) {
-      groups.push_back(dataset->groups()[column.group]);
-    }
-    column.group = at->second;
-  }
-  return std::make_shared<Dataset>(std::move(chosen), std::move(groups));
-}
-
-namespace {
-
-void check_one_per_column(const char* what, size_t found, const Dataset& dataset) {
-  if (found != dataset.columns().size()) {
-    throw Error(ErrorCode::kInvalid, std::string("one of the ") + what + " is needed for each of " +
-                                         std::to_string(dataset.columns().size()) +
-                                         " columns; found " + std::to_string(found));
-  }
-}
-
-}  // namespace
-
-DatasetPtr rename(const DatasetPtr& dataset, const std::vector<std::string>& names) {
-  check_one_per_column("names", names.size(), *dataset);
-  std::vector<DatasetColumn> columns = dataset->columns();
-  for (size_t c = 0; c < columns.size(); ++c) {
-    columns[c].field.name = names[c];
-  }
-  return std::make_shared<Dataset>(std::move(columns), dataset->groups());
-}
-
-DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
-  check_one_per_column("dtypes", dtypes.size(), *dataset);
-  std::vector<DatasetColumn> columns = dataset->columns();
-  for (size_t c = 0; c < columns.size(); ++c) {
-    if (dtypes[c] != columns[c].field.dtype) {
-      if (!columns[c].field.is_tensor()) {
-        throw Error(ErrorCode::kUnsupported,
-                    "column " + columns[c].field.name + " is " + describe(columns[c].field) +
-                        ", and cast changes tensors only; name the columns to cast, "
-                        "ds.cast(x=\"float32\")",
-                    {.file = "", .column = columns[c].field.name});
-      }
-      columns[c].field = make_field(columns[c].field.name, dtypes[c], columns[c].field.row_shape);
-      columns[c].casts.push_back(dtypes[c]);
-    }
-  }
-  return std::make_shared<Dataset>(std::move(columns), dataset->groups());
 }
 
 }  // namespace headrace

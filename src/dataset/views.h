@@ -9,11 +9,13 @@
 
 namespace headrace {
 
-// Virtual datasets over others: no row is copied or read. All throw kInvalid for arguments that do
-// not fit, and for a result without rows.
+// Datasets with other rows (column_views.h: with other columns); no row is copied or read. All
+// throw kInvalid for arguments that do not fit, and for a result without rows.
 
-// The rows of `parts` one after another. Schemas must be equal, and windows equally long.
-DatasetPtr concat(const std::vector<DatasetPtr>& parts);
+// The rows of `parts` one after another. Schemas and layouts must be equal, and windows equally
+// long. `widths` has a number of columns for each csr column that gets another width, in which the
+// parts then may differ, and 0 for all other columns; it may be empty.
+DatasetPtr concat(const std::vector<DatasetPtr>& parts, const std::vector<uint64_t>& widths = {});
 
 // The columns of `parts` side by side. Rows must be equal, names different.
 DatasetPtr zip(const std::vector<DatasetPtr>& parts);
@@ -34,18 +36,5 @@ std::vector<DatasetPtr> split(const DatasetPtr& dataset, const std::vector<uint6
 // datasets in file order; others throw kInvalid.
 std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed);
-
-// The same columns and one more, `name`: the number of each row in `dataset` as int64. The numbers
-// follow their rows through every later view; they are made with each batch and take no memory.
-DatasetPtr with_row_ids(const DatasetPtr& dataset, const std::string& name);
-
-// Some columns, in the given order.
-DatasetPtr select(const DatasetPtr& dataset, const std::vector<size_t>& columns);
-
-// The same columns under other names.
-DatasetPtr rename(const DatasetPtr& dataset, const std::vector<std::string>& names);
-
-// The same columns as other dtypes, one per column; converted when a batch is made.
-DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes);
 
 }  // namespace headrace

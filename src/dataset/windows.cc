@@ -10,8 +10,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "dataset/column_views.h"
 #include "dataset/reader.h"
-#include "dataset/views.h"
 
 namespace headrace {
 namespace {
@@ -133,7 +133,7 @@ std::vector<DatasetColumn> windowed_columns(const Dataset& dataset, uint64_t len
 
 DatasetPtr windows(const DatasetPtr& dataset, const WindowOptions& options,
                    const std::function<void()>& poll) {
-  dataset->check_tensors("windows");
+  dataset->check_gathered("windows");
   check_at_least_one(options.length, "length");
   check_at_least_one(options.stride, "stride");
   if (options.length > dataset->rows()) {

@@ -58,7 +58,7 @@ void check_position(uint64_t position, uint64_t items) {
 
 Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
     : dataset_(std::move(dataset)), options_(options), sized_pools_({}, 0) {
-  dataset_->check_tensors("a Loader");
+  dataset_->check_gathered("a Loader");
   Plan::Split& split = options_.split;
   check_at_least_one(split.batch_size, "batch_size");
   check_at_least_one(split.world_size, "world_size");

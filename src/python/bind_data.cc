@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "dataset/column_views.h"
 #include "dataset/dataset.h"
 #include "dataset/files.h"
 #include "dataset/reader.h"

@@ -89,7 +89,7 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
     std::vector<std::byte*> outs(columns.size());
     std::vector<bool> variable(columns.size());
     for (size_t c = 0; c < columns.size(); ++c) {
-      variable[c] = !columns[c].field.is_tensor();
+      variable[c] = !columns[c].gathered();
       if (!variable[c]) {
         const uint64_t bytes = checked_mul(rows, columns[c].field.row_bytes(), "bytes of the rows");
         memory[c].values = {AlignedBytes(allocate_aligned(bytes)), bytes};
@@ -131,7 +131,7 @@ nb::list read_rows(const Handle& dataset, const Indices& wanted) {
         reader.check_files();
       },
       [&](const std::vector<bool>& columns, const AllocatePart& allocate, const Poll& poll) {
-        reader.read_variable(rows, columns, allocate, poll);
+        reader.read_parts(rows, columns, allocate, poll);
         reader.check_files();
       });
 }
@@ -145,7 +145,7 @@ nb::list read_slice(const Handle& dataset, uint64_t start, uint64_t count, int64
         read_range(dataset, start, count, step, outs, poll);
       },
       [&](const std::vector<bool>& columns, const AllocatePart& allocate, const Poll& poll) {
-        read_variable_range(dataset, start, count, step, columns, allocate, poll);
+        read_parts_range(dataset, start, count, step, columns, allocate, poll);
       });
 }
 

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
@@ -94,7 +95,7 @@ class Mixed : public testing::Test {
       std::vector{RowSpace::table({lower_.piece(), upper_.piece()})});
 };
 
-// What read_variable gives of every column, as vectors.
+// What read_parts gives of every column, as vectors.
 class Parts {
  public:
   AllocatePart allocate() {
@@ -124,7 +125,7 @@ std::vector<std::string> texts(const DatasetPtr& dataset, const std::vector<uint
   Parts parts;
   std::vector<bool> wanted(dataset->columns().size());
   wanted[0] = true;
-  reader.read_variable(rows, wanted, parts.allocate());
+  reader.read_parts(rows, wanted, parts.allocate());
   EXPECT_EQ(parts.count(), 2U);
   const auto offsets = parts.get<int64_t>(0, ColumnPart::kOffsets);
   const auto bytes = parts.get<char>(0, ColumnPart::kValues);
@@ -155,7 +156,7 @@ TEST_F(Mixed, ReadsTextInAnyOrderThroughAnyView) {
 TEST_F(Mixed, ReadsAllPartsOfCsr) {
   Reader reader(dataset_);
   Parts parts;
-  reader.read_variable(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
+  reader.read_parts(std::vector<uint64_t>{41, 2, 3}, {true, true, false}, parts.allocate());
   EXPECT_EQ(parts.count(), 5U);
   EXPECT_EQ(parts.get<int64_t>(1, ColumnPart::kOffsets), (std::vector<int64_t>{0, 2, 2, 4}));
   EXPECT_EQ(parts.get<uint16_t>(1, ColumnPart::kIndices), (std::vector<uint16_t>{41, 42, 3, 4}));
@@ -228,7 +229,7 @@ TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
   const auto ask = [&](uint64_t asked) {
     source->requests.clear();
     Parts parts;
-    Reader(dataset).read_variable(
+    Reader(dataset).read_parts(
         rows, {true}, parts.allocate(), [] {}, asked);
     return source->requests;
   };
@@ -243,8 +244,8 @@ TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
 TEST_F(Mixed, APollThatThrowsStops) {
   Reader reader(dataset_);
   Parts parts;
-  EXPECT_THROW(reader.read_variable(range(0, 100), {true, false, false}, parts.allocate(),
-                                    [] { throw Error(ErrorCode::kCancelled, "stopped"); }),
+  EXPECT_THROW(reader.read_parts(range(0, 100), {true, false, false}, parts.allocate(),
+                                 [] { throw Error(ErrorCode::kCancelled, "stopped"); }),
                Error);
 }
 

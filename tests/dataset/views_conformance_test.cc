@@ -10,6 +10,7 @@
 
 #include "column/elementwise.h"
 #include "dataset/reader.h"
+#include "dataset/column_views.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "order/key.h"

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
@@ -294,105 +295,6 @@ TEST(SplitByFile, GoesByAColumnWithFiles) {
     EXPECT_EQ(all_numbers(parts[i], 0), all_numbers(plain[i]));
     EXPECT_EQ(all_numbers(parts[i], 1), all_numbers(plain[i]));
   }
-}
-
-TEST(RowIds, AreTheRowsOfTheDatasetThatWasNumbered) {
-  const DatasetPtr chosen_rows = subset(in_memory({counting("x", 20)}), index_buffer({9, 4, 7, 0}));
-  const DatasetPtr numbered = with_row_ids(chosen_rows, "row");
-  EXPECT_EQ(numbered->columns()[1].field, make_field("row", DType::kInt64, {}));
-  EXPECT_EQ(all_numbers(numbered, 1), range(0, 4));
-  const DatasetPtr later = subset(slice(numbered, 3, 4, -1), index_buffer({3, 1, 1}));
-  EXPECT_EQ(all_numbers(later, 0), (Rows{9, 7, 7}));
-  EXPECT_EQ(all_numbers(later, 1), (Rows{0, 2, 2}));
-}
-
-TEST(RowIds, OfTwoDatasetsAreEachItsOwn) {
-  const DatasetPtr a = with_row_ids(in_memory({counting("x", 3)}), "row");
-  const DatasetPtr b = with_row_ids(in_memory({counting("x", 2)}), "row");
-  EXPECT_EQ(all_numbers(concat({a, b}), 1), (Rows{0, 1, 2, 0, 1}));
-  // Numbers that were stored go with numbers that are made.
-  const DatasetPtr stored = in_memory({counting("x", 2), counting("row", 2, 50)});
-  EXPECT_EQ(all_numbers(concat({a, stored}), 1), (Rows{0, 1, 2, 50, 51}));
-}
-
-TEST(RowIds, OfABillionRowsTakeNoMemory) {
-  const std::byte zero{};
-  const uint64_t rows = uint64_t{1} << 40;
-  const auto source = std::make_shared<ArraySource>(
-      rows, std::vector<ArraySource::Array>{
-                {Buffer::copy_of({&zero, 1}), {&zero, 0, nullptr}, 1, DType::kUint8}});
-  const DatasetPtr dataset = std::make_shared<Dataset>(
-      std::vector<DatasetColumn>{
-          {.field = make_field("x", DType::kUint8, {}), .group = 0, .column = 0, .casts = {}}},
-      std::vector{
-          RowSpace::table({{.source = source, .first = 0, .rows = rows, .columns = nullptr}})});
-  const DatasetPtr numbered = with_row_ids(dataset, "row");
-  EXPECT_EQ(numbers<uint64_t>(numbered, 1, {rows - 1, 5}), (Rows{rows - 1, 5}));
-}
-
-TEST(RowIds, RefuseANameThatIsThere) {
-  expect_error(ErrorCode::kInvalid, {"column x", "twice"},
-               [] { with_row_ids(in_memory({counting("x", 3)}), "x"); });
-}
-
-TEST(RowIds, DoNotHideWhereRowsLie) {
-  const TempDir dir;
-  const DatasetPtr files = in_files(dir, "f", {counting("x", 9)}, {4, 5});
-  const DatasetPtr numbered = select(with_row_ids(slice(files, 2, 7, 1), "row"), {1, 0});
-  EXPECT_EQ(numbered->locate(6).file, dir.path("f-x-1.bin"));
-  EXPECT_EQ(numbered->locate(6).row, 4U);
-  const DatasetPtr memory = in_memory({counting("x", 9)});
-  const DatasetPtr in_middle = select(with_row_ids(slice(memory, 2, 7, 1), "row"), {1, 0});
-  EXPECT_EQ(in_middle->locate(6).row, 8U);
-}
-
-TEST(Select, ShowsColumnsInTheGivenOrder) {
-  const std::vector<Values> columns = {counting("a", 5), counting("b", 5, 10),
-                                       counting("c", 5, 20)};
-  const DatasetPtr dataset = zip({in_memory({columns[0], columns[1]}), in_memory({columns[2]})});
-  expect_shows(select(dataset, {2, 0}), {columns[2], columns[0]}, 1);
-  EXPECT_EQ(select(dataset, {1})->groups().size(), 1U);
-}
-
-TEST(Select, RefusesNoRepeatedAndUnknownColumns) {
-  const DatasetPtr dataset = in_memory({counting("a", 5), counting("b", 5)});
-  expect_error(ErrorCode::kInvalid, {"at least one column"}, [&] { select(dataset, {}); });
-  expect_error(ErrorCode::kInvalid, {"column a", "twice"}, [&] { select(dataset, {0, 0}); });
-  expect_error(ErrorCode::kInvalid, {"2"}, [&] { select(dataset, {2}); });
-}
-
-TEST(Rename, ShowsTheSameUnderOtherNames) {
-  Values values = counting("a", 5);
-  const DatasetPtr dataset = rename(in_memory({values}), {"z"});
-  values.field.name = "z";
-  expect_shows(dataset, {values}, 1);
-}
-
-TEST(Rename, RefusesRepeatedNamesAndAnotherNumberOfNames) {
-  const DatasetPtr dataset = in_memory({counting("a", 5), counting("b", 5)});
-  expect_error(ErrorCode::kInvalid, {"column z", "twice"}, [&] { rename(dataset, {"z", "z"}); });
-  expect_error(ErrorCode::kInvalid, {"1"}, [&] { rename(dataset, {"z"}); });
-  expect_error(ErrorCode::kInvalid, {"3"}, [&] { rename(dataset, {"x", "y", "z"}); });
-}
-
-TEST(Cast, OfACastIsDoneInSequence) {
-  const DatasetPtr dataset =
-      in_memory({column("x", DType::kFloat64, std::vector<double>{300.7, -1})});
-  const DatasetPtr twice = cast(cast(dataset, {DType::kUint8}), {DType::kFloat64});
-  EXPECT_EQ(all_numbers<double>(twice), (std::vector<double>{255, 0}));
-  const DatasetPtr thrice = cast(cast(twice, {DType::kInt8}), {DType::kInt32});
-  EXPECT_EQ(all_numbers<int32_t>(thrice), (std::vector<int32_t>{127, 0}));
-}
-
-TEST(Cast, ToTheSameDtypeChangesNothing) {
-  const DatasetPtr dataset = in_memory({counting("a", 5)});
-  EXPECT_TRUE(cast(dataset, {DType::kInt64})->columns()[0].casts.empty());
-}
-
-TEST(Cast, RefusesAnotherNumberOfDtypes) {
-  const DatasetPtr dataset = in_memory({counting("a", 5)});
-  expect_error(ErrorCode::kInvalid, {"0"}, [&] { cast(dataset, {}); });
-  expect_error(ErrorCode::kInvalid, {"2"}, [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ class RowsRead {
       outs.push_back(field.is_tensor() ? memory.data() : nullptr);
     }
     reader.read_cold(rows, outs);
-    reader.read_variable(rows, variable, [&](size_t c, ColumnPart part, uint64_t bytes) {
+    reader.read_parts(rows, variable, [&](size_t c, ColumnPart part, uint64_t bytes) {
       auto& memory = parts_[{c, part}];
       memory.resize(bytes);
       return memory.data();
