@@ -28,6 +28,7 @@
 #include "python/fields.h"
 #include "python/gil.h"
 #include "python/given_rows.h"
+#include "python/layouts.h"
 #include "python/owners.h"
 #include "python/row_arrays.h"
 #include "python/stored.h"
@@ -141,8 +142,10 @@ void bind_sources(DatasetClass& dataset) {
       .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a, "io"_a)
       .def_static(
           "concat",
-          [](const std::vector<Handle>& parts) { return handle(concat(pointers(parts))); },
-          "parts"_a)
+          [](const std::vector<Handle>& parts, const std::vector<uint64_t>& widths) {
+            return handle(concat(pointers(parts), widths));
+          },
+          "parts"_a, "widths"_a)
       .def_static(
           "zip", [](const std::vector<Handle>& parts) { return handle(zip(pointers(parts))); },
           "parts"_a);
@@ -234,6 +237,7 @@ void bind_data(nb::module_& module) {
   bind_views(dataset);
   bind_rows(dataset);
   bind_reading(dataset);
+  bind_layouts(dataset);
   bind_stored(dataset);
 }
 
