@@ -278,7 +278,7 @@ int polls_of(uint64_t rows, uint64_t size) {
   Reader reader(dataset);
   Parts parts;
   int polls = 0;
-  reader.read_variable(range(0, rows), {true}, parts.allocate(), [&] { ++polls; });
+  reader.read_parts(range(0, rows), {true}, parts.allocate(), [&] { ++polls; });
   const auto bytes = parts.get<char>(0, ColumnPart::kValues);
   EXPECT_EQ(bytes.size(), rows * size);
   for (uint64_t row = 0; row < rows; ++row) {
