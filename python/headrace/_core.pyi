@@ -58,6 +58,9 @@ class Dataset:
     def from_npy_files(names: Sequence[str], paths: Sequence[Sequence[str]], io: str) -> Dataset: ...
 
     @staticmethod
+    def from_csr_files(name: str, paths: Sequence[tuple[str, str, str]], width: int, io: str) -> Dataset: ...
+
+    @staticmethod
     def concat(parts: Sequence[Dataset], widths: Sequence[int]) -> Dataset: ...
 
     @staticmethod
