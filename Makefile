@@ -26,6 +26,7 @@ BIN := $(VENV)/bin
 # A stamp is younger than everything that its step depends on, or the step is done again.
 STAMPS := $(VENV)/stamps
 REQUIREMENTS := tools/requirements
+BENCH_PACKAGES := build/bench-packages
 
 CXX_FILES = $(shell find src tests -name '*.h' -o -name '*.cc' 2>/dev/null)
 MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not -name '*.py[ci]')
@@ -128,10 +129,10 @@ fuzz: packages-fuzz ## every fuzz target for FUZZ_SECONDS (60); needs clang-16
 	tools/run_fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: packages-bench $(STAMPS)/headrace $(STAMPS)/demo ## build and run the benchmarks
+bench: packages-bench $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test $(BENCH_PACKAGES)/installed ## build and run the benchmarks
 	cmake --preset bench --log-level=WARNING
 	cmake --build --preset bench -j $(JOBS)
-	$(BIN)/python bench/run.py $(ARGS)
+	PYTHONPATH=$(BENCH_PACKAGES) $(BIN)/python bench/run.py $(ARGS)
 
 ##@ Write
 
@@ -184,6 +185,14 @@ $(STAMPS)/torch: $(REQUIREMENTS)/torch.txt tools/install_torch.py | $(BIN)/pytho
 $(STAMPS)/build $(STAMPS)/demo $(STAMPS)/test: $(STAMPS)/%: $(REQUIREMENTS)/%.txt | $(STAMPS)/torch
 	@echo "Installing Python packages: $$(tr '\n' ' ' < $<)"
 	@$(BIN)/python -m pip install -qq -r $<
+	@touch $@
+
+# In a folder of their own and without what they depend on, which bench.txt pins or test.txt has:
+# anndata wants an older pandas than the tests, and nothing here may bring another torch.
+$(BENCH_PACKAGES)/installed: $(REQUIREMENTS)/bench.txt | $(STAMPS)/test
+	@echo "Installing the Python packages of other libraries that are measured"
+	@rm -rf $(BENCH_PACKAGES)
+	@$(BIN)/python -m pip install -qq --no-deps --target $(BENCH_PACKAGES) -r $<
 	@touch $@
 
 # Editable: changes of .py files count at once, changes of C++ files at the next make.

@@ -18,10 +18,12 @@ and, where it holds more than memory, close(state); or, for a limit of the devic
 The first line of its docstring is its line in the table. ROWS_SHARE = 0.1 gives it a tenth of the
 rows, PASS_ROWS = 2048 says that a pass is that many distinct rows and PASS_SECONDS = 15 ends a
 pass of a cold task, for what would take minutes; the report says so. NEEDS = "fio" names a program
-without which it is left out. MIXED = False says that batches are no uniform samples of all rows.
+and PACKAGE = "awkward" a package without which it is left out. MIXED = False says that batches are
+no uniform samples of all rows.
 
-bench/harness/data.py has the rows and the check of an answer, bench/harness/cold.py those of the
-cold tasks, whose batches have no "y". What is no Python (bare_gather.cc) is a program that takes
+bench/harness/data.py has the rows and the check of an answer, bench/harness/sparse.py those of the
+sparse tasks, whose "x" may be CSR, bench/harness/cold.py those of the cold tasks, whose batches
+have no "y". What is no Python (bare_gather.cc) is a program that takes
 --rows, --batch-size, --seed, --min-seconds and prints rows, passes, seconds and checksum.
 
 How it measures: in every round each library runs once, in order (A B C A B C ...), each time in a
@@ -39,7 +41,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ import numpy as np
 from harness import cache, machine, report
 from harness.data import WrongAnswerError, checksum_of, remove_made
 from harness.hold import Holder
-from harness.library import Measurement, declared
+from harness.library import Measurement, declared, what_is_absent
 from harness.measure import Spec
 from harness.micro import MICRO
 from harness.micro import run as run_micro
@@ -182,7 +183,7 @@ def check_answers(task: Task, answers: Mapping[str, Measurement]) -> None:
 
 
 def choose_libraries(task: Task, options: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """Returns the libraries to run, and those left out because their program is not there."""
+    """Returns the libraries to run, and those left out since what they need is not there."""
     unknown = [name for name in options.library or [] if name not in task.libraries]
     if unknown:
         raise SystemExit(f"task {task.name} has no {unknown[0]}; it has {list(task.libraries)}")
@@ -193,9 +194,7 @@ def choose_libraries(task: Task, options: argparse.Namespace) -> tuple[list[str]
         if name in executables:
             absent, remedy = not executables[name].exists(), "build it with the bench preset"
         else:
-            needed = declared(task.folder / f"{name}.py")[1].get("NEEDS")
-            absent = needed is not None and shutil.which(needed) is None
-            remedy = f"it needs {needed}; install that"
+            absent, remedy = what_is_absent(task.folder, name)
         if absent and (options.library or options.write):
             raise SystemExit(f"{task.name}/{name} cannot run; {remedy}")
         if absent:
@@ -258,7 +257,10 @@ def run_task(task: Task, options: argparse.Namespace) -> tuple[list[report.Row],
         notes.append(f"page cache: {cache.how_dropped(rows * 4 * task.width)}")
     if task.free_share and holder is None:
         notes.append("too little data to hold memory for: the page cache had room for all")
-    notes += [f"left out: `{name}`, whose program is missing" for name in missing]
+    notes += [
+        f"left out: `{name}`, since a program or package that it needs is missing"
+        for name in missing
+    ]
     return [report.Row(name, describe(task, name), rounds[name]) for name in libraries], notes
 
 

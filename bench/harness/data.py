@@ -25,7 +25,8 @@ Batch = Mapping[str, torch.Tensor]
 """What an epoch delivers: {"x": features of shape (n, width), "y": labels of shape (n,)}."""
 
 _CHUNK_ROWS = 65_536
-_MADE = ("rows-*x*-files-*", "numbered-*x*-files-*", "sparse-*.memmap", "shards-*", "unfinished-*")
+_MADE = ("rows-*x*-files-*", "numbered-*x*-files-*", "sparse-*.memmap", "shards-*", "csr-*",
+         "unfinished-*")  # fmt: skip
 _MIN_BATCHES_FOR_MIXING = 100
 
 
@@ -42,13 +43,18 @@ def features_of(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     return position.astype(np.float32)
 
 
-def checksum_of(labels: NDArray[np.int64]) -> int:
-    """Returns the sum of splitmix64(label) modulo 2^64."""
+def splitmix64(numbers: NDArray[Any]) -> NDArray[np.uint64]:
+    """Returns 64 well mixed bits for each number."""
     with np.errstate(over="ignore"):
-        value = labels.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        value = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return int((value ^ (value >> np.uint64(31))).sum(dtype=np.uint64))
+        return value ^ (value >> np.uint64(31))
+
+
+def checksum_of(labels: NDArray[np.int64]) -> int:
+    """Returns the sum of splitmix64(label) modulo 2^64."""
+    return int(splitmix64(labels).sum(dtype=np.uint64))
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,16 @@ class Data:
         for path in (*self.paths()[0], *self.paths()[1]):
             _read_through(path)
 
+    def check_x(self, x: Any, labels: NDArray[np.int64]) -> None:
+        """Checks kind, shape and every feature of the rows with these labels.
+
+        Raises:
+            WrongAnswerError: something else was delivered.
+        """
+        check_dense(x, len(labels), self.width)
+        if not np.array_equal(x.numpy(), features_of(labels, self.width)):
+            raise WrongAnswerError("wrong features in a batch")
+
     def sparse_file(self) -> Path:
         """Returns a file of `rows` zero bytes that takes no room on the disk."""
         return self.root / f"sparse-{self.rows}.memmap"
@@ -154,6 +170,18 @@ def _read_through(path: Path) -> None:
             pass
 
 
+def check_dense(x: Any, rows: int, width: int) -> None:
+    """Checks that x is a float32 tensor of this shape.
+
+    Raises:
+        WrongAnswerError: it is something else.
+    """
+    if type(x) is not torch.Tensor or x.layout != torch.strided or x.dtype != torch.float32:
+        raise WrongAnswerError(f"a batch must hold dense float32 tensors, found {type(x)}")
+    if x.shape != (rows, width):
+        raise WrongAnswerError(f"expected shape {(rows, width)}, found {tuple(x.shape)}")
+
+
 def drain(batches: Iterable[Batch], labels: NDArray[np.int64]) -> int:
     """Copies the labels of all batches into `labels` and returns their number.
 
@@ -176,17 +204,13 @@ def drain_checked(batches: Iterable[Batch], labels: NDArray[np.int64], data: Dat
     """
     end = 0
     for batch in batches:
-        x, y = batch["x"], batch["y"]
-        for found in (x, y):
-            if type(found) is not torch.Tensor:
-                raise WrongAnswerError(f"a batch must hold torch tensors, found {type(found)}")
-        if x.dtype != torch.float32 or y.dtype != torch.int64:
-            raise WrongAnswerError(f"expected float32 and int64, found {x.dtype} and {y.dtype}")
-        if x.shape != (len(y), data.width) or not 1 <= len(y) <= data.batch_size:
-            raise WrongAnswerError(f"found a batch of shapes {tuple(x.shape)}, {tuple(y.shape)}")
+        y = batch["y"]
+        if type(y) is not torch.Tensor or y.dtype != torch.int64 or y.ndim != 1:
+            raise WrongAnswerError(f"labels must be a vector of torch.int64, found {y!r}")
+        if not 1 <= len(y) <= data.batch_size:
+            raise WrongAnswerError(f"found a batch of {len(y)} rows")
         values = y.numpy()
-        if not np.array_equal(x.numpy(), features_of(values, data.width)):
-            raise WrongAnswerError(f"wrong features in the batch from position {end}")
+        data.check_x(batch["x"], values)
         start, end = end, end + len(values)
         labels[start:end] = values
     return end

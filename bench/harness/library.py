@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-_DECLARED = ("ROWS_SHARE", "PASS_ROWS", "PASS_SECONDS", "NEEDS")
+_DECLARED = ("ROWS_SHARE", "PASS_ROWS", "PASS_SECONDS", "NEEDS", "PACKAGE")
 
 
 def declared(path: Path) -> tuple[str, dict[str, Any]]:
@@ -67,3 +68,14 @@ def declared(path: Path) -> tuple[str, dict[str, Any]]:
         if isinstance(target, ast.Name) and target.id in _DECLARED
     }
     return line, constants
+
+
+def what_is_absent(folder: Path, library: str) -> tuple[bool, str]:
+    """Returns whether a program or package that the library needs is absent, and what to do."""
+    constants = declared(folder / f"{library}.py")[1]
+    program, package = constants.get("NEEDS"), constants.get("PACKAGE")
+    if program is not None and shutil.which(program) is None:
+        return True, f"it needs the program {program}; install that"
+    if package is not None and importlib.util.find_spec(package) is None:
+        return True, f"it needs the package {package}; run it by make bench, which installs that"
+    return False, ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-_PACKAGES = ("headrace", "torch", "numpy", "dask")
+_PACKAGES = ("headrace", "torch", "numpy", "scipy", "dask")
 
 
 def _field(path: str, name: str) -> str:

@@ -6,6 +6,7 @@ line of standard output is the JSON of a `Measurement`. A wrong answer ends it w
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -172,6 +173,14 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
 }
 
 
+def _rows_of(name: str) -> type[Data]:
+    if name in ("dense", "numbered"):
+        return NumberedRows if name == "numbered" else Data
+    # Needs scipy, which no other task should have in its process.
+    rows: dict[str, type[Data]] = importlib.import_module("harness.sparse").ROWS
+    return rows[name]
+
+
 def measure(spec: Spec) -> Measurement:
     """Runs the library once and returns what it gave.
 
@@ -180,8 +189,7 @@ def measure(spec: Spec) -> Measurement:
     """
     task = TASKS[spec.task]
     library = Library(task.folder / f"{spec.library}.py")
-    kind = NumberedRows if task.kind == "cold" else Data
-    data = kind(
+    data = _rows_of(task.data)(
         rows=spec.rows,
         width=task.width,
         batch_size=task.batch_size,

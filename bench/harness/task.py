@@ -67,6 +67,7 @@ class Task:
         figures: what is promised, printed below the table with what was found.
         pass_seconds: a pass ends after this time, where the procedure knows it; 0: whole passes.
         free_share: memory is held so that this share of the data fits in what is left; 0: none is.
+        data: which rows, a name in `harness.measure`.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Task:
     figures: tuple[Figure, ...] = ()
     pass_seconds: float = 0.0
     free_share: float = 0.0
+    data: str = "dense"
 
     @property
     def folder(self) -> Path:

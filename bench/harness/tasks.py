@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.sparse_tasks import SPARSE_TASKS
 from harness.task import Figure, Metric, Task
 
 _ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
@@ -44,6 +45,7 @@ def _cold_fits() -> Task:
         title="Cold files that fit in free memory: 12 GB of 4 KiB rows",
         kind="cold",
         source="cold",
+        data="numbered",
         rows=_COLD_ROWS,
         width=1024,
         batch_size=256,
@@ -67,6 +69,7 @@ def _cold_beyond() -> Task:
         title="Cold files beyond free memory: room for a quarter of 12 GB of 4 KiB rows",
         kind="cold",
         source="cold",
+        data="numbered",
         rows=_COLD_ROWS,
         width=1024,
         batch_size=256,
@@ -376,5 +379,6 @@ TASKS: dict[str, Task] = {
         _shards(),
         _open_shards(),
         _write(),
+        *SPARSE_TASKS,
     )
 }

@@ -68,12 +68,12 @@ def digest(value: object) -> int:
     Raises:
         UnsupportedError: If it is or holds something whose content cannot be seen.
     """
-    hasher = _Hasher()
+    hasher = Hasher()
     hasher.add(value)
     return hasher.value()
 
 
-class _Hasher:
+class Hasher:
     """Feeds values to a hash, each as a tag, a length and its parts."""
 
     def __init__(self) -> None:
@@ -82,9 +82,11 @@ class _Hasher:
         self._kept: list[object] = []  # an id is unique only while its object lives
 
     def value(self) -> int:
+        """Returns 64 bits of the hash so far."""
         return int.from_bytes(self._hash.digest(), "big")
 
     def add(self, value: Any) -> None:
+        """Feeds a value; raises UnsupportedError as `digest` does."""
         kind = type(value)
         if kind in (bool, int, float, str, bytes) or kind in _BY_REPR:
             self._add_plain(value)
@@ -124,6 +126,11 @@ class _Hasher:
             self._tagged("float", struct.pack(">d", value))
         else:
             self._tagged(type(value).__name__, repr(value).encode())
+
+    def _digest_alone(self, value: Any) -> int:
+        hasher = type(self)()
+        hasher.add(value)
+        return hasher.value()
 
     def _tagged(self, tag: str, content: bytes) -> None:
         self._hash.update(f"{tag}:{len(content)}:".encode())
@@ -222,9 +229,12 @@ class _Hasher:
         if owner is not None:
             self.add(owner)
 
-    def _add_class(self, kind: type) -> None:
+    def _add_class_name(self, kind: type) -> None:
         self._tagged("class", f"{kind.__module__}.{kind.__qualname__}".encode())
-        if not kind.__flags__ & _HEAP_TYPE:
+
+    def _add_class(self, kind: type) -> None:
+        self._add_class_name(kind)
+        if not has_code(kind):
             return
         package = kind.__module__.partition(".")[0]
         for name, member in sorted(vars(kind).items()):
@@ -245,7 +255,7 @@ class _Hasher:
         if isinstance(value, Mapping):
             self._add_all("mapping", [part for item in value.items() for part in item])
         elif isinstance(value, AnySet):
-            self._add_all("set", sorted(digest(part) for part in value))
+            self._add_all("set", sorted(map(self._digest_alone, value)))
         elif isinstance(value, list | tuple):
             self._add_all("sequence", value)
         elif isinstance(value, str | bytes | int | float):
@@ -254,6 +264,11 @@ class _Hasher:
         if state is None and kind not in _STATELESS and not isinstance(value, tuple(_CONTAINERS)):
             raise _unseen(value)
         self._add_all("state", [part for item in sorted((state or {}).items()) for part in item])
+
+
+def has_code(kind: type) -> bool:
+    """Whether a class was written in Python."""
+    return bool(kind.__flags__ & _HEAP_TYPE)
 
 
 def _counts(value: object, package: str) -> bool:

@@ -137,11 +137,11 @@ def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: boo
         if values is not None:
             return replace(rows, field=field, values=values)
     if rows.field != field:
-        raise _other(field, rows.field)
+        raise _other(field, rows.field, declared)
     return rows
 
 
-def _other(field: Field, came: Field) -> InvalidError:
+def _other(field: Field, came: Field, declared: Facts | None = None) -> InvalidError:
     what_to_do = "convert it"
     if field.kind == came.kind and field.row_shape == came.row_shape:
         what_to_do = f"convert it with .astype({field.dtype!r})"
@@ -149,6 +149,14 @@ def _other(field: Field, came: Field) -> InvalidError:
         what_to_do = "mark it with hr.ragged(rows)"
     elif field.kind == "csr":
         what_to_do = "make a sparse matrix of it: scipy.sparse.csr_array(x)"
+    if declared and came == replace(field, dtype=came.dtype):
+        return InvalidError(
+            f"columns= says that column {field.name!r} is {_type(field)}, and it comes as "
+            f"{_type(came)}: what has a dtype is not cast as it is written. Make it {field.dtype} "
+            "before (in a conversion: in a transform), or keep its dtype and cast what is read, by "
+            "ds.cast",
+            column=field.name,
+        )
     return InvalidError(
         f"column {field.name!r} is {_type(field)}, and this batch has {_type(came)}; {what_to_do}, "
         "or write it to another dataset",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import InvalidError, TruncatedError, UnsupportedError
 from headrace.optional_packages import require
 from headrace.text_formats import PART_BYTES, Span, Types
 
 _STEP_BYTES = 2**24
 _LARGEST_STEP = 2**16  # rows
+_READ_BYTES = 2**28
 
 
 class Parquet:
@@ -60,7 +62,7 @@ class Arrow:
         return _runs([size // max(count, 1)] * count)
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
-        """Yields the rows as Arrow batches over the mapped file."""
+        """Yields the rows as Arrow batches, of a large file over the mapped file."""
         for batch in self._batches(path, span):
             step = _step(batch.nbytes, batch.num_rows, largest=batch.num_rows)
             for first in range(0, batch.num_rows, step):
@@ -77,7 +79,9 @@ class Arrow:
 
     def _open(self, path: str) -> Any:
         pa = require("pyarrow", to="read Arrow files")
-        source = pa.memory_map(path)
+        # A map cut short ends the process; but only a map gives parts of a large record batch.
+        is_small = os.path.getsize(path) <= _READ_BYTES
+        source = pa.OSFile(path) if is_small else pa.memory_map(path)
         try:
             return pa.ipc.open_file(source)
         except pa.ArrowInvalid:
@@ -100,10 +104,12 @@ class Npy:
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
         """Yields rows as tuples of one array."""
-        array = self._open(path)[span.begin : span.end]
+        array = self._open(path)
+        end = len(array) if span.end is None else span.end
         step = _step(array.nbytes, len(array), largest=len(array))
-        for first in range(0, len(array), step):
-            yield (np.asarray(array[first : first + step]),)
+        for first in range(span.begin, end, step):
+            rows = array[first : min(first + step, end)]
+            yield (_read_rows(path, array, rows, first) if array.flags.c_contiguous else rows,)
 
     def _open(self, path: str) -> Any:
         try:
@@ -113,6 +119,15 @@ class Npy:
         if not isinstance(array, np.ndarray) or array.ndim == 0:
             raise UnsupportedError(f"{path!r} is no array with rows", file=path)
         return array
+
+
+def _read_rows(path: str, array: Any, rows: Any, first: int) -> Any:
+    """Returns rows of a mapped array as a read gives them: cut short, a map ends the process."""
+    row_bytes = array.nbytes // len(array)
+    found = np.fromfile(path, array.dtype, rows.size, offset=array.offset + first * row_bytes)
+    if found.size < rows.size:
+        raise TruncatedError(f"{path!r} is shorter than its header says", file=path)
+    return found.reshape(rows.shape)
 
 
 def _runs(weights: list[int]) -> list[Span]:

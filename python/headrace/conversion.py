@@ -56,6 +56,7 @@ def convert_inputs(
                 commit=conversion.commit_from_worker,
                 drop=conversion.drop,
             )
+        meter.expects_no_more(unnamed=conversion.ledger.unnamed)
     if conversion.rows == 0:
         failed = conversion.failures
         reason = describe_failures(failed) if failed else "no input has rows"

@@ -16,7 +16,7 @@ from typing import Any
 
 from headrace.column_fit import declared_facts
 from headrace.conversion_plan import Part
-from headrace.conversion_steps import Step, Transform, name_input, read_part
+from headrace.conversion_steps import Step, Transform, check_unchanged, name_input, read_part
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.ledger import Record
@@ -136,7 +136,8 @@ class _Reading:
     def fill(self, group: _Group, *, within: bool, report: Report | None) -> None:
         """Writes steps until the part ends, or `within` it until the group is full.
 
-        What goes wrong with the input ends the part; what goes wrong with the disk is raised.
+        What goes wrong with the input ends the part; what goes wrong with the disk is raised, and
+        so is what leaves rows in the group that should not be there.
         """
         while not (within and group.is_full()):
             try:
@@ -154,6 +155,8 @@ class _Reading:
                     raise name_input(error, self.part.input.name) from error
                 self._fail(error)
                 return
+            # Rows of a mapped file are read only now, and cannot be taken back alone either.
+            check_unchanged(self.part)
             self.done += step.units
             self.rows += rows
             if report is not None:

@@ -1,8 +1,8 @@
 """What a conversion reads: files by path, or any items; each with an identity that lasts.
 
-1. A file is known by its absolute path, and is the same as long as its size and its time of
-   modification are. An item is known by its value, or by its position where the value cannot be
-   seen (an object of a library). What is listed twice is two inputs.
+1. A file is known by its path, and is the same as long as its size and its time of modification
+   are. An item is known by its value, or by its position where the value cannot be seen (an object
+   of a library). What is listed twice is two inputs.
 2. With a transform, a str that names no file is an item, such as a URL or a key.
 """
 
@@ -14,13 +14,14 @@ import os
 import reprlib
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace import advice
 from headrace.code_version import digest
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.imported_formats import is_huggingface
+from headrace.input_identity import identity_of_file, identity_of_item, stamp_of_file
 
 _MAGIC = frozenset("*?[")
 _short = reprlib.Repr()
@@ -35,7 +36,9 @@ class Input:
         item: What a transform is given: the path as a str, or the item itself.
         name: What messages call it.
         key: Its identity.
-        stamp: Its state: another number once the file has changed; 0 for items.
+        stamp: Its state: another number once the file has changed, or another item stands at its
+            position; 0 for items that are known by their value.
+        former: The identity that ledgers of before may know it by.
         size: Its bytes; None for items and directories.
         is_file: Whether `item` is a path.
     """
@@ -44,12 +47,16 @@ class Input:
     name: str
     key: int
     stamp: int = 0
+    former: int | None = None
     size: int | None = None
     is_file: bool = False
 
     def is_unchanged(self) -> bool:
         """Whether the file is still what it was when it was listed."""
-        return not self.is_file or _stamp(os.stat(self.item)) == self.stamp
+        try:
+            return not self.is_file or stamp_of_file(os.stat(self.item)) == self.stamp
+        except FileNotFoundError:
+            return False
 
 
 class Inputs:
@@ -89,8 +96,9 @@ class Inputs:
         return self.count if self.size is None and not self._has_files else self.size
 
     def _list(self, listed: list[Any]) -> None:
+        self.count = len(listed)
         found = list(self._number(listed))
-        self._source, self.count = found, len(found)
+        self._source = found
         sizes = [one.size for one in found]
         self._has_files = any(one.is_file for one in found)
         self.size = None if None in sizes else sum(size or 0 for size in sizes)
@@ -122,14 +130,17 @@ class Inputs:
         return _Numbered(self._number, items)
 
     def _number(self, items: Iterable[Any]) -> Iterator[Input]:
-        seen: collections.Counter[int] = collections.Counter()
+        times, former = _Times(), _Times()
         for position, item in enumerate(items):
             if isinstance(item, _Path):
-                yield _file(item, seen)
+                found = _file(item)
             else:
                 item = str(item) if isinstance(item, _Text) else item
                 name = f"item {position} ({' '.join(_short.repr(item).split())})"
-                yield Input(item, name, _numbered_key(_item_digest(item, position), seen))
+                found = Input(item, name, *identity_of_item(item, position, self.count))
+            before = former.numbered(found.key if found.former is None else found.former)
+            key = times.numbered(found.key)
+            yield replace(found, key=key, former=None if before == key else before)
 
 
 class _Path(str):
@@ -189,7 +200,7 @@ def _of_huggingface(dataset: Any) -> Input:
     return Input(dataset, name, key, size=int(dataset.data.nbytes))
 
 
-def _file(path: _Path, seen: collections.Counter[int]) -> Input:
+def _file(path: _Path) -> Input:
     name = str(path)
     try:
         status = os.stat(name)
@@ -198,23 +209,18 @@ def _file(path: _Path, seen: collections.Counter[int]) -> Input:
     is_directory = stat.S_ISDIR(status.st_mode)
     if not is_directory and not stat.S_ISREG(status.st_mode):
         raise UnsupportedError(f"{name!r} is neither a file nor a directory", file=name)
-    key = _numbered_key(digest(("path", os.path.abspath(name))), seen)
+    identity = identity_of_file(name, status, is_directory=is_directory)
     size = None if is_directory else status.st_size
-    return Input(name, repr(name), key, _stamp(status), size, is_file=True)
+    return Input(name, repr(name), *identity, size, is_file=True)
 
 
-def _stamp(status: os.stat_result) -> int:
-    return digest((status.st_size, status.st_mtime_ns)) | 1  # never that of an item
+class _Times:
+    """Counts how often an input is listed."""
 
+    def __init__(self) -> None:
+        self._seen: collections.Counter[int] = collections.Counter()
 
-def _item_digest(item: object, position: int) -> int:
-    try:
-        return digest(("item", item))
-    except UnsupportedError:
-        return digest(("position", position))
-
-
-def _numbered_key(key: int, seen: collections.Counter[int]) -> int:
-    """Returns a key of its own for each time that the same input is listed."""
-    seen[key] += 1
-    return key if seen[key] == 1 else digest((key, seen[key]))
+    def numbered(self, key: int) -> int:
+        """Returns a key of its own for each time that the same input is listed."""
+        self._seen[key] += 1
+        return key if self._seen[key] == 1 else digest((key, self._seen[key]))

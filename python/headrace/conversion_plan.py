@@ -59,10 +59,12 @@ def plan(
     """Yields the parts that are left to do, in order; `skip` is told the weight of the others.
 
     Raises:
-        InvalidError: If an input has changed since parts of it were converted.
+        InvalidError: If an input has changed since parts of it were converted, or if it is known by
+            its position and stands elsewhere.
         UnsupportedError: If it is of no kind that is read without a transform.
     """
-    for found in inputs:
+    for position, listed in enumerate(inputs):
+        found = ledger.recognize(listed, position)
         if ledger.is_complete(found):
             skip(Part(found, None, 0, 1, 0).weight)
             continue

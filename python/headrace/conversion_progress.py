@@ -22,6 +22,8 @@ class ConversionProgress:
         bytes: Their bytes.
         fraction: How much of the inputs is committed, from 0 to 1; None where that is not known.
         seconds: How long it has taken.
+        unnamed: How many inputs were converted before that this call does not name, and whose rows
+            stay; known in the end.
 
     Example:
         >>> ConversionProgress(rows=1000, bytes=5_000_000, fraction=0.25, seconds=2.0)
@@ -32,6 +34,7 @@ class ConversionProgress:
     bytes: int
     fraction: float | None
     seconds: float
+    unnamed: int = 0
 
     @property
     def rows_per_s(self) -> float:
@@ -54,6 +57,9 @@ class ConversionProgress:
             left = round(self.seconds_left)
             clock = f"{left // 60 % 60}:{left % 60:02}"
             text += f", {clock if left < 3600 else f'{left // 3600}:{clock:0>5}'} left"
+        if self.unnamed:
+            text += f"; rows of {self.unnamed:,} inputs stay that were converted before and are not"
+            text += " named now"
         return text
 
 
@@ -69,11 +75,17 @@ class Meter:
         self._due = self._began + every_s
         self._total: int | None = None
         self._rows = self._bytes = 0
-        self._done = self._before = 0
+        self._done = self._before = self._unnamed = 0
 
     def expect(self, total: int | None) -> None:
         """Takes the weight of all inputs, None where it is not known."""
         self._total = total
+
+    def expects_no_more(self, *, unnamed: int) -> None:
+        """Takes how many inputs of before were not named, and shows it if there are any."""
+        self._unnamed = unnamed
+        if unnamed:
+            self.show()
 
     def skipped(self, weight: int) -> None:
         """Counts inputs that were done before."""
@@ -97,7 +109,7 @@ class Meter:
         if self._total is not None and self._total > self._before:
             fraction = min(1.0, self._done / (self._total - self._before))
         seconds = time.monotonic() - self._began
-        return ConversionProgress(self._rows, self._bytes, fraction, seconds)
+        return ConversionProgress(self._rows, self._bytes, fraction, seconds, self._unnamed)
 
     def show(self) -> None:
         """Shows it now."""

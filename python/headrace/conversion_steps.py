@@ -42,13 +42,15 @@ def read_part(part: Part, transform: Transform | None, rows: Rows, types: Types)
     name = part.input.name
     try:
         if not part.input.is_unchanged():
-            raise InvalidError(f"{name} has changed since it was listed; convert again")
-        if transform is None:
-            yield from _read(part, types)
-        else:
-            yield from _transformed(part, transform, rows)
-        if not part.input.is_unchanged():
-            raise InvalidError(f"{name} has changed while it was read; convert again")
+            raise InvalidError(
+                f"{name} has changed or gone since it was listed; convert again",
+                file=part.input.item,
+            )
+        steps = _read(part, types) if transform is None else _transformed(part, transform, rows)
+        for step in steps:
+            check_unchanged(part)
+            yield step
+        check_unchanged(part)
     except HeadraceError as error:
         named = name_input(error, name)
         if named is error:
@@ -58,13 +60,29 @@ def read_part(part: Part, transform: Transform | None, rows: Rows, types: Types)
         raise IoError(f"{name} cannot be read: {error}") from error
 
 
+def check_unchanged(part: Part) -> None:
+    """Raises InvalidError for a file that is no longer what it was when it was listed."""
+    try:
+        is_unchanged = part.input.is_unchanged()
+    except OSError as error:
+        raise IoError(f"{part.input.name} cannot be read: {error}", file=part.input.item) from error
+    if not is_unchanged:
+        raise InvalidError(
+            f"{part.input.name} has changed or gone while it was read, and its rows may be of two "
+            "states; convert again once nobody writes to it",
+            file=part.input.item,
+        )
+
+
 def _read(part: Part, types: Types) -> Iterator[Step]:
     """Yields rows as its format gives them; what counts is rows, however they come."""
     assert part.span is not None
     to_skip = part.done
-    steps = format_of(part.input).read(part.input.item, part.span, types)
+    steps: Iterator[Any] | None = None
     while True:
         try:
+            if steps is None:
+                steps = format_of(part.input).read(part.input.item, part.span, types)
             step = next(steps, None)
         except (HeadraceError, OSError, MemoryError):
             raise

@@ -17,6 +17,7 @@ from headrace.conversion_progress import Progress
 from headrace.dataset import Dataset
 from headrace.dry_run import DryRun, try_out
 from headrace.errors import InvalidError, UnsupportedError
+from headrace.input_formats import check_formats
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
 
@@ -130,6 +131,8 @@ def convert(
     """
     transform = _check_transform(transform)
     listed = Inputs(inputs, transforms=transform is not None)
+    if transform is None:
+        check_formats(listed)
     job = Job(
         directory=checks.check_directory(directory),
         transform=transform,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from headrace import advice
@@ -49,11 +50,7 @@ def format_of(found: Input) -> Format:
     if found.size is None:
         if HuggingFace.is_directory(found.item):
             return HuggingFace()
-        raise UnsupportedError(
-            f"{found.name} is a directory; pass its files as a glob, for example "
-            f"{os.path.join(found.item, '*.parquet')!r}",
-            file=found.item,
-        )
+        raise _directory(found.item)
     stem, suffix = os.path.splitext(path)
     if suffix in COMPRESSION and stem.endswith((".csv", ".jsonl", ".ndjson")):
         suffix = os.path.splitext(stem)[1]
@@ -65,3 +62,33 @@ def format_of(found: Input) -> Format:
             file=found.item,
         )
     return _BY_SUFFIX[suffix]
+
+
+def check_formats(inputs: Iterable[Input]) -> None:
+    """Raises UnsupportedError for an input of no known kind, before anything is converted."""
+    for found in inputs:
+        format_of(found)
+
+
+def _directory(path: str) -> UnsupportedError:
+    if os.path.isdir(os.path.join(path, "manifests")):
+        found = "a dataset of headrace already; open it with hr.open"
+    elif (pattern := _pattern(path)) is None:
+        found = "a directory without files that are read without a transform"
+    else:
+        found = f"a directory; pass its files as a glob, for example {pattern!r}"
+    return UnsupportedError(f"{path!r} is {found}", file=path)
+
+
+def _pattern(path: str) -> str | None:
+    """Returns a glob for the most frequent kind of files in a directory, or else below it."""
+    for names, below in ((os.listdir(path), ""), (_names_below(path), "**")):
+        stems = (os.path.splitext(name.lower())[1] for name in names if name[0] != ".")
+        found = Counter(suffix for suffix in stems if suffix in _BY_SUFFIX)
+        if found:
+            return os.path.join(path, below, f"*{found.most_common(1)[0][0]}")
+    return None
+
+
+def _names_below(path: str) -> Iterator[str]:
+    return (name for _, _, names in os.walk(path) for name in names)

@@ -3,20 +3,23 @@
 1. A record is four numbers in `origins` of a shard's entry: the input's identity, its state, which
    of how many parts (index + count * 2**32), and how far that part is done: a number of steps, and
    the topmost bit once it is complete.
-2. Since records are committed together with the rows that they speak of, no crash can part them: a
+2. What is known by its position only has to stand where it stood, with nothing put before it:
+   otherwise rows would be lost or come twice, and that is an error.
+3. Since records are committed together with the rows that they speak of, no crash can part them: a
    conversion that goes on does what no record says is done, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from headrace.conversion_inputs import Input
 from headrace.errors import CorruptError, InvalidError
+from headrace.input_identity import is_by_position, key_of_position
 
 _COMPLETE = 1 << 63
 _NUMBERS = 4
@@ -52,6 +55,14 @@ class Ledger:
         self._steps: dict[tuple[int, int], int] = {}  # of parts begun, by key and index
         self._complete: dict[int, int] = {}  # how many parts are, by key
         self._counts: dict[int, int] = {}
+        self._by_position: dict[int, int] = {}  # stamps, by key, not yet recognized
+        self._has_gap = False  # whether an item was passed over that is known by its position
+        self._recognized: set[int] = set()
+
+    @property
+    def unnamed(self) -> int:
+        """How many inputs there are that were not recognized."""
+        return len(self._stamps) - len(self._recognized)
 
     def __len__(self) -> int:
         return len(self._stamps)
@@ -73,10 +84,48 @@ class Ledger:
 
     def _add(self, key: int, stamp: int, index: int, count: int, done: int) -> None:
         self._stamps[key], self._counts[key] = stamp, count
+        if is_by_position(stamp):
+            self._by_position[key] = stamp
         before = self._steps.get((key, index), 0)
         if not before & _COMPLETE:
             self._steps[key, index] = max(before, done)
             self._complete[key] = self._complete.get(key, 0) + bool(done & _COMPLETE)
+
+    def recognize(self, found: Input, position: int) -> Input:
+        """Returns the input at `position` as it is known here; the inputs come in their order.
+
+        Raises:
+            InvalidError: If it is known by its position only, and those before it were others.
+        """
+        # One that is listed twice under two names may have been two inputs before.
+        for key in (found.former, found.key):
+            if key in self._stamps and key not in self._recognized:
+                found = replace(found, key=key)
+                self._recognized.add(key)
+                break
+        if self._by_position:
+            self._check_position(found, position)
+        return found
+
+    def _check_position(self, found: Input, position: int) -> None:
+        here = key_of_position(position)
+        if not is_by_position(found.stamp):
+            self._has_gap |= here in self._by_position
+            return
+        before = self._by_position.pop(here, None)
+        if before is None:
+            has_moved = found.stamp in self._by_position.values()
+            is_other = found.key not in self._stamps and (self._has_gap or has_moved)
+        else:
+            is_other = before != found.stamp
+        if is_other:
+            raise InvalidError(
+                f"{found.name} can only be known by its position, since the value of a "
+                f"{type(found.item).__qualname__} cannot be seen, and the dataset was begun with "
+                "other items up to there: rows would be lost or come twice. Pass the items of "
+                "before in their order, and new ones behind them, or convert into a new directory; "
+                "paths, str, numbers, arrays and dicts of these are known by their value"
+            )
 
     def is_complete(self, found: Input) -> bool:
         """Whether nothing is left to do of an input.
@@ -87,12 +136,12 @@ class Ledger:
         stamp = self._stamps.get(found.key)
         if stamp is None:
             return False
-        if stamp != found.stamp:
+        if stamp != found.stamp and found.is_file:
             raise InvalidError(
                 f"{found.name} has changed since it was converted (another size or time of "
                 "modification), and the dataset holds rows of what it was; convert into a new "
                 "directory, or put the file back",
-                file=found.item if found.is_file else "",
+                file=found.item,
             )
         return self._complete[found.key] == self._counts[found.key]
 

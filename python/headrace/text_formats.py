@@ -20,9 +20,11 @@ from headrace import advice
 from headrace.errors import InvalidError
 from headrace.optional_packages import require
 from headrace.schema import Field
+from headrace.text_encoding import not_utf8
 
 BLOCK_BYTES = 2**23
 PART_BYTES = 2**26
+_HEADER_BYTES = 2**24  # at most: lines may end with \r alone
 COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 Types = Mapping[str, Field]
@@ -78,18 +80,19 @@ class Csv:
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
         """Yields the rows as Arrow batches or tables."""
+        names = _header(path)
         if span.end is None:
             return self._stream(path, _arrow_types(types))
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader([file.readline()]))
         pa_csv = require("pyarrow.csv", to="read CSV files")
 
         def parse(block: bytes, column_types: Any) -> Any:
-            return pa_csv.read_csv(
+            table = pa_csv.read_csv(
                 io.BytesIO(block),
                 read_options=pa_csv.ReadOptions(column_names=names, block_size=len(block)),
                 convert_options=pa_csv.ConvertOptions(column_types=column_types),
             )
+            _check_text(path, table.schema, column_types)
+            return table
 
         return _parsed(path, _blocks(path, span), _arrow_types(types), parse, dict)
 
@@ -110,11 +113,31 @@ class Csv:
             if times := _times(reader.schema):
                 types = types | times
                 reader = open_stream()
+            _check_text(path, reader.schema, types)
             yield from reader
         except _arrow_invalid() as error:
             if "Empty CSV file" in str(error):
                 return
             raise _unreadable(path, error) from error
+
+
+def _header(path: str) -> list[str]:
+    """Returns the names in the first line."""
+    with _open(path) as file:
+        line = file.readline(_HEADER_BYTES).partition(b"\r")[0]
+    try:
+        return next(csv.reader([line.decode("utf-8-sig")]), [])
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, [line]) from error
+
+
+def _check_text(path: str, schema: Any, known: Mapping[str, Any]) -> None:
+    """Raises InvalidError for text that is taken for bytes, since it is not UTF-8."""
+    pa = require("pyarrow", to="read CSV files")
+    for field in schema:
+        if field.name not in known and pa.types.is_binary(field.type):
+            with _open(path) as file:
+                raise not_utf8(path, file, column=field.name)
 
 
 def _parsed(
@@ -211,6 +234,9 @@ def _arrow_invalid() -> type[Exception]:
 
 
 def _unreadable(path: str, error: Exception) -> InvalidError:
+    if "invalid UTF8" in str(error):
+        with _open(path) as file:
+            return not_utf8(path, file)
     what_to_do = advice.transform("a function that reads it").within("correct the file, or {}")
     if re.search("conversion error|changed from", str(error)):
         what_to_do = advice.columns("name", kind="text").within(

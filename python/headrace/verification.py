@@ -227,6 +227,8 @@ def _verdict(part: _Part) -> dict[str, Any]:
 def _damages(part: _Part, findings: list[dict[str, Any]]) -> Iterator[Damage]:
     for finding in findings:
         known = dict(finding)
+        if part.shard and known["code"] == NotFoundError.code:
+            known["what"] = f"shard {part.shard} is missing; restore its file from a copy"
         first = part.first_row + known.pop("first_row")
         # Of a file by itself that cannot be read nobody knows how many rows it had.
         rows = known.pop("rows") or (0 if part.shard else None)

@@ -160,11 +160,10 @@ NextManifest next_manifest(const CommitRequest& request, const std::optional<Dat
 }
 
 std::optional<DatasetVersion> read_head(const DatasetPaths& paths) {
-  const uint64_t newest = newest_version(paths);
-  if (newest == 0) {
+  if (newest_version(paths) == 0) {
     return std::nullopt;
   }
-  return read_version(paths, newest, ManifestParts::kShardsAndOrigins);
+  return read_version(paths, 0, ManifestParts::kShardsAndOrigins);
 }
 
 // --- The commit ---------------------------------------------------------------------------------

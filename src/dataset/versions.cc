@@ -172,14 +172,10 @@ uint64_t newest_version(const DatasetPaths& paths) {
   return found;
 }
 
-DatasetVersion read_version(const DatasetPaths& paths, uint64_t version, ManifestParts parts) {
-  const uint64_t wanted = version == 0 ? some_version(paths) : version;
-  if (version != 0 && !exists(paths, version)) {
-    throw Error(ErrorCode::kNotFound,
-                paths.root() + " has no version " + std::to_string(version) + "; the newest is " +
-                    std::to_string(some_version(paths)),
-                {.file = paths.root(), .column = ""});
-  }
+namespace {
+
+// Requires: the version exists; it may be buried.
+DatasetVersion read_existing(const DatasetPaths& paths, uint64_t wanted, ManifestParts parts) {
   const std::string path = paths.manifest(wanted);
   Manifest last = read_one(paths, wanted, ManifestParts::kHeader);
   if (parts == ManifestParts::kHeader) {
@@ -207,6 +203,29 @@ DatasetVersion read_version(const DatasetPaths& paths, uint64_t version, Manifes
     check_totals(result, paths.manifest(next));
   }
   return result;
+}
+
+}  // namespace
+
+DatasetVersion read_version(const DatasetPaths& paths, uint64_t version, ManifestParts parts) {
+  uint64_t wanted = version == 0 ? some_version(paths) : version;
+  if (version != 0 && !exists(paths, version)) {
+    throw Error(ErrorCode::kNotFound,
+                paths.root() + " has no version " + std::to_string(version) + "; the newest is " +
+                    std::to_string(some_version(paths)),
+                {.file = paths.root(), .column = ""});
+  }
+  while (true) {
+    try {
+      return read_existing(paths, wanted, parts);
+    } catch (const Error& error) {
+      const uint64_t newest = version == 0 ? some_version(paths) : wanted;
+      if (error.code() != ErrorCode::kNotFound || newest == wanted) {
+        throw;
+      }
+      wanted = newest;  // others committed a newer one, and removed the one that was read
+    }
+  }
 }
 
 }  // namespace headrace

@@ -17,6 +17,7 @@
 // 2. A version is a snapshot, or a snapshot and up to kMaxAppends appends after it, each of which
 //    carries the hash of the file before it.
 // 3. Manifests never change. A tombstone in the place of one says that the version was removed.
+//    Where that happens to the newest while it is read, there is a newer one: again from 1.
 namespace headrace {
 
 // How many appends may follow a snapshot.

@@ -1,7 +1,12 @@
 #include "dataset/retention.h"
 
+#include <array>
 #include <chrono>
 #include <filesystem>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -37,6 +42,39 @@ TEST_F(RetentionTest, LeavesATombstoneAndTheLaterVersions) {
   EXPECT_EQ(read_version(paths_, 4).header.rows, 103U);
   EXPECT_EQ(read_version(paths_, 5).header.rows, 104U);
   EXPECT_EQ(commit_rows(paths_, 1).version, 6U) << "numbers are never free again";
+}
+
+// Reads the newest version again and again; returns what went wrong.
+std::string read_newest(const std::stop_token& stop, const DatasetPaths& paths) {
+  try {
+    for (uint64_t last = 0; !stop.stop_requested();) {
+      const uint64_t found = read_version(paths).header.version;
+      if (found < last) {
+        return "an older version came after a newer one";
+      }
+      last = found;
+    }
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(RetentionTest, HidesNothingFromReadersOfTheNewestVersion) {
+  commit_rows(paths_, 1);
+  std::array<std::string, 4> failures;
+  {
+    std::vector<std::jthread> readers;
+    for (std::string& failure : failures) {
+      readers.emplace_back(
+          [&](const std::stop_token& stop) { failure = read_newest(stop, paths_); });
+    }
+    for (uint64_t version = 2; version <= 60; ++version) {
+      commit_shards(paths_, {.schema = number_schema(), .snapshot = true});
+      bury_version(paths_, version - 1);
+    }
+  }
+  EXPECT_EQ(failures, (std::array<std::string, 4>{}));
 }
 
 TEST_F(RetentionTest, RefusesWhatOthersRestOn) {

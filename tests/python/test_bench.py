@@ -23,6 +23,7 @@ pytest.importorskip("dask")
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
 ROWS = 3000  # three batches of 1,024, the last one short
+SPARSE_ROWS = 1100  # two batches of 123 MB, the last one short
 TUTORIAL_ROWS = 200  # one at a time, milliseconds each
 FILES = 8
 
@@ -55,8 +56,19 @@ def torch_threads() -> Iterator[None]:
 
 def tasks() -> Any:
     """The table of tasks, which needs nothing but Python."""
+    return of_bench("harness.tasks").TASKS
+
+
+def what_is_absent(task: Any, library: str) -> tuple[bool, str]:
+    """Whether the runner would leave a library out, and why."""
+    found: tuple[bool, str] = of_bench("harness.library").what_is_absent(task.folder, library)
+    return found
+
+
+def of_bench(module: str) -> Any:
+    """A module of bench, which is no installed package."""
     sys.path.insert(0, str(BENCH))
-    found = importlib.import_module("harness.tasks").TASKS
+    found = importlib.import_module(module)
     sys.path.remove(str(BENCH))
     return found
 
@@ -66,8 +78,8 @@ def python_libraries() -> list[Any]:
     pairs = []
     for task in tasks().values():
         for library in sorted(set(task.libraries) - {name for name, *_ in task.programs}):
-            lacks_fio = library.startswith("fio") and shutil.which("fio") is None
-            marks = [pytest.mark.skip(reason="needs fio")] if lacks_fio else []
+            absent, remedy = what_is_absent(task, library)
+            marks = [pytest.mark.skip(reason=remedy)] if absent else []
             pairs.append(pytest.param(task.name, library, marks=marks))
     return pairs
 
@@ -85,6 +97,8 @@ def test_a_library_delivers_each_row_once(
     task: str, library: str, harness: types.SimpleNamespace, folder: Path
 ) -> None:
     rows = TUTORIAL_ROWS if library == "tutorial" else ROWS
+    if task.startswith("sparse"):
+        rows = SPARSE_ROWS
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}

@@ -348,6 +348,29 @@ def test_types_of_the_first_file_are_those_of_all(
     assert str(ds.schema["x"].dtype) == "float32"
 
 
+def test_text_is_read_as_declared_and_what_has_a_dtype_keeps_it(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({"x": [1.0, 2.0]})
+    (tmp_path / "a.csv").write_text("x\n1\n2\n")
+    (tmp_path / "a.jsonl").write_text('{"x": 1}\n{"x": 2}\n')
+    parquet.write_table(table, tmp_path / "a.parquet")
+    np.save(tmp_path / "a.npy", np.array([1.0, 2.0]))
+    with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    for kind in ("csv", "jsonl", "parquet", "arrow", "npy"):
+        name = "0" if kind == "npy" else "x"
+        path, given = tmp_path / f"a.{kind}", {name: {"dtype": "float32"}}
+        if kind in ("csv", "jsonl"):
+            ds = convert(path, tmp_path / kind, columns=given)
+            assert ds.schema["x"].dtype == "float32"
+            continue
+        with pytest.raises(hr.InvalidError, match=rf"a\.{kind}'.*float32.*float64.*ds\.cast") as e:
+            convert(path, tmp_path / kind, columns=given)
+        assert e.value.column == name
+        same = {name: {"dtype": "float64"}}
+        assert convert(path, tmp_path / kind, columns=same).schema[name].dtype == "float64"
+
+
 def test_nulls_are_an_error_or_filled(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,\n2,3\n")
     with pytest.raises(hr.InvalidError, match=r"a\.csv'.*column 'y' has 1 null"):

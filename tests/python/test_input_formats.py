@@ -189,8 +189,45 @@ def test_a_row_that_is_torn_is_no_matter_of_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_arrays_are_read_in_steps(tmp_path: Path) -> None:
-    rows = np.arange(6000, dtype=np.float32).reshape(-1, 2, 3)
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("types", [{}, {"t": Field("t", "uint8", kind="text")}])
+@pytest.mark.parametrize("line", [1, 2, 900])
+def test_text_that_is_not_utf8_is_an_error_that_names_its_place(
+    quote: str, compress: bool, types: Any, line: int, tmp_path: Path
+) -> None:
+    lines = ["k,t\n", *(f"{k},{quote}row {k}{quote}\n" for k in range(2, 1000))]
+    lines[line - 1] = lines[line - 1].replace("k", "\u00fc").replace("row", "\u00fc")
+    text = "".join(lines).encode("latin-1")
+    path = tmp_path / ("a.csv.gz" if compress else "a.csv")
+    path.write_bytes(gzip.compress(text) if compress else text)
+    where = rf"{path.name}', line {line}" + (", column 't'" if line > 1 else "")
+    with pytest.raises(hr.InvalidError, match=where + r": text that is not UTF-8.*iconv") as caught:
+        read(path, types=types)
+    assert caught.value.file == str(path)
+    assert caught.value.column == ("t" if line > 1 else "")
+    assert caught.value.offset == text.index("\u00fc".encode("latin-1"))
+    assert caught.value.row == (line - 2 if line > 1 and not quote else None)
+
+
+def test_a_csv_in_utf16_is_an_error_in_its_first_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("k,t\n1,a\n", encoding="utf-16")
+    with pytest.raises(hr.InvalidError, match=r"a\.csv', line 1: text that is not UTF-8"):
+        read(tmp_path / "a.csv")
+
+
+def test_bytes_in_a_csv_have_to_be_declared(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"k,t\n1,\xff\xfe\n")
+    with pytest.raises(hr.InvalidError, match=r"columns=\{'t': \{'kind': 'bytes'\}\}"):
+        read(tmp_path / "a.csv")
+    steps, _ = read(tmp_path / "a.csv", types={"t": Field("t", "uint8", kind="bytes")})
+    assert joined(steps) == {"k": [1], "t": [b"\xff\xfe"]}
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_are_read_in_steps(order: Any, tmp_path: Path) -> None:
+    rows = np.arange(6000, dtype=np.float32).reshape((-1, 2, 3), order=order)
     np.save(tmp_path / "a.npy", rows)
     (found,) = Inputs(str(tmp_path / "a.npy"), transforms=False)
     reader = input_formats.format_of(found)
@@ -242,6 +279,30 @@ def test_what_is_of_another_kind_is_an_error(
         path.write_text("this is something else\n")
     with pytest.raises(error, match=name):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (
+            ["a.csv", "b.csv", "c.jsonl", ".d.jsonl", "e.txt", "f.txt", "g.txt"],
+            r"glob.*/in/\*\.csv'",
+        ),
+        (["x/a.txt", "x/b.npy"], r"glob.*/in/\*\*/\*\.npy'"),
+        (["a.txt"], "a directory without files that are read without a transform"),
+        (["manifests/0.arrow"], r"a dataset of headrace already; open it with hr\.open"),
+    ],
+)
+def test_a_directory_is_an_error_before_anything_is_done(
+    names: list[str], says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "first.csv").write_text("x\n1\n")
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    with pytest.raises(hr.UnsupportedError, match=says):
+        hr.convert([tmp_path / "first.csv", str(tmp_path / "in")], tmp_path / "out", shard_bytes=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_empty_csv_has_no_rows(tmp_path: Path) -> None:

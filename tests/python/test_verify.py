@@ -186,9 +186,16 @@ def test_all_shards_of_a_dataset_are_looked_at(dataset: Path) -> None:
 
 
 def test_a_shard_that_is_gone_is_not_one_without_checksums(dataset: Path) -> None:
-    next((dataset / "shards").iterdir()).unlink()
+    ds = hr.open(dataset)
+    (dataset / "shards" / f"{ds.shard_ids[1]}.arrow").unlink()
     found = hr.verify(dataset)
     assert (found.damaged_files, found.without_hashes) == (1, 0)
+    (damage,) = found.damage
+    assert (damage.shard, damage.code, damage.batch) == (ds.shard_ids[1], "not_found", None)
+    lost = slice(damage.first_row, damage.first_row + (damage.rows or 0))
+    assert {ds.locate(row)[0] for row in range(len(ds))[lost]} == {damage.file}
+    assert found.rows_lost == damage.rows == len(ds.shard(damage.shard))
+    assert "is missing; restore its file" in damage.what
 
 
 def test_rows_that_are_lost_are_rows_of_the_dataset(dataset: Path) -> None:

@@ -1,0 +1,99 @@
+"""The tasks of bench/compare/sparse: the rows of a sparse matrix, made dense or left as CSR."""
+
+from __future__ import annotations
+
+from harness.task import Figure, Metric, Task
+
+_ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
+_CHECKED_PASS = (
+    " Each run is a fresh process: files of the arrays read into memory, one pass of which every"
+    " batch is compared with scipy's rows (the warm-up), then timed passes for at least a second,"
+    " each checked for every row exactly once. The consumer copies the labels of each batch and"
+    " drops it."
+)
+_WIDE = "30,000 columns, 400 to 800 stored float32 values in a row, indices of int32, in RAM."
+
+
+def _faster(library: str, bound: float, other: str, what: str) -> Figure:
+    return Figure(
+        f"rows/s of {library} / those of {what}",
+        library, "rows_per_s", bound, True, (other,), "rows_per_s",
+    )  # fmt: skip
+
+
+def _wide() -> Task:
+    everyone = ("hf_datasets", "awkward_flatten", "collate_fn", "scdataset", "annloader")
+    tuned = ("hf_datasets_numpy", "awkward_flatten_numpy", "collate_fn_numpy", "scdataset_numpy")
+    return Task(
+        name="sparse_wide",
+        title="Sparse, wide: 400,000 x 30,000 with 600 values in a row, to dense tensors",
+        kind="throughput",
+        source="sparse",
+        data="valued",
+        rows=400_000,
+        width=30_000,
+        batch_size=1024,
+        files=1,
+        libraries=("scipy_reused", "scipy_toarray", "scipy_tensor", *everyone, *tuned),
+        metrics=(_ROWS_PER_S,),
+        state=_WIDE
+        + " A dense batch has 123 MB. torch.zeros and torch.tensor take fresh pages of 4 KiB for"
+        " each; numpy asks for huge pages, so the rivals are here in both forms." + _CHECKED_PASS,
+        figures=(
+            _faster("headrace", 12, "scipy_tensor", "torch.tensor(csr[idx].toarray())"),
+            _faster("headrace", 1.2, "scipy_reused", "scipy's toarray into reused memory"),
+            *(_faster("headrace", 8, library, library) for library in everyone),
+        ),
+    )
+
+
+def _tutorial() -> Task:
+    return Task(
+        name="sparse_tutorial",
+        title="Sparse, the tutorial's case: 4 M x 1,024 with 16 ones a row, to dense tensors",
+        kind="throughput",
+        source="sparse",
+        data="binary",
+        rows=4_000_000,
+        width=1024,
+        batch_size=1024,
+        files=1,
+        libraries=("scipy_toarray", "scipy_reused",
+                   "torch_scatter", "numpy_rows", "tutorial_best", "tutorial"),
+        metrics=(_ROWS_PER_S,),
+        state=(
+            "8 to 24 ones in a row, indices of int32, in RAM; for multi_hot a raw file of float64"
+            " indices, padded with -1 to 24, in the page cache." + _CHECKED_PASS
+        ),
+        figures=(
+            _faster("headrace", 1.3, "scipy_toarray", "scipy's toarray"),
+            _faster("headrace", 1.3, "torch_scatter", "torch's scatter_"),
+            _faster("headrace", 30, "tutorial_best", "the tutorial's collate_fn at its best"),
+            _faster("headrace", 80, "tutorial", "the tutorial's collate_fn as written"),
+        ),
+    )  # fmt: skip
+
+
+def _csr() -> Task:
+    return Task(
+        name="sparse_csr",
+        title="Sparse, CSR in and out: 400,000 x 30,000 with 600 values in a row",
+        kind="throughput",
+        source="sparse",
+        data="valued_csr",
+        rows=400_000,
+        width=30_000,
+        batch_size=1024,
+        files=1,
+        libraries=("scipy_csr", "scipy_csr_to_torch"),
+        reference="headrace_csr",
+        metrics=(_ROWS_PER_S,),
+        state=_WIDE + _CHECKED_PASS,
+        figures=(
+            _faster("headrace_csr", 2, "scipy_csr", "scipy's csr[idx]"),
+            _faster("headrace_csr_to_torch", 2, "scipy_csr_to_torch", "the same to torch"),
+        ),
+    )
+
+
+SPARSE_TASKS: tuple[Task, ...] = (_wide(), _tutorial(), _csr())
