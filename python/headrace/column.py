@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from headrace import _core, dtypes, indexing, row_values
+from headrace import _core, dtypes, indexing, presentation, row_values
 from headrace.errors import InvalidError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -121,6 +121,12 @@ class Column(NDArrayOperatorsMixin):
                 f"ds[{self.name!r}][0:1000], as scipy.sparse arrays, which have .toarray()",
                 column=self.name,
             )
+        if self._field.layout is not None and not self._field.is_tensor:
+            raise UnsupportedError(
+                f"column {self.name!r} is shown as {self._field.layout.kind}, which is no one "
+                f"array; read it as ds[{self.name!r}][:]",
+                column=self.name,
+            )
         values = (
             self._range(0, len(self), 1)
             if self._field.is_tensor
@@ -171,8 +177,8 @@ class Column(NDArrayOperatorsMixin):
         else:
             (read,) = core.read(wanted)
         if one:
-            return row_values.rows(self._field, read, wanted)[0]
-        return row_values.batch(self._field, read, wanted)
+            return presentation.rows(self._field, read, wanted)[0]
+        return presentation.batch(self._field, read, wanted)
 
     def _range(self, start: int, count: int, step: int) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)

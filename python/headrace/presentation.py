@@ -16,8 +16,11 @@ Dense rows are one array, which nothing is left to do about.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from headrace import _core, row_values, torch_bridge
 from headrace.errors import UnsupportedError
@@ -83,6 +86,50 @@ class CooRows(NamedTuple):
     data: Any
     coords: Any
     shape: tuple[int, int]
+
+
+def batch(field: Field, read: row_values.CoreArrays, numbers: row_values.RowNumbers) -> Any:
+    """Returns several rows of a dataset as ``ds[...]`` gives them; `numbers` are for messages.
+
+    Raises:
+        CorruptError: If text is not UTF-8, or an index of csr is not below the width.
+    """
+    if field.layout is None:
+        return row_values.batch(field, read, numbers)
+    present = presenter(field, "numpy")
+    assert present is not None
+    return present(CoreParts(*read), len(numbers))
+
+
+def rows(field: Field, read: row_values.CoreArrays, numbers: row_values.RowNumbers) -> list[Any]:
+    """Returns each row by itself as ``ds[i]`` gives it.
+
+    Padded rows that are read together have one length, and torch collates their two parts.
+
+    Raises:
+        CorruptError: As `batch`.
+    """
+    parts = CoreParts(*read)
+    match field.layout:
+        case None:
+            return row_values.rows(field, read, numbers)
+        case Padded(mask=mask):
+            return [
+                (MaskedRows if mask else PaddedRows)(*row) for row in zip(*parts[1::2], strict=True)
+            ]
+        case Coo():
+            bounds = np.searchsorted(parts.indices[0], np.arange(len(numbers) + 1))
+            return _sparse_rows(bounds, parts.indices[1], parts.values)
+    if field.kind == "csr":
+        return _sparse_rows(parts.offsets, parts.indices, parts.values)
+    return [parts.values[a:b] for a, b in itertools.pairwise(parts.offsets.tolist())]
+
+
+def _sparse_rows(offsets: Any, indices: Any, values: Any) -> list[Any]:
+    if values is None:
+        values = np.ones(len(indices), np.uint8)
+    bounds = itertools.pairwise(offsets.tolist())
+    return [row_values.SparseRow(indices[a:b], values[a:b]) for a, b in bounds]
 
 
 def presenter(field: Field, output: Output) -> Presenter | None:
