@@ -39,4 +39,13 @@ class Conversion {
   uint64_t to_size_ = 0;
 };
 
+// Multiplies each value by `factor`, in double; the product is rounded once.
+void multiply(std::span<float> values, double factor) noexcept;
+void multiply(std::span<double> values, double factor) noexcept;
+
+// Replaces each value x by log(1 + x), exact near 0 too; -1 becomes -infinity, less becomes NaN.
+// A float is within 0.501 units in the last place; a double is that of the C library.
+void log1p(std::span<float> values) noexcept;
+void log1p(std::span<double> values) noexcept;
+
 }  // namespace headrace

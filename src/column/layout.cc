@@ -60,6 +60,9 @@ void check_kind(const Field& stored, const Layout& layout) {
   if (stored.is_tensor()) {
     refuse(stored, found + "which needs no layout; cast changes its dtype");
   }
+  if (layout.kind == LayoutKind::kStored && stored.binary) {
+    refuse(stored, found + "which has no values to cast; layout csr makes ones of any dtype");
+  }
   if (layout.kind == LayoutKind::kPadded && stored.kind == ColumnKind::kCsr) {
     refuse(stored, found + "and layout padded is for ragged, bytes and text; use dense");
   }
@@ -153,16 +156,19 @@ bool SparseSteps::operator==(const SparseSteps& other) const noexcept {
          log1p == other.log1p && same_columns;
 }
 
+DType index_dtype_of(const IndexSource& source) noexcept {
+  return source.width <= uint64_t{1} << 31 ? DType::kInt32 : DType::kInt64;
+}
+
 Field sparse_field(const Field& stored, const Layout& layout) {
   if (!layout.indices.has_value()) {
     return stored;
   }
-  const bool small = layout.indices->width <= uint64_t{1} << 31;
   return {.name = stored.name,
           .dtype = DType::kUint8,
           .row_shape = {},
           .kind = ColumnKind::kCsr,
-          .index_dtype = small ? DType::kInt32 : DType::kInt64,
+          .index_dtype = index_dtype_of(*layout.indices),
           .width = layout.indices->width,
           .binary = true};
 }

@@ -87,6 +87,9 @@ struct IndexSource {
   bool operator==(const IndexSource&) const = default;
 };
 
+// The dtype of indices below the width: kInt32 where that holds them, otherwise kInt64.
+DType index_dtype_of(const IndexSource& source) noexcept;
+
 // What a column becomes on its way into a batch.
 struct Layout {
   LayoutKind kind = LayoutKind::kStored;

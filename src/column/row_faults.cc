@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <sstream>
 
 #include "base/utf8.h"
 
@@ -127,6 +128,14 @@ std::string describe(const RowFault& fault, const Field& field, const ColumnView
              " (0 to " + std::to_string(field.width - 1) + ")";
     case RowFaultKind::kNotBool:
       return "the byte " + found + " is no bool; a bool is 0 or 1";
+    case RowFaultKind::kNotIndex: {
+      std::ostringstream number;
+      number << fault.number;
+      return "the number " + number.str() + " is no index; indices are whole numbers from 0 on";
+    }
+    case RowFaultKind::kRowTooLong:
+      return "the row has " + found +
+             " elements, more than max_length; truncate cuts it, a larger max_length holds it";
   }
   return {};
 }

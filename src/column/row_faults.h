@@ -16,13 +16,16 @@ enum class RowFaultKind : uint8_t {
   kNotUtf8,          // a row of text
   kIndexOutside,     // an index of csr is negative, or not below the width
   kNotBool,          // a bool that is neither 0 nor 1
+  kNotIndex,         // a number that stands for an index is not whole, or has over 63 bits
+  kRowTooLong,       // a row to be padded has more elements than the padded one
 };
 
 // The first fault of a column, or kNone.
 struct RowFault {
   RowFaultKind kind = RowFaultKind::kNone;
   uint64_t row = 0;   // of the view
-  int64_t found = 0;  // the offset, index or byte that is wrong
+  int64_t found = 0;  // the offset, index, byte or length that is wrong
+  double number = 0;  // that is no index
 
   explicit operator bool() const noexcept { return kind != RowFaultKind::kNone; }
 };
@@ -35,7 +38,8 @@ RowFault find_row_fault(const Field& field, const ColumnView& view) noexcept;
 // About how many rows of `view` find_row_fault() looks at in a few milliseconds; at least 1.
 uint64_t rows_per_look(const Field& field, const ColumnView& view) noexcept;
 
-// What is wrong, in words: "the index 12 lies outside the width 10 (0 to 9)".
+// What is wrong, in words. `field` has the width of csr; only offsets need the view. Example: "the
+// index 12 lies outside the width 10 (0 to 9)".
 std::string describe(const RowFault& fault, const Field& field, const ColumnView& view);
 
 }  // namespace headrace

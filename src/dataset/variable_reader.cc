@@ -44,6 +44,31 @@ void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t row
   }
 }
 
+uint64_t VariableReader::will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
+                                           OpenFiles& files) {
+  start(column, runs, rows);
+  asked_ = 0;
+  const Field& field = dataset_.columns()[column].stored();
+  return will_need(ColumnPart::kOffsets, element_bytes(field, ColumnPart::kOffsets), 0,
+                   runs_.size(), files);
+}
+
+uint64_t VariableReader::will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                                            OpenFiles& files) {
+  const DatasetColumn& shown = dataset_.columns()[column];
+  start(column, runs, rows);
+  asked_ = rows;
+  find_ranges(*dataset_.groups()[shown.group], files, [] {});
+  asked_ = 0;
+  uint64_t bytes = 0;
+  for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
+    if (const uint64_t size = element_bytes(shown.stored(), part)) {
+      bytes += will_need(part, size, 0, runs_.size(), files);
+    }
+  }
+  return bytes;
+}
+
 void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t rows) {
   const DatasetColumn& shown = dataset_.columns()[column];
   const RowSpace& space = *dataset_.groups()[shown.group];
@@ -116,9 +141,9 @@ size_t VariableReader::step_end(size_t begin, uint64_t size) const noexcept {
 }
 
 // Asks for `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an element;
-// neighbours, in whatever order and with small gaps, are one request.
-void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end,
-                               OpenFiles& files) {
+// neighbours, in whatever order and with small gaps, are one request. Returns the bytes asked for.
+uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end,
+                                   OpenFiles& files) {
   requests_.clear();
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = runs_[r];
@@ -136,6 +161,7 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
     return std::tuple(a.origin.source, a.first) < std::tuple(b.origin.source, b.first);
   });
   const uint64_t gap = kGapBytes / size;
+  uint64_t bytes = 0;
   for (size_t i = 0; i < requests_.size();) {
     Request request = requests_[i++];
     for (; i < requests_.size() && requests_[i].origin.source == request.origin.source &&
@@ -146,7 +172,9 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
     }
     request.origin.source->will_need_part(request.origin.column, part, request.first, request.count,
                                           files);
+    bytes += request.count * size;
   }
+  return bytes;
 }
 
 void VariableReader::find_ranges(const RowSpace& space, OpenFiles& files,

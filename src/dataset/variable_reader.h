@@ -50,6 +50,14 @@ class VariableReader {
   void read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
             const AllocatePart& allocate, const std::function<void()>& poll, uint64_t asked = 0);
 
+  // Asks the kernel for the offsets of the rows that `runs` names, or for their values and indices,
+  // and returns before these are in memory; elements only where their offsets are, or wait for
+  // them. Returns the bytes asked for. Throws, and requires, as read().
+  uint64_t will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
+                             OpenFiles& files);
+  uint64_t will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                              OpenFiles& files);
+
  private:
   // Where one run is stored.
   struct Origin {
@@ -67,7 +75,7 @@ class VariableReader {
   ElementRange elements_of(const VariableRun& run) const noexcept;
   void cut_runs();
   size_t step_end(size_t begin, uint64_t size) const noexcept;
-  void will_need(ColumnPart part, uint64_t size, size_t begin, size_t end, OpenFiles& files);
+  uint64_t will_need(ColumnPart part, uint64_t size, size_t begin, size_t end, OpenFiles& files);
   void find_ranges(const RowSpace& space, OpenFiles& files, const std::function<void()>& poll);
   void find_unmapped(size_t run, OpenFiles& files);
   void write_offsets(std::byte* out);

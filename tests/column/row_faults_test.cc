@@ -80,8 +80,9 @@ TYPED_TEST(RowFaultsOfIndices, AreThoseAtOrBeyondTheWidth) {
     EXPECT_EQ(fault.row, 2U);
     EXPECT_EQ(fault.found, static_cast<int64_t>(wrong));
   }
-  EXPECT_NE(describe(find_row_fault(field, view), field, view).find("outside the width 10 (0 to 9)"),
-            std::string::npos);
+  EXPECT_NE(
+      describe(find_row_fault(field, view), field, view).find("outside the width 10 (0 to 9)"),
+      std::string::npos);
 }
 
 TEST(RowFaults, OfTextAreRowsThatAreNotUtf8ByThemselves) {
@@ -131,6 +132,15 @@ TEST(RowFaults, AreNoneInOtherTensors) {
   const std::array<int32_t, 2> values = {1, 2};
   const Field field{.name = "x", .dtype = DType::kInt32};
   EXPECT_FALSE(find_row_fault(field, {.rows = 2, .values = bytes_of(values)}));
+}
+
+TEST(RowFault, SaysWhatIsWrongWithRowsOnTheirWayToALayout) {
+  const auto words = [](const RowFault& fault) { return describe(fault, kRagged, {}); };
+  EXPECT_EQ(words({RowFaultKind::kNotIndex, 0, 0, 2.5}),
+            "the number 2.5 is no index; indices are whole numbers from 0 on");
+  EXPECT_EQ(words({RowFaultKind::kRowTooLong, 0, 70}),
+            "the row has 70 elements, more than max_length; truncate cuts it, a larger max_length "
+            "holds it");
 }
 
 }  // namespace
