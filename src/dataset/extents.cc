@@ -25,6 +25,13 @@ std::vector<Extent> file_extents(const Dataset& dataset, const std::function<voi
   std::set<std::tuple<const StoredRows*, uint64_t, uint64_t>> seen;
   for (size_t c = 0; c < dataset.columns().size(); ++c) {
     const DatasetColumn& column = dataset.columns()[c];
+    if (column.members != nullptr) {
+      for (Extent extent : file_extents(*column.members, poll)) {
+        extent.column = c;
+        extents.push_back(extent);
+      }
+      continue;
+    }
     const RowSpace& space = *dataset.groups()[column.group];
     for (uint64_t i = 0; i < space.piece_count(); ++i) {
       poll();

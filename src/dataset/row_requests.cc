@@ -14,17 +14,28 @@ constexpr uint64_t kGapBytes = uint64_t{16} << 10;
 RowRequests::RowRequests(const Dataset& dataset)
     : dataset_(dataset), columns_(dataset.groups().size()), locator_(dataset) {
   for (size_t c = 0; c < dataset.columns().size(); ++c) {
-    columns_[dataset.columns()[c].group].push_back(c);
+    const DatasetColumn& column = dataset.columns()[c];
+    if (column.members != nullptr) {
+      members_.push_back(std::make_unique<RowRequests>(*column.members));
+    } else {
+      columns_[column.group].push_back(c);
+      members_.push_back(nullptr);
+    }
   }
 }
 
 uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
   locator_.start(rows);
   uint64_t bytes = 0;
+  for (size_t c = 0; c < members_.size(); ++c) {
+    if (members_[c] != nullptr && (wanted.empty() || wanted[c])) {
+      bytes += members_[c]->will_need(rows);
+    }
+  }
   for (uint32_t group = 0; group < columns_.size(); ++group) {
     const auto& columns = columns_[group];
-    if (!wanted.empty() &&
-        std::none_of(columns.begin(), columns.end(), [&](size_t c) { return wanted[c]; })) {
+    if (std::none_of(columns.begin(), columns.end(),
+                     [&](size_t c) { return wanted.empty() || wanted[c]; })) {
       continue;
     }
     for (uint64_t done = 0; done < rows.size();) {

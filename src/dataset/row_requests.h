@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -32,6 +33,8 @@ class RowRequests {
   std::vector<std::vector<size_t>> columns_;  // of each group
   RowLocator locator_;
   OpenFiles files_;  // of what is not mapped
+  // Of the members of stacks, by column; null for other columns.
+  std::vector<std::unique_ptr<RowRequests>> members_;
 };
 
 }  // namespace headrace
