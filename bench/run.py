@@ -79,8 +79,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         description=(__doc__ or "").split("\n\n")[0],
         epilog="tasks: " + " ".join([*TASKS, *MICRO]),
     )
-    parser.add_argument("--task", action="append", choices=[*TASKS, *MICRO], metavar="TASK",
-                        help="may be repeated; all tasks if not given")  # fmt: skip
+    parser.add_argument(
+        "--task",
+        action="append",
+        choices=[*TASKS, *MICRO],
+        metavar="TASK",
+        help="may be repeated; all that are not run by name only, if not given",
+    )
     parser.add_argument("--library", action="append", help="may be repeated; all if not given")
     parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS)
     parser.add_argument("--rows", type=int, help="instead of the task's number")
@@ -205,13 +210,13 @@ def choose_libraries(task: Task, options: argparse.Namespace) -> tuple[list[str]
 def rows_of(task: Task, options: argparse.Namespace) -> int:
     """Returns how many rows the options ask for."""
     if options.gb:
-        return max(1, int(options.gb * 1e9) // (4 * task.width))
+        return max(1, int(options.gb * 1e9) // task.row_bytes)
     return options.rows or task.rows
 
 
 def hold_memory(task: Task, rows: int) -> contextlib.AbstractContextManager[Holder | None]:
     """Starts the process that leaves memory for a share of the data, where the task wants one."""
-    leave = int(task.free_share * rows * 4 * task.width)
+    leave = int(task.free_share * rows * task.row_bytes)
     if leave < _LEAST_LEFT:
         return contextlib.nullcontext()
     return Holder(leave + _OWN_BYTES, child_environment())
@@ -254,7 +259,7 @@ def run_task(task: Task, options: argparse.Namespace) -> tuple[list[report.Row],
         f"rounds: {options.rounds}, interleaved; median (least - most); answers checked",
     ]
     if task.kind == "cold":
-        notes.append(f"page cache: {cache.how_dropped(rows * 4 * task.width)}")
+        notes.append(f"page cache: {cache.how_dropped(rows * task.row_bytes)}")
     if task.free_share and holder is None:
         notes.append("too little data to hold memory for: the page cache had room for all")
     notes += [
@@ -276,7 +281,8 @@ def main() -> int:
         print(f"load average {os.getloadavg()[0]:.2f}: other work runs here, figures will suffer",
               file=sys.stderr)  # fmt: skip
     kept: dict[str, Any] = {"facts": facts, "tasks": {}}
-    for name in options.task or [*TASKS, *MICRO]:
+    everything = [name for name, task in TASKS.items() if not task.by_name_only]
+    for name in options.task or [*everything, *MICRO]:
         if name in MICRO:
             micro = MICRO[name]
             rows = run_micro(options.programs / name, micro.metrics, options.rounds,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from harness import cache
@@ -21,6 +22,7 @@ from harness.data import (
     Batch,
     Data,
     WrongAnswerError,
+    check_dense,
     check_labels,
     features_of,
 )
@@ -32,12 +34,41 @@ _CHUNK_ROWS = 8192
 _FIRST_SECONDS = 2.0
 # One batch of so many is kept and compared in full after the pass.
 _KEPT_EVERY = 512
+_PROOFS = 3
 _WARM_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class NumberedRows(Data):
-    """Rows of one column in raw files."""
+class ColdRows(Data, ABC):
+    """Rows of one column, "x", in files, that carry their numbers."""
+
+    @abstractmethod
+    def row_files(self) -> list[Path]:
+        """Returns the files, in order."""
+
+    @abstractmethod
+    def proofs(self, x: Any) -> NDArray[np.float32]:
+        """Returns of each row of a batch its number and two values that depend on it."""
+
+    @abstractmethod
+    def check_proofs(self, proofs: NDArray[np.float32]) -> None:
+        """Checks what `proofs` gave; the numbers are those of rows.
+
+        Raises:
+            WrongAnswerError: a value is not that of the row with this number.
+        """
+
+    @abstractmethod
+    def check_kept(self, x: Any) -> None:
+        """Checks kind, shape and every value of a batch.
+
+        Raises:
+            WrongAnswerError: it is not what it should be.
+        """
+
+
+class NumberedRows(ColdRows):
+    """Rows of float32 in raw files."""
 
     @property
     def directory(self) -> Path:
@@ -47,6 +78,28 @@ class NumberedRows(Data):
     def row_files(self) -> list[Path]:
         """Returns the files, in order."""
         return [self.directory / f"{number:06d}.memmap" for number in range(self.files)]
+
+    def proofs(self, x: Any) -> NDArray[np.float32]:
+        """Returns of each row its number, a value in its middle and its last one."""
+        proofs: NDArray[np.float32] = x.numpy()[:, self._proof_columns()]
+        return proofs
+
+    def _proof_columns(self) -> list[int]:
+        return [0, self.width // 2, self.width - 1]
+
+    def check_proofs(self, proofs: NDArray[np.float32]) -> None:
+        """Checks these three values."""
+        numbers = proofs[:, 0].astype(np.int64)
+        for place, column in enumerate(self._proof_columns()):
+            if not np.array_equal(proofs[:, place], _column_of(numbers, column, self.width)):
+                raise WrongAnswerError(f"wrong values in column {column}")
+
+    def check_kept(self, x: Any) -> None:
+        """Checks kind, shape and every value of a batch."""
+        check_dense(x, len(x), self.width)
+        found = x.numpy()
+        if not np.array_equal(found, numbered_rows(found[:, 0].astype(np.int64), self.width)):
+            raise WrongAnswerError("wrong values in a batch that was kept")
 
     def _write_into(self, folder: Path) -> None:
         if self.rows > _MOST_ROWS:
@@ -74,12 +127,11 @@ class Watch:
     That costs microseconds per batch, and the answer is checked when time no longer counts.
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: ColdRows) -> None:
         self._data = data
-        self._columns = [0, data.width // 2, data.width - 1]
         # A batch more than is due, so that a row too many is seen and reported.
-        self._proofs = np.zeros((data.rows + data.batch_size, len(self._columns)), np.float32)
-        self._kept: list[torch.Tensor] = []
+        self._proofs = np.zeros((data.rows + data.batch_size, _PROOFS), np.float32)
+        self._kept: list[Any] = []
         self.rows = 0
         self.first_rows = 0
         self.seconds = 0.0
@@ -89,8 +141,9 @@ class Watch:
         """Takes batches until they end or `limit` seconds have gone by since `start`."""
         for number, batch in enumerate(batches):
             x = batch["x"]
-            end = self.rows + len(x)
-            self._proofs[self.rows : end] = x.numpy()[:, self._columns]
+            proofs = self._data.proofs(x)
+            end = self.rows + len(proofs)
+            self._proofs[self.rows : end] = proofs
             self.rows = end
             if number % _KEPT_EVERY == 0:
                 self._kept.append(x)
@@ -107,18 +160,12 @@ class Watch:
         Raises:
             WrongAnswerError: a row is wrong, missing, repeated, or batches do not mix the data.
         """
-        numbers = self._proofs[: self.rows, 0].astype(np.int64)
+        proofs = self._proofs[: self.rows]
+        numbers = proofs[:, 0].astype(np.int64)
         checksum = check_labels(numbers, self._data, complete=self.complete, mixed=mixed)
-        for place, column in enumerate(self._columns):
-            expected = _column_of(numbers, column, self._data.width)
-            if not np.array_equal(self._proofs[: self.rows, place], expected):
-                raise WrongAnswerError(f"wrong values in column {column}")
+        self._data.check_proofs(proofs)
         for x in self._kept:
-            if x.dtype != torch.float32 or x.shape[1:] != (self._data.width,):
-                raise WrongAnswerError(f"found a batch of {x.dtype} of shape {tuple(x.shape)}")
-            found = x.numpy()
-            if not np.array_equal(found, numbered_rows(found[:, 0].astype(np.int64), len(x[0]))):
-                raise WrongAnswerError("wrong values in a batch that was kept")
+            self._data.check_kept(x)
         return checksum
 
 
@@ -130,7 +177,7 @@ def _column_of(numbers: NDArray[np.int64], column: int, width: int) -> NDArray[n
 
 
 def measure_cold(
-    library: Library, data: NumberedRows, *, pass_seconds: float, limit_seconds: float
+    library: Library, data: ColdRows, *, pass_seconds: float, limit_seconds: float
 ) -> Measurement:
     """Runs one pass, or the limit of the device, from a page cache without the files.
 
@@ -162,7 +209,7 @@ def measure_cold(
     return Measurement(watch.rows, watch.complete, checksum, metrics)
 
 
-def _warm(library: Library, data: NumberedRows) -> None:
+def _warm(library: Library, data: ColdRows) -> None:
     few = replace(data, rows=min(_WARM_ROWS, data.rows))
     few.write_files()
     watch = Watch(few)

@@ -114,7 +114,7 @@ class Data:
     def warm_files(self) -> None:
         """Reads every file once, so that the page cache holds it."""
         for path in (*self.paths()[0], *self.paths()[1]):
-            _read_through(path)
+            read_through(path)
 
     def check_x(self, x: Any, labels: NDArray[np.int64]) -> None:
         """Checks kind, shape and every feature of the rows with these labels.
@@ -135,7 +135,7 @@ class Data:
         self.root.mkdir(parents=True, exist_ok=True)
         with open(self.sparse_file(), "ab") as file:
             os.truncate(file.fileno(), self.rows)
-        _read_through(self.sparse_file())
+        read_through(self.sparse_file())
 
 
 def write_once(directory: Path, write: Callable[[Path], None]) -> None:
@@ -164,7 +164,8 @@ def remove_made(root: Path) -> list[Path]:
     return made
 
 
-def _read_through(path: Path) -> None:
+def read_through(path: Path) -> None:
+    """Reads a file, so that the page cache holds it."""
     with open(path, "rb", buffering=0) as file:
         while file.read(1 << 22):
             pass

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from harness import process
-from harness.cold import NumberedRows, measure_cold
+from harness.cold import ColdRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
 from harness.library import Library, Measurement
 from harness.once import measure_items, measure_open, measure_sampler
@@ -139,7 +139,7 @@ def _steady(library: Library, data: Data, task: Task, min_seconds: float) -> Mea
 
 
 def _cold(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
-    assert isinstance(data, NumberedRows)
+    assert isinstance(data, ColdRows)
     limit_seconds = _LIMIT_SECONDS if min_seconds >= 1 else 1.0
     return measure_cold(library, data, pass_seconds=task.pass_seconds, limit_seconds=limit_seconds)
 
@@ -173,12 +173,21 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
 }
 
 
+# By name, for modules that no other task should have in its process: scipy, headrace.
+_ROWS = {
+    "dense": ("data", "Data"),
+    "numbered": ("cold", "NumberedRows"),
+    "valued": ("sparse", "ValuedRows"),
+    "valued_csr": ("sparse", "ValuedRowsAsCsr"),
+    "binary": ("sparse", "BinaryRows"),
+    "csr_shards": ("sparse_cold", "CsrShards"),
+}
+
+
 def _rows_of(name: str) -> type[Data]:
-    if name in ("dense", "numbered"):
-        return NumberedRows if name == "numbered" else Data
-    # Needs scipy, which no other task should have in its process.
-    rows: dict[str, type[Data]] = importlib.import_module("harness.sparse").ROWS
-    return rows[name]
+    module, kind = _ROWS[name]
+    rows: type[Data] = getattr(importlib.import_module(f"harness.{module}"), kind)
+    return rows
 
 
 def measure(spec: Spec) -> Measurement:

@@ -21,6 +21,9 @@ from harness.data import Data, WrongAnswerError, check_dense, splitmix64
 
 _CHUNK_ROWS = 8192
 
+Part = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Indices and values of some stored entries."""
+
 
 @dataclass(frozen=True)
 class CsrRows(Data):
@@ -46,17 +49,28 @@ class CsrRows(Data):
         stored = splitmix64(np.arange(self.rows)) % spread + np.uint64(self.least)
         return np.concatenate([[0], np.cumsum(stored)]).astype(np.int64)
 
-    def part(self, indptr: NDArray[np.int64], rows: slice) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Returns indices and values of some rows."""
-        starts = indptr[rows.start : rows.stop + 1]
-        stored = np.diff(starts)
-        position = np.arange(starts[0], starts[-1])
-        number = position - np.repeat(starts[:-1], stored)
-        bits = splitmix64(position)
-        stratum = np.repeat(self.width // stored, stored)
+    def entries(
+        self, positions: NDArray[np.int64], numbers: NDArray[np.int64], stored: NDArray[np.int64]
+    ) -> Part:
+        """Returns indices and values at these positions of the matrix.
+
+        Args:
+            positions: counted from the first stored value of row 0.
+            numbers: the same, counted within the row.
+            stored: how many values the row has.
+        """
+        bits = splitmix64(positions)
+        stratum = self.width // stored
         place = (bits >> np.uint64(16)).astype(np.int64) % stratum
-        indices = (number * stratum + place).astype(np.int32)
-        return indices, self.values_of(bits)
+        return (numbers * stratum + place).astype(np.int32), self.values_of(bits)
+
+    def part(self, indptr: NDArray[np.int64], rows: NDArray[np.int64]) -> Part:
+        """Returns indices and values of these rows."""
+        stored = indptr[rows + 1] - indptr[rows]
+        ends = np.cumsum(stored)
+        numbers = np.arange(ends[-1]) - np.repeat(ends - stored, stored)
+        positions = np.repeat(indptr[rows], stored) + numbers
+        return self.entries(positions, numbers, np.repeat(stored, stored))
 
     def values_of(self, bits: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Returns the stored values whose mixed positions these are: 1 to 65,536."""
@@ -72,9 +86,10 @@ class CsrRows(Data):
             for name, dtype in (("indices", np.int32), ("values", np.float32))
         }
         for start in range(0, self.rows, _CHUNK_ROWS):
-            rows = slice(start, min(start + _CHUNK_ROWS, self.rows))
-            inside = slice(indptr[rows.start], indptr[rows.stop])
-            arrays["indices"][inside], arrays["values"][inside] = self.part(indptr, rows)
+            end = min(start + _CHUNK_ROWS, self.rows)
+            inside = slice(indptr[start], indptr[end])
+            part = self.part(indptr, np.arange(start, end))
+            arrays["indices"][inside], arrays["values"][inside] = part
 
     @cached_property
     def matrix(self) -> csr_matrix:
@@ -177,9 +192,9 @@ class BinaryRows(CsrRows):
         indptr = self.indptr()
         with open(folder / self.padded_file().name, "wb") as file:
             for start in range(0, self.rows, _CHUNK_ROWS):
-                rows = slice(start, min(start + _CHUNK_ROWS, self.rows))
-                stored = np.diff(indptr[rows.start : rows.stop + 1])
+                rows = np.arange(start, min(start + _CHUNK_ROWS, self.rows))
                 indices, _ = self.part(indptr, rows)
+                stored = indptr[rows + 1] - indptr[rows]
                 padded_rows(indices, stored, self.most, np.float64, -1).tofile(file)
 
 
@@ -191,10 +206,3 @@ def torch_zeros(rows: int, width: int) -> torch.Tensor:
 def numpy_zeros(rows: int, width: int) -> torch.Tensor:
     """Returns zeros in numpy's memory, for which it asks the kernel for huge pages."""
     return torch.from_numpy(np.zeros((rows, width), np.float32))
-
-
-ROWS: dict[str, type[CsrRows]] = {
-    "valued": ValuedRows,
-    "valued_csr": ValuedRowsAsCsr,
-    "binary": BinaryRows,
-}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from harness.task import Figure, Metric, Task
+from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Task
 
-_ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
 _CHECKED_PASS = (
     " Each run is a fresh process: files of the arrays read into memory, one pass of which every"
     " batch is compared with scipy's rows (the warm-up), then timed passes for at least a second,"
@@ -35,7 +34,7 @@ def _wide() -> Task:
         batch_size=1024,
         files=1,
         libraries=("scipy_reused", "scipy_toarray", "scipy_tensor", *everyone, *tuned),
-        metrics=(_ROWS_PER_S,),
+        metrics=(ROWS_PER_S,),
         state=_WIDE
         + " A dense batch has 123 MB. torch.zeros and torch.tensor take fresh pages of 4 KiB for"
         " each; numpy asks for huge pages, so the rivals are here in both forms." + _CHECKED_PASS,
@@ -60,7 +59,7 @@ def _tutorial() -> Task:
         files=1,
         libraries=("scipy_toarray", "scipy_reused",
                    "torch_scatter", "numpy_rows", "tutorial_best", "tutorial"),
-        metrics=(_ROWS_PER_S,),
+        metrics=(ROWS_PER_S,),
         state=(
             "8 to 24 ones in a row, indices of int32, in RAM; for multi_hot a raw file of float64"
             " indices, padded with -1 to 24, in the page cache." + _CHECKED_PASS
@@ -87,7 +86,7 @@ def _csr() -> Task:
         files=1,
         libraries=("scipy_csr", "scipy_csr_to_torch"),
         reference="headrace_csr",
-        metrics=(_ROWS_PER_S,),
+        metrics=(ROWS_PER_S,),
         state=_WIDE + _CHECKED_PASS,
         figures=(
             _faster("headrace_csr", 2, "scipy_csr", "scipy's csr[idx]"),
@@ -96,4 +95,42 @@ def _csr() -> Task:
     )
 
 
-SPARSE_TASKS: tuple[Task, ...] = (_wide(), _tutorial(), _csr())
+def _cold() -> Task:
+    fio = ("fio_rows_before", "fio_rows_after")
+    blocks = "headrace_shards_blocks"
+    return Task(
+        name="sparse_cold",
+        title="Sparse, cold shards beyond free memory: room for a quarter of 12 GB of CSR rows",
+        kind="cold",
+        source="sparse",
+        data="csr_shards",
+        rows=2_500_000,
+        width=30_000,
+        bytes_per_row=4_808,
+        batch_size=256,
+        files=12,
+        libraries=("fio_rows_before", "fio_rows_after", "cat"),
+        reference="headrace_shards",
+        metrics=COLD_METRICS,
+        state=(
+            "One csr column of 30,000 columns, 400 to 800 float32 values and int32 indices in a"
+            " row, in 12 shards; batches are torch.sparse_csr. Each run is a fresh process: a pass"
+            " over 2,048 rows of other shards (late imports), the shards taken out of the page"
+            " cache and 1,024 random pages of them seen to be absent, then one pass of 20 s at"
+            " most; its clock runs from before the shards are opened. Of each row its number, its"
+            " last index and its last value are checked after the pass, of one batch in 512 every"
+            " entry."
+        ),
+        pass_seconds=20,
+        free_share=0.25,
+        by_name_only=True,
+        figures=(
+            Figure("rows/s / those of the device for the pages of random rows, mean of before and"
+                   " after", "headrace_shards", "rows_per_s", 0.8, True, fio, "rows_per_s"),
+            Figure("BlockShuffle, rows/s / those of cat", blocks, "rows_per_s", 0.8, True,
+                   ("cat",), "rows_per_s"),
+        ),
+    )  # fmt: skip
+
+
+SPARSE_TASKS: tuple[Task, ...] = (_wide(), _tutorial(), _csr(), _cold())

@@ -25,6 +25,15 @@ class Metric:
     higher_is_better: bool = False
 
 
+ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
+COLD_METRICS = (
+    ROWS_PER_S,
+    Metric("first_rows_per_s", "rows/s in the first 2 s", "si", higher_is_better=True),
+    Metric("seconds", "whole pass", "seconds"),
+    Metric("available_gib", "memory available at its start, GiB", "number"),
+)
+
+
 @dataclass(frozen=True)
 class Figure:
     """A promise about one library, checked within each round.
@@ -68,6 +77,8 @@ class Task:
         pass_seconds: a pass ends after this time, where the procedure knows it; 0: whole passes.
         free_share: memory is held so that this share of the data fits in what is left; 0: none is.
         data: which rows, a name in `harness.measure`.
+        bytes_per_row: of the files of a cold task; 0: `width` float32.
+        by_name_only: whether it is left out where no task is named.
     """
 
     name: str
@@ -88,6 +99,13 @@ class Task:
     pass_seconds: float = 0.0
     free_share: float = 0.0
     data: str = "dense"
+    bytes_per_row: int = 0
+    by_name_only: bool = False
+
+    @property
+    def row_bytes(self) -> int:
+        """About how many bytes a row has in the files."""
+        return self.bytes_per_row or 4 * self.width
 
     @property
     def folder(self) -> Path:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from harness.sparse_tasks import SPARSE_TASKS
-from harness.task import Figure, Metric, Task
+from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
 
-_ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
 _FIRST_BATCH = (
     Metric("seconds", "to the first batch", "seconds"),
     Metric("anonymous_mib", "own memory, MiB", "number"),
@@ -22,12 +21,6 @@ _CHECKED_PASS = (
     " exactly once. The consumer copies the labels of each batch and drops it."
 )
 
-_COLD_METRICS = (
-    _ROWS_PER_S,
-    Metric("first_rows_per_s", "rows/s in the first 2 s", "si", higher_is_better=True),
-    Metric("seconds", "whole pass", "seconds"),
-    Metric("available_gib", "memory available at its start, GiB", "number"),
-)
 _COLD_PASS = (
     "One column of 1,024 float32 in 12 raw files. Each run is a fresh process: a pass over 2,048"
     " rows of other files (late imports), the files taken out of the page cache and 1,024 random"
@@ -51,7 +44,7 @@ def _cold_fits() -> Task:
         batch_size=256,
         files=12,
         libraries=("cat", "headrace", "fio", "np_memmap_by_hand"),
-        metrics=_COLD_METRICS,
+        metrics=COLD_METRICS,
         state=_COLD_PASS,
         figures=(
             Figure("seconds of an epoch / those of cat", "headrace", "seconds", 1.25, False,
@@ -76,7 +69,7 @@ def _cold_beyond() -> Task:
         files=12,
         libraries=("fio_before", "headrace", "fio_after", "np_memmap_by_hand", "cat",
                    "headrace_blocks"),
-        metrics=_COLD_METRICS,
+        metrics=COLD_METRICS,
         state=_COLD_PASS + " A pass ends after 20 s unless a row says otherwise.",
         pass_seconds=20,
         free_share=0.25,
@@ -178,7 +171,7 @@ def _shards() -> Task:
         batch_size=1024,
         files=8,
         libraries=("headrace", "headrace_memmap"),
-        metrics=(_ROWS_PER_S,),
+        metrics=(ROWS_PER_S,),
         state="8 shards, and 8 raw files per column; both in the page cache. " + _CHECKED_PASS,
         figures=(
             Figure("rows/s / those from raw files", "headrace", "rows_per_s", 0.95, True,
@@ -267,7 +260,7 @@ TASKS: dict[str, Task] = {
                 "batch_sampler",
                 "torch_dataloader",
             ),
-            metrics=(_ROWS_PER_S,),
+            metrics=(ROWS_PER_S,),
             state=_IN_ARRAYS + _CHECKED_PASS,
             programs=(
                 (
@@ -293,7 +286,7 @@ TASKS: dict[str, Task] = {
             batch_size=1024,
             files=8,
             libraries=("headrace", "headrace_ram", "np_memmap_by_hand", "tutorial"),
-            metrics=(_ROWS_PER_S,),
+            metrics=(ROWS_PER_S,),
             state="8 raw files per column. Files read once before each run, so in the page cache. "
             + _CHECKED_PASS,
         ),

@@ -39,6 +39,7 @@ from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
 from headrace.opening import open
+from headrace.presentation import CooRows, JaggedRows, MaskedRows, PaddedRows, RaggedRows
 from headrace.ragged import ragged
 from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
@@ -58,6 +59,7 @@ __all__ = [
     "Column",
     "ConversionProgress",
     "Coo",
+    "CooRows",
     "CorruptError",
     "Csr",
     "Damage",
@@ -70,10 +72,14 @@ __all__ = [
     "InvalidError",
     "IoError",
     "Jagged",
+    "JaggedRows",
     "Loader",
+    "MaskedRows",
     "MissingDependencyError",
     "NotFoundError",
     "Padded",
+    "PaddedRows",
+    "RaggedRows",
     "RowIndexError",
     "Schema",
     "SparseRow",

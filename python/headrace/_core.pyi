@@ -194,6 +194,12 @@ class BatchOrder:
 
     def items(self, number: int) -> numpy.typing.NDArray[numpy.int64]: ...
 
+def text_rows(offsets: Any, values: Any) -> list[str]:
+    """Rows of text as a list of str. Raises UnicodeDecodeError."""
+
+def bytes_rows(offsets: Any, values: Any) -> list[bytes]:
+    """Rows of bytes as a list of bytes."""
+
 class Pass:
     """The iterator of one pass over an epoch."""
 
@@ -231,7 +237,7 @@ class Pass:
 class Loader:
     """Makes batches of a dataset in C++ threads."""
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1) -> None: ...
+    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1, presenters: Sequence[Any] = []) -> None: ...
 
     def start(self, epoch: int, position: int, every: int = 1) -> Pass: ...
 

@@ -78,7 +78,7 @@ def _arrow_type(pa: Any, field: Field) -> Any:
 def _array(pa: Any, field: Field, kind: Any, read: Any, rows: range) -> Any:
     if field.is_tensor:
         return _elements(pa, kind, read)
-    offsets, values, indices = read
+    offsets, values, indices, _ = read
     if field.kind in ("text", "bytes"):
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
         array = pa.Array.from_buffers(kind, len(rows), buffers)

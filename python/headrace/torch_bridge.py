@@ -131,6 +131,26 @@ def bfloat16_from_bits(bits: Any) -> Any:
     return torch.from_numpy(bits).view(torch.bfloat16)
 
 
+def nested_rows(values: Any, offsets: Any) -> Any:
+    """Returns the nested tensor, of layout jagged, of rows values[offsets[i]:offsets[i + 1]]."""
+    return sys.modules["torch"].nested.nested_tensor_from_jagged(values, offsets)
+
+
+def sparse_csr(values: Any, indices: Any, offsets: Any, shape: tuple[int, int]) -> Any:
+    """Returns the sparse tensor of these parts, which the core has checked."""
+    make = sys.modules["torch"].sparse_csr_tensor
+    return make(offsets, indices, values, shape, check_invariants=False)
+
+
+def sparse_coo(values: Any, indices: Any, shape: tuple[int, int]) -> Any:
+    """Returns the sparse tensor of these parts, which the core has checked.
+
+    It is not marked as coalesced, since a row may have its indices in any order, and repeat them.
+    """
+    make = sys.modules["torch"].sparse_coo_tensor
+    return make(indices, values, shape, check_invariants=False)
+
+
 class WorkerInfo(NamedTuple):
     """Which worker of a DataLoader this process is."""
 

@@ -49,19 +49,47 @@ void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t row
   }
 }
 
+uint64_t VariableReader::will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
+                                           OpenFiles& files) {
+  take(column, runs, rows, files);
+  return will_need(ColumnPart::kOffsets, sizeof(int64_t), 0, runs_.size());
+}
+
+uint64_t VariableReader::will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                                            OpenFiles& files) {
+  take(column, runs, rows, files);
+  asked_ = rows;
+  find_ranges([] {});
+  asked_ = 0;
+  uint64_t bytes = 0;
+  for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
+    if (const uint64_t size = element_bytes(dataset_.columns()[column].stored(), part)) {
+      bytes += will_need(part, size, 0, runs_.size());
+    }
+  }
+  return bytes;
+}
+
 void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t rows,
                            OpenFiles& files, const std::function<void()>& poll, uint64_t asked) {
+  take(column, runs, rows, files);
+  asked_ = asked;
+  find_ranges(poll);
+  cut_runs();
+  add_offsets();
+}
+
+// Takes the rows of one read.
+void VariableReader::take(size_t column, std::span<const Run> runs, uint64_t rows,
+                          OpenFiles& files) {
   column_ = column;
   space_ = dataset_.groups()[dataset_.columns()[column].group].get();
   files_ = &files;
-  asked_ = asked;
+  asked_ = 0;
   asked_parts_ = {};
   chosen_count_ = 0;
   ranges_.resize(rows);
   take_runs(runs);
-  find_ranges(poll);
-  cut_runs();
-  add_offsets();
 }
 
 // Runs in the order of the batch; views over several spaces name them space by space.
@@ -139,8 +167,8 @@ size_t VariableReader::step_end(size_t begin, uint64_t size) const noexcept {
 }
 
 // Asks for `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an element;
-// neighbours, in whatever order and with small gaps, are one request.
-void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end) {
+// neighbours, in whatever order and with small gaps, are one request. Returns the bytes asked for.
+uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end) {
   requests_.clear();
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = runs_[r];
@@ -158,6 +186,7 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
     return std::tuple(a.origin.source, a.first) < std::tuple(b.origin.source, b.first);
   });
   const uint64_t gap = kGapBytes / size;
+  uint64_t bytes = 0;
   for (size_t i = 0; i < requests_.size();) {
     Request request = requests_[i++];
     for (; i < requests_.size() && requests_[i].origin.source == request.origin.source &&
@@ -168,7 +197,9 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
     }
     request.origin.source->will_need_part(request.origin.column, part, request.first, request.count,
                                           *files_);
+    bytes += request.count * size;
   }
+  return bytes;
 }
 
 // Asks for `part` of the steps up to the one that holds the last row before `row`, and of the next.

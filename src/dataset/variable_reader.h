@@ -62,6 +62,14 @@ class VariableReader {
   // kTruncated. Requires: start() was called; the rows exist.
   void copy(ColumnPart part, uint64_t first, uint64_t count, std::byte* out);
 
+  // Asks the kernel for the offsets of the rows that `runs` names, or for their values and indices,
+  // and returns before these are in memory; elements only where their offsets are, or wait for
+  // them. Returns the bytes asked for. Throws, and requires, as read().
+  uint64_t will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
+                             OpenFiles& files);
+  uint64_t will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                              OpenFiles& files);
+
  private:
   // Where one run is stored.
   struct Origin {
@@ -81,11 +89,12 @@ class VariableReader {
     size_t end = 0;
   };
 
+  void take(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files);
   void take_runs(std::span<const Run> runs);
   ElementRange elements_of(const VariableRun& run) const noexcept;
   void cut_runs();
   size_t step_end(size_t begin, uint64_t size) const noexcept;
-  void will_need(ColumnPart part, uint64_t size, size_t begin, size_t end);
+  uint64_t will_need(ColumnPart part, uint64_t size, size_t begin, size_t end);
   void will_need_until(ColumnPart part, uint64_t size, uint64_t row);
   void find_ranges(const std::function<void()>& poll);
   void find_unmapped(size_t run);

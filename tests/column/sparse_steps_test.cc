@@ -79,8 +79,9 @@ Result applied_into(SparseChunk& chunk, const Layout& layout) {
   return plain(rows, transform.field());
 }
 
-// A value after the arithmetic in `Work`, then as `dtype`. The logarithm is taken in `Wider`: of
-// floats it is the rounded one, of doubles the C library's.
+// A value after the arithmetic in `Work`, then as `dtype`. The logarithm is
+// taken in `Wider`: of floats it is the rounded one, of doubles the C
+// library's.
 template <typename Work, typename Wider>
 long double computed(long double stored, double factor, bool log1p, DType dtype) {
   auto value = static_cast<Work>(stored);
@@ -257,7 +258,7 @@ TEST(SparseTransform, NamesTheFirstIndexOutsideEvenInColumnsThatAreDropped) {
   for (const int64_t bad : {int64_t{10}, int64_t{-1}, INT64_MIN, INT64_MAX}) {
     SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, DType::kInt64)};
     chunk.add_row({1, 2}, {1, 1});
-    chunk.add_row({3, bad, -5}, {1, 1, 1});
+    chunk.add_row({3, bad, 9}, {1, 1, 1});
     for (const LayoutKind kind : {LayoutKind::kDense, LayoutKind::kCsr, LayoutKind::kCoo}) {
       for (const auto& selected : {selection({1}, 10), std::shared_ptr<const ColumnSelection>()}) {
         if (kind == LayoutKind::kDense && selected == nullptr) {
@@ -270,6 +271,32 @@ TEST(SparseTransform, NamesTheFirstIndexOutsideEvenInColumnsThatAreDropped) {
         EXPECT_EQ(fault.found, bad);
       }
     }
+  }
+}
+
+TEST(CopyIndices, NamesTheFirstOfSeveralOutsideAtEveryWidthOfAnIndex) {
+  for (const DType from : {DType::kUint16, DType::kInt32, DType::kInt64}) {
+    SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, from)};
+    chunk.add_row({9, 0}, {1, 1});
+    chunk.add_row({0, 12, 10}, {1, 1, 1});
+    std::vector<int64_t> out(5);
+    const RowFault fault = copy_indices(chunk.field, chunk.view(), DType::kInt64,
+                                        reinterpret_cast<std::byte*>(out.data()));
+    EXPECT_EQ(fault.kind, RowFaultKind::kIndexOutside);
+    EXPECT_EQ(fault.row, 1U);
+    EXPECT_EQ(fault.found, 12);
+  }
+}
+
+TEST(CopyIndices, ChecksThemWhereTheyAre) {
+  for (const int64_t last : {9, 10}) {
+    SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, DType::kInt32)};
+    chunk.add_row({3, last, 0}, {1, 1, 1});
+    const ColumnView rows = chunk.view();
+    const std::vector<std::byte> before = chunk.indices;
+    const RowFault fault = copy_indices(chunk.field, rows, DType::kInt32, chunk.indices.data());
+    EXPECT_EQ(static_cast<bool>(fault), last == 10);
+    EXPECT_EQ(chunk.indices, before);
   }
 }
 
