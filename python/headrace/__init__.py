@@ -12,15 +12,15 @@ Example:
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
-from headrace.cached import cache
 from headrace.column import Column
 from headrace.combine import concat, zip
-from headrace.conversion_build import Failure
-from headrace.conversion_progress import ConversionProgress
-from headrace.convert import convert
+from headrace.conversion.build import Failure
+from headrace.conversion.cached import cache
+from headrace.conversion.convert import convert
+from headrace.conversion.dry_run import DryRun
+from headrace.conversion.progress import ConversionProgress
 from headrace.csr import csr
 from headrace.dataset import Dataset
-from headrace.dry_run import DryRun
 from headrace.errors import (
     CancelledError,
     CorruptError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from headrace import _core, checks, indexing, recipe, row_values
+from headrace import _core, checks, indexing, presentation, recipe, row_values
 from headrace.byte_sizes import format_bytes
 from headrace.column import Column
 from headrace.errors import InvalidError
@@ -134,14 +134,14 @@ class Rows:
     def _batch(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns the rows as one value for each column."""
         return [
-            values if field.is_tensor else row_values.batch(field, values, rows)
+            values if field.is_tensor else presentation.batch(field, values, rows)
             for field, values in zip(self._schema.values(), self._read(rows), strict=True)
         ]
 
     def _each_row(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns for each column the rows one by one."""
         return [
-            values if field.is_tensor else row_values.rows(field, values, rows)
+            values if field.is_tensor else presentation.rows(field, values, rows)
             for field, values in zip(self._schema.values(), self._read(rows), strict=True)
         ]
 

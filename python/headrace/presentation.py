@@ -16,8 +16,11 @@ Dense rows are one array, which nothing is left to do about.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from headrace import _core, row_values, torch_bridge
 from headrace.errors import UnsupportedError
@@ -106,9 +109,44 @@ def presenter(field: Field, output: Output) -> Presenter | None:
             return _masked if mask else _padded
         case Jagged(nested=nested):
             if field.kind == "csr":
-                return _bags
+                return _narrow_bags if _too_narrow(field, output) else _bags
             return _nested if nested and output == "torch" else _ragged
     raise AssertionError(field.layout)
+
+
+def batch(field: Field, read: row_values.CoreArrays, numbers: row_values.RowNumbers) -> Any:
+    """Returns several rows of a dataset that are not one array; `numbers` are theirs, for messages.
+
+    Raises:
+        CorruptError: If text is not UTF-8, or an index of csr is not below the width.
+    """
+    if field.layout is None:
+        return row_values.batch(field, read, numbers)
+    present = presenter(field, "numpy")
+    assert present is not None
+    return present(CoreParts(*read), len(numbers))
+
+
+def rows(field: Field, read: row_values.CoreArrays, numbers: row_values.RowNumbers) -> list[Any]:
+    """Returns each of these rows by itself, as ``ds[i]`` gives it.
+
+    Raises:
+        CorruptError: As `batch`.
+    """
+    parts = CoreParts(*read)
+    match field.layout:
+        case Padded(mask=mask):
+            pair: Callable[..., Any] = MaskedRows if mask else PaddedRows
+            return [pair(*row) for row in zip(parts.values, parts.lengths, strict=True)]
+        case Jagged() if field.kind != "csr":
+            bounds = itertools.pairwise(parts.offsets.tolist())
+            return [parts.values[a:b] for a, b in bounds]
+        case Coo():
+            # The core makes coordinates row by row.
+            of_rows, indices = parts.indices
+            offsets = np.searchsorted(of_rows, np.arange(len(numbers) + 1))
+            parts = CoreParts(offsets, parts.values, indices, None)
+    return row_values.rows(field, parts, numbers)
 
 
 def _stored(field: Field) -> Presenter:
@@ -153,6 +191,16 @@ def _bags(parts: CoreParts, rows: int) -> JaggedRows:
     return JaggedRows(indices, offsets, values)
 
 
+def _too_narrow(field: Field, output: Output) -> bool:
+    """Whether torch computes nothing with the indices of a column."""
+    return output == "torch" and field.index_dtype == "uint16"
+
+
+def _narrow_bags(parts: CoreParts, rows: int) -> JaggedRows:
+    offsets, values, indices, _ = parts
+    return JaggedRows(torch_bridge.as_int32(indices), offsets, values)
+
+
 def _padded(parts: CoreParts, rows: int) -> PaddedRows:
     return PaddedRows(parts[1], parts[3])
 
@@ -168,6 +216,8 @@ def _csr(field: Field, output: Output) -> Presenter:
         "dlpack": row_values.SparseRows,
     }[output]
     width = field.width
+    if output == "torch":
+        torch_bridge.expect_sparse_csr()
 
     def present(parts: CoreParts, rows: int) -> Any:
         offsets, values, indices, _ = parts

@@ -11,6 +11,7 @@
 #include "column/layout.h"
 #include "column/row_faults.h"
 #include "column/schema.h"
+#include "column/sparse_indices.h"
 
 namespace headrace {
 
@@ -85,15 +86,5 @@ class SparseTransform {
   std::vector<int64_t> offsets_;
   std::vector<double> factors_;  // by row
 };
-
-// Copies the indices of `rows` to `out` as `to` (kInt32 or kInt64, which holds the width), and
-// checks them. `out` is aligned, or is where the first index of `rows` lies and `to` their dtype:
-// then they are checked in place. Returns the first that is not below the width of `field`.
-RowFault copy_indices(const Field& field, const ColumnView& rows, DType to,
-                      std::byte* out) noexcept;
-
-// Writes the row of each element of `rows` to `out`, the first row being number `first`: what coo
-// has beside the indices. Requires: offsets of 8 bytes, in order.
-void write_row_numbers(const ColumnView& rows, int64_t first, int64_t* out) noexcept;
 
 }  // namespace headrace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <unistd.h>
@@ -39,6 +38,8 @@ constexpr uint64_t kWholeColumnBytes = uint64_t{64} << 20;
 // Blocks below this size are no faster than rows.
 constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
 
+uint64_t page_bytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
+
 }  // namespace
 
 Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const BatchRing& ring,
@@ -55,44 +56,14 @@ Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const Bat
 
 // Lists what is in files; in its own thread, since there may be tens of thousands of them.
 void Prefetch::prepare() {
-  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   std::vector<Extent> extents = file_extents(*dataset_, [this] { check_running(); });
   std::vector<uint64_t> ends;
-  struct Part {
-    uint64_t bytes = 0;
-    uint64_t rows = 0;
-  };
-  std::map<std::pair<size_t, ColumnPart>, Part> parts;  // of columns with offsets
   uint64_t end = 0;
   for (const Extent& extent : extents) {
     end += extent.bytes;
     ends.push_back(end);
-    const DatasetColumn& shown = dataset_->columns()[extent.column];
-    FileColumn& column = columns_[extent.column];
-    column.bytes += extent.bytes;
-    if (shown.members != nullptr) {
-      column.row_bytes = shown.stored().row_bytes();
-      column.row_page_bytes = shown.members->columns().size() * page;
-    } else if (shown.stored().is_tensor()) {
-      const uint64_t stored_rows = dataset_->groups()[shown.group]->stored_rows();
-      column.row_bytes = std::max(column.row_bytes, extent.rows->row_bytes * stored_rows);
-      column.row_page_bytes = (column.row_bytes + page - 1) / page * page;
-    } else {
-      Part& part = parts[{extent.column, extent.part}];
-      part.bytes += extent.bytes;
-      part.rows += extent.row_count;
-    }
   }
-  for (const auto& [key, part] : parts) {
-    FileColumn& column = columns_[key.first];
-    const uint64_t row_bytes = (part.bytes + part.rows - 1) / part.rows;
-    column.row_bytes += row_bytes;
-    if (key.second == ColumnPart::kOffsets) {
-      column.offset_bytes = part.bytes;
-    } else {
-      column.row_page_bytes += (row_bytes + page - 1) / page * page;
-    }
-  }
+  columns_ = file_columns(*dataset_, extents, page_bytes());
   ends_ = std::move(ends);
   extents_ = std::move(extents);
 }
@@ -260,7 +231,6 @@ Residency Prefetch::residency(uint64_t place) {
 void Prefetch::choose_hinted_columns(const Situation& situation) {
   const uint64_t small = std::min(kWholeColumnBytes, situation.available / 16);
   const bool wants_much = situation.wanted >= situation.files / 4;
-  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   uint64_t row_bytes = 0;
   for (size_t c = 0; c < hinted_columns_.size(); ++c) {
     const FileColumn& column = columns_[c];
@@ -270,7 +240,7 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
     hinted_columns_[c] = one_by_one(column.bytes);
     hinted_offsets_[c] = one_by_one(column.offset_bytes);
     row_bytes += hinted_columns_[c] ? column.row_page_bytes : 0;
-    row_bytes += hinted_offsets_[c] ? page : 0;
+    row_bytes += hinted_offsets_[c] ? page_bytes() : 0;
   }
   const uint64_t rows = std::min(maker_.plan().batch(0).count, kHintSteps * step_rows_);
   ahead_ =

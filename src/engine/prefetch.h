@@ -13,6 +13,7 @@
 #include "dataset/row_requests.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
+#include "engine/file_columns.h"
 #include "engine/regime.h"
 #include "storage/open_files.h"
 
@@ -95,13 +96,6 @@ class Prefetch {
   // Set by prepare(), before the other thread reads them.
   std::vector<Extent> extents_;
   std::vector<uint64_t> ends_;  // running sums of the extents' bytes
-  struct FileColumn {
-    uint64_t bytes = 0;           // in files
-    uint64_t row_bytes = 0;       // of the widest row; of rows of any size, on average
-    uint64_t row_page_bytes = 0;  // what one row alone brings in, without its offsets
-    uint64_t offset_bytes = 0;    // of `bytes`, those of the offsets
-    bool unreachable = false;     // a file of it cannot be opened
-  };
   std::vector<FileColumn> columns_;
 
   uint64_t step_rows_;

@@ -274,32 +274,6 @@ TEST(SparseTransform, NamesTheFirstIndexOutsideEvenInColumnsThatAreDropped) {
   }
 }
 
-TEST(CopyIndices, NamesTheFirstOfSeveralOutsideAtEveryWidthOfAnIndex) {
-  for (const DType from : {DType::kUint16, DType::kInt32, DType::kInt64}) {
-    SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, from)};
-    chunk.add_row({9, 0}, {1, 1});
-    chunk.add_row({0, 12, 10}, {1, 1, 1});
-    std::vector<int64_t> out(5);
-    const RowFault fault = copy_indices(chunk.field, chunk.view(), DType::kInt64,
-                                        reinterpret_cast<std::byte*>(out.data()));
-    EXPECT_EQ(fault.kind, RowFaultKind::kIndexOutside);
-    EXPECT_EQ(fault.row, 1U);
-    EXPECT_EQ(fault.found, 12);
-  }
-}
-
-TEST(CopyIndices, ChecksThemWhereTheyAre) {
-  for (const int64_t last : {9, 10}) {
-    SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, DType::kInt32)};
-    chunk.add_row({3, last, 0}, {1, 1, 1});
-    const ColumnView rows = chunk.view();
-    const std::vector<std::byte> before = chunk.indices;
-    const RowFault fault = copy_indices(chunk.field, rows, DType::kInt32, chunk.indices.data());
-    EXPECT_EQ(static_cast<bool>(fault), last == 10);
-    EXPECT_EQ(chunk.indices, before);
-  }
-}
-
 TEST(SparseTransform, TakesChunksWithoutElementsAndWithoutRows) {
   for (const LayoutKind kind : {LayoutKind::kDense, LayoutKind::kCsr, LayoutKind::kCoo}) {
     for (const SparseSteps& steps : all_steps(50)) {
@@ -311,16 +285,6 @@ TEST(SparseTransform, TakesChunksWithoutElementsAndWithoutRows) {
       EXPECT_EQ(applied(chunk, layout).offsets, (List{0, 0, 0}));
     }
   }
-}
-
-TEST(RowNumbers, NameTheRowOfEachElement) {
-  SparseChunk chunk = {.field = csr_field(10, DType::kFloat32, DType::kInt32)};
-  chunk.add_row({1, 2}, {1, 1});
-  chunk.add_row({}, {});
-  chunk.add_row({3, 3, 3}, {1, 1, 1});
-  List numbers(6, -1);
-  write_row_numbers(chunk.view(), 100, numbers.data());
-  EXPECT_EQ(numbers, (List{100, 100, 102, 102, 102, -1}));
 }
 
 }  // namespace
