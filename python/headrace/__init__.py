@@ -12,15 +12,15 @@ Example:
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
-from headrace.cached import cache
 from headrace.column import Column
 from headrace.combine import concat, zip
-from headrace.conversion_build import Failure
-from headrace.conversion_progress import ConversionProgress
-from headrace.convert import convert
+from headrace.conversion.build import Failure
+from headrace.conversion.cached import cache
+from headrace.conversion.convert import convert
+from headrace.conversion.dry_run import DryRun
+from headrace.conversion.progress import ConversionProgress
 from headrace.csr import csr
 from headrace.dataset import Dataset
-from headrace.dry_run import DryRun
 from headrace.errors import (
     CancelledError,
     CorruptError,
@@ -39,6 +39,7 @@ from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
 from headrace.opening import open
+from headrace.presentation import CooRows, JaggedRows, MaskedRows, PaddedRows, RaggedRows
 from headrace.ragged import ragged
 from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
@@ -58,6 +59,7 @@ __all__ = [
     "Column",
     "ConversionProgress",
     "Coo",
+    "CooRows",
     "CorruptError",
     "Csr",
     "Damage",
@@ -70,10 +72,14 @@ __all__ = [
     "InvalidError",
     "IoError",
     "Jagged",
+    "JaggedRows",
     "Loader",
+    "MaskedRows",
     "MissingDependencyError",
     "NotFoundError",
     "Padded",
+    "PaddedRows",
+    "RaggedRows",
     "RowIndexError",
     "Schema",
     "SparseRow",

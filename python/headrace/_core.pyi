@@ -58,7 +58,10 @@ class Dataset:
     def from_npy_files(names: Sequence[str], paths: Sequence[Sequence[str]], io: str) -> Dataset: ...
 
     @staticmethod
-    def concat(parts: Sequence[Dataset]) -> Dataset: ...
+    def from_csr_files(name: str, paths: Sequence[tuple[str, str, str]], width: int, io: str) -> Dataset: ...
+
+    @staticmethod
+    def concat(parts: Sequence[Dataset], widths: Sequence[int]) -> Dataset: ...
 
     @staticmethod
     def zip(parts: Sequence[Dataset]) -> Dataset: ...
@@ -105,6 +108,13 @@ class Dataset:
         """
         Rows start, start + step, ...; bfloat16, which numpy does not have, as uint16 if asked.
         """
+
+    def with_layout(self, column: int, options: dict[str, Any] | None) -> Dataset: ...
+
+    def stack(self, columns: Sequence[int], name: str) -> Dataset: ...
+
+    @property
+    def layouts(self) -> list[dict[str, Any] | None]: ...
 
     @staticmethod
     def from_arrow_files(paths: Sequence[str], io: str, verify: bool) -> Dataset: ...
@@ -194,6 +204,12 @@ class BatchOrder:
 
     def items(self, number: int) -> numpy.typing.NDArray[numpy.int64]: ...
 
+def text_rows(offsets: Any, values: Any) -> list[str]:
+    """Rows of text as a list of str. Raises UnicodeDecodeError."""
+
+def bytes_rows(offsets: Any, values: Any) -> list[bytes]:
+    """Rows of bytes as a list of bytes."""
+
 class Pass:
     """The iterator of one pass over an epoch."""
 
@@ -231,7 +247,7 @@ class Pass:
 class Loader:
     """Makes batches of a dataset in C++ threads."""
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1) -> None: ...
+    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1, presenters: Sequence[Any] = []) -> None: ...
 
     def start(self, epoch: int, position: int, every: int = 1) -> Pass: ...
 

@@ -19,12 +19,13 @@ _BATCH_BYTES = 16 * 10**6
 
 
 def reader(dataset: Rows, batch_rows: int | None) -> Any:
-    """Returns all rows as a pyarrow.RecordBatchReader.
+    """Returns all rows, as they are stored and not as layouts show them, as a RecordBatchReader.
 
     Raises:
         MissingDependencyError: If pyarrow is not installed.
     """
     pa = require("pyarrow", to="make Arrow record batches")
+    dataset = dataset._as_stored()
     if batch_rows is None:
         batch_rows = max(1, _BATCH_BYTES * len(dataset) // max(1, dataset._core.nbytes))
     else:
@@ -78,7 +79,7 @@ def _arrow_type(pa: Any, field: Field) -> Any:
 def _array(pa: Any, field: Field, kind: Any, read: Any, rows: range) -> Any:
     if field.is_tensor:
         return _elements(pa, kind, read)
-    offsets, values, indices = read
+    offsets, values, indices, _ = read
     if field.kind in ("text", "bytes"):
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
         array = pa.Array.from_buffers(kind, len(rows), buffers)

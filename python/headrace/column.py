@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from headrace import _core, dtypes, indexing, row_values
+from headrace import _core, dtypes, indexing, presentation, row_values
 from headrace.errors import InvalidError, UnsupportedError
+from headrace.layouts import Padded
 
 if TYPE_CHECKING:
     from headrace.dataset_rows import Rows
@@ -121,11 +122,16 @@ class Column(NDArrayOperatorsMixin):
                 f"ds[{self.name!r}][0:1000], as scipy.sparse arrays, which have .toarray()",
                 column=self.name,
             )
-        values = (
-            self._range(0, len(self), 1)
-            if self._field.is_tensor
-            else row_values.as_objects(self._variable_rows(slice(None)))
-        )
+        if isinstance(self._field.layout, Padded):
+            raise UnsupportedError(
+                f"column {self.name!r} is padded rows and their lengths, which are not one array; "
+                f"read both, ds[{self.name!r}][:]",
+                column=self.name,
+            )
+        if self._field.is_tensor:
+            values = self._range(0, len(self), 1)
+        else:
+            values = row_values.as_objects(self._rows_one_by_one(range(len(self))))
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -164,15 +170,21 @@ class Column(NDArrayOperatorsMixin):
                 f"slice, a mask or a list of ints of one dimension, not by {key!r}",
                 column=self.name,
             )
+        if one:
+            return self._rows_one_by_one(wanted)[0]
+        return presentation.batch(self._field, self._parts(wanted), wanted)
+
+    def _rows_one_by_one(self, wanted: row_values.RowNumbers) -> list[Any]:
+        return presentation.rows(self._field, self._parts(wanted), wanted)
+
+    def _parts(self, wanted: row_values.RowNumbers) -> row_values.CoreArrays:
         row_values.check(self._field)
         core = self._core.select([self._position])
         if isinstance(wanted, range):
-            (read,) = core.read_slice(wanted.start, len(wanted), wanted.step)
+            (parts,) = core.read_slice(wanted.start, len(wanted), wanted.step)
         else:
-            (read,) = core.read(wanted)
-        if one:
-            return row_values.rows(self._field, read, wanted)[0]
-        return row_values.batch(self._field, read, wanted)
+            (parts,) = core.read(wanted)
+        return cast(row_values.CoreArrays, parts)
 
     def _range(self, start: int, count: int, step: int) -> Any:
         dtypes.numpy_dtype(self._field.dtype, column=self.name)

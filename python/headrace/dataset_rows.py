@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from headrace import _core, checks, indexing, recipe, row_values
+from headrace import _core, checks, indexing, presentation, recipe, row_values
 from headrace.byte_sizes import format_bytes
 from headrace.column import Column
 from headrace.errors import InvalidError
@@ -28,7 +28,7 @@ class Rows:
         self._core = made.core
         self._as_tuple = as_tuple
         self._shards: ShardTable | None = None  # made when it is first asked for
-        self._schema = Schema(map(Field.from_core, made.core.columns))
+        self._schema = Schema(map(Field.from_core, made.core.columns, made.core.layouts))
 
     @property
     def schema(self) -> Schema:
@@ -127,6 +127,14 @@ class Rows:
     def _with(self: _Self, made: recipe.Made) -> _Self:
         return type(self)(made, as_tuple=self._as_tuple)
 
+    def _as_stored(self: _Self) -> _Self:
+        """Returns the rows without layouts, as what writes them wants them."""
+        made = self._made
+        for position, field in enumerate(self._schema.values()):
+            if field.layout is not None:
+                made = made.view(_core.Dataset.with_layout, position, None)
+        return self if made is self._made else self._with(made)
+
     def _pack(self, values: list[Any]) -> Any:
         """Returns one value per column as the user's kind of row or batch."""
         return tuple(values) if self._as_tuple else dict(zip(self._schema, values, strict=True))
@@ -134,14 +142,14 @@ class Rows:
     def _batch(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns the rows as one value for each column."""
         return [
-            values if field.is_tensor else row_values.batch(field, values, rows)
+            values if field.is_tensor else presentation.batch(field, values, rows)
             for field, values in zip(self._schema.values(), self._read(rows), strict=True)
         ]
 
     def _each_row(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns for each column the rows one by one."""
         return [
-            values if field.is_tensor else row_values.rows(field, values, rows)
+            values if field.is_tensor else presentation.rows(field, values, rows)
             for field, values in zip(self._schema.values(), self._read(rows), strict=True)
         ]
 

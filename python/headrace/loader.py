@@ -23,6 +23,7 @@ from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.iterator import PassIterator
 from headrace.output import Output, check_output
 from headrace.passes import AnyPass, close_pass, make_pass
+from headrace.presentation import presenter
 from headrace.received import Received
 from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
@@ -36,7 +37,9 @@ class Loader:
 
     The same dataset, shuffle, seed, epoch and batch size give the same batches, whatever the
     source, the number of threads and the prefetch, before and after a resume. Batches are tuples
-    or dicts of tensors, as the dataset's rows are.
+    or dicts of tensors, as the dataset's rows are. Text is a list of str, bytes a list of bytes,
+    and ragged rows are `RaggedRows`, unless the dataset has another layout for them
+    (`Dataset.with_layout`); for csr it must have one.
 
     * ``for batch in loader`` starts the epoch `epoch` and advances it, so that after a ``break``
       the next loop goes on with the next epoch. `set_epoch` chooses another. An iterator that
@@ -442,6 +445,7 @@ class Loader:
             as_tuple=self._dataset._as_tuple,
             listed=0 if self._listed is None else len(self._listed),
             local_ranks=ranks.local_ranks(self._dealing.world_size),
+            presenters=[presenter(field, self._output) for field in self._dataset.schema.values()],
             **self._dealing.core_arguments(),
         )
 

@@ -1,8 +1,8 @@
 """Rows of columns whose rows have any size, as users see them: text, bytes, ragged and csr.
 
-The core reads such a column as arrays (offsets, values, indices). One row becomes a str, bytes, a
-numpy array or a `SparseRow`; several become a list of these, or for csr a scipy.sparse.csr_array,
-which is a `SparseRows` where scipy is not installed.
+The core reads such a column as arrays (offsets, values, indices, lengths). One row becomes a str,
+bytes, a numpy array or a `SparseRow`; several become a list of these, or for csr a
+scipy.sparse.csr_array, which is a `SparseRows` where scipy is not installed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace import dtypes
+from headrace import _core, dtypes
 from headrace.errors import CorruptError
 
 if TYPE_CHECKING:
     from headrace.schema import Field
 
 Array = NDArray[Any]
-CoreArrays = tuple[Array, Array | None, Array | None]
+CoreArrays = tuple[Array, Array | None, Array | None, Array | None]
 RowNumbers = range | NDArray[np.int64]
 
 
@@ -68,7 +68,11 @@ def rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> list[Any]:
     Raises:
         CorruptError: As `batch`.
     """
-    offsets, values, indices = read
+    offsets, values, indices, _ = read
+    if field.kind == "text":
+        return _strings(field, read, numbers)
+    if field.kind == "bytes":
+        return list(_core.bytes_rows(offsets, values))
     bounds = list(itertools.pairwise(offsets.tolist()))
     if field.kind == "csr":
         assert indices is not None
@@ -76,15 +80,7 @@ def rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> list[Any]:
         numbers_of = _values(values, indices)
         return [SparseRow(indices[a:b], numbers_of[a:b]) for a, b in bounds]
     assert values is not None
-    if field.kind == "ragged":
-        return [values[a:b] for a, b in bounds]
-    data = values.tobytes()
-    if field.kind == "bytes":
-        return [data[a:b] for a, b in bounds]
-    try:
-        return [data[a:b].decode() for a, b in bounds]
-    except UnicodeDecodeError:
-        raise _not_utf8(field, data, bounds, numbers) from None
+    return [values[a:b] for a, b in bounds]
 
 
 def as_objects(values: list[Any]) -> Array:
@@ -94,34 +90,53 @@ def as_objects(values: list[Any]) -> Array:
     return array
 
 
-def _not_utf8(
-    field: Field, data: bytes, bounds: list[tuple[int, int]], numbers: RowNumbers
-) -> CorruptError:
-    for (begin, end), number in zip(bounds, numbers, strict=True):
-        try:
-            data[begin:end].decode()
-        except UnicodeDecodeError as error:
-            return CorruptError(
-                f"column {field.name!r}: row {number} is no UTF-8 text: {error}; the file is "
-                "damaged, or was written as text without being it: see headrace verify",
-                column=field.name,
-                row=int(number),
-            )
-    raise AssertionError("each row is UTF-8, but not all of them")
+def _strings(field: Field, read: CoreArrays, numbers: RowNumbers) -> list[str]:
+    offsets, values, *_ = read
+    try:
+        return _core.text_rows(offsets, values)
+    except UnicodeDecodeError as error:
+        # Python's error holds the bytes of the row, and not which one it is.
+        row = next(
+            i for i, (a, b) in enumerate(itertools.pairwise(offsets)) if _broken(values, a, b)
+        )
+        raise CorruptError(
+            f"column {field.name!r}: row {numbers[row]} is no UTF-8 text: {error}; the file is "
+            "damaged, or was written as text without being it: see headrace verify",
+            column=field.name,
+            row=int(numbers[row]),
+        ) from None
+
+
+def _broken(values: Any, begin: int, end: int) -> bool:
+    try:
+        _core.text_rows(np.array([0, end - begin]), values[begin:end])
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _sparse_rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> Any:
-    offsets, values, indices = read
+    offsets, values, indices, _ = read
     assert indices is not None
     # scipy does not look, and would write beyond its arrays.
     check_indices(field, read, numbers)
-    shape = (len(offsets) - 1, field.width)
-    data = _values(values, indices)
+    return csr_rows(_values(values, indices), indices, offsets, (len(offsets) - 1, field.width))
+
+
+def csr_rows(values: Any, indices: Any, offsets: Any, shape: tuple[int, int]) -> Any:
+    """Returns a scipy.sparse.csr_array over the parts, a SparseRows where scipy is missing."""
+    sparse = scipy_sparse()
+    if sparse is None:
+        return SparseRows(values, indices, offsets, shape)
+    return sparse.csr_array((values, indices, offsets), shape=shape)
+
+
+def scipy_sparse() -> Any:
+    """Returns scipy.sparse, None where scipy is not installed."""
     try:
-        sparse = importlib.import_module("scipy.sparse")
+        return importlib.import_module("scipy.sparse")
     except ImportError:
-        return SparseRows(data, indices, offsets, shape)
-    return sparse.csr_array((data, indices, offsets), shape=shape)
+        return None
 
 
 def _values(values: Array | None, indices: Array) -> Array:
@@ -130,7 +145,7 @@ def _values(values: Array | None, indices: Array) -> Array:
 
 def check_indices(field: Field, read: CoreArrays, numbers: RowNumbers) -> None:
     """Raises CorruptError for a row of csr with an index outside the width."""
-    offsets, _, indices = read
+    offsets, _, indices, _ = read
     assert indices is not None
     wrong = (indices < 0) | (indices >= field.width)
     if wrong.any():

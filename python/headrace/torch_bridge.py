@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from types import FrameType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -129,6 +130,41 @@ def bfloat16_from_bits(bits: Any) -> Any:
     """Returns the bfloat16 tensor over the bits in an int16 array."""
     torch = importlib.import_module("torch")
     return torch.from_numpy(bits).view(torch.bfloat16)
+
+
+def as_int32(tensor: Any) -> Any:
+    """Returns a copy of a tensor with elements of int32."""
+    return tensor.to(sys.modules["torch"].int32)
+
+
+def nested_rows(values: Any, offsets: Any) -> Any:
+    """Returns the nested tensor, of layout jagged, of rows values[offsets[i]:offsets[i + 1]]."""
+    return sys.modules["torch"].nested.nested_tensor_from_jagged(values, offsets)
+
+
+def expect_sparse_csr() -> None:
+    """Lets torch say now, unheard, what it says once in a process: that its csr tensors are beta.
+
+    Whoever asks for them has chosen them, and a warning may be an error there.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sys.modules["torch"].sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
+
+
+def sparse_csr(values: Any, indices: Any, offsets: Any, shape: tuple[int, int]) -> Any:
+    """Returns the sparse tensor of these parts, which the core has checked."""
+    make = sys.modules["torch"].sparse_csr_tensor
+    return make(offsets, indices, values, shape, check_invariants=False)
+
+
+def sparse_coo(values: Any, indices: Any, shape: tuple[int, int]) -> Any:
+    """Returns the sparse tensor of these parts, which the core has checked.
+
+    It is not marked as coalesced, since a row may have its indices in any order, and repeat them.
+    """
+    make = sys.modules["torch"].sparse_coo_tensor
+    return make(indices, values, shape, check_invariants=False)
 
 
 class WorkerInfo(NamedTuple):

@@ -14,37 +14,38 @@
 namespace headrace {
 namespace {
 
-// Several batches of this size (one is filled while others are read or wait)
-// still fit a last-level cache. Measured with one of 32 MiB, both ways with a
-// reader after them: 4 MiB batches 60 GB/s with plain stores and 47 streamed,
-// 64 MiB ones 16 and 38.
+// Several batches of this size (one is filled while others are read or wait) still fit a last-level
+// cache. Measured with one of 32 MiB: batches of 4 MiB are written at 60 GB/s with plain stores and
+// 47 streamed, batches of 64 MiB at 16 and 38; with a reader after each batch, the order is the
+// same.
 constexpr uint64_t kCachedBytes = uint64_t{8} << 20;
 // The longest row that stays in a second-level cache while it is built.
 constexpr uint64_t kStreamedRowBytes = uint64_t{512} << 10;
 
-template <typename T> T load(const std::byte *from) noexcept {
+template <typename T>
+T load(const std::byte* from) noexcept {
   T value;
   std::memcpy(&value, from, sizeof(T));
   return value;
 }
 
-template <typename T> void store(std::byte *to, T value) noexcept {
+template <typename T>
+void store(std::byte* to, T value) noexcept {
   std::memcpy(to, &value, sizeof(T));
 }
 
-int64_t index_at(DType dtype, const std::byte *indices, uint64_t i) noexcept {
+int64_t index_at(DType dtype, const std::byte* indices, uint64_t i) noexcept {
   switch (dtype) {
-  case DType::kUint16:
-    return load<uint16_t>(indices + i * sizeof(uint16_t));
-  case DType::kInt32:
-    return load<int32_t>(indices + i * sizeof(int32_t));
-  default:
-    return load<int64_t>(indices + i * sizeof(int64_t));
+    case DType::kUint16:
+      return load<uint16_t>(indices + i * sizeof(uint16_t));
+    case DType::kInt32:
+      return load<int32_t>(indices + i * sizeof(int32_t));
+    default:
+      return load<int64_t>(indices + i * sizeof(int64_t));
   }
 }
 
-// The element types of sums; a sum of integers wraps the same with and without
-// a sign.
+// The element types of sums; a sum of integers wraps the same with and without a sign.
 struct Bool {
   uint8_t byte;
 };
@@ -52,12 +53,8 @@ struct Bool {
 inline Bool add(Bool a, Bool b) noexcept {
   return {static_cast<uint8_t>((a.byte | b.byte) != 0 ? 1 : 0)};
 }
-inline Half add(Half a, Half b) noexcept {
-  return to_half(to_float(a) + to_float(b));
-}
-inline Bfloat add(Bfloat a, Bfloat b) noexcept {
-  return to_bfloat(to_float(a) + to_float(b));
-}
+inline Half add(Half a, Half b) noexcept { return to_half(to_float(a) + to_float(b)); }
+inline Bfloat add(Bfloat a, Bfloat b) noexcept { return to_bfloat(to_float(a) + to_float(b)); }
 template <typename T>
   requires std::is_arithmetic_v<T>
 T add(T a, T b) noexcept {
@@ -66,14 +63,13 @@ T add(T a, T b) noexcept {
 
 // A negative index becomes one above every width.
 template <typename Index>
-inline uint64_t unsigned_index(const std::byte *indices, uint64_t i) noexcept {
-  return static_cast<uint64_t>(
-      static_cast<int64_t>(load<Index>(indices + i * sizeof(Index))));
+inline uint64_t unsigned_index(const std::byte* indices, uint64_t i) noexcept {
+  return static_cast<uint64_t>(static_cast<int64_t>(load<Index>(indices + i * sizeof(Index))));
 }
 
 template <typename Index, typename T>
-uint64_t scatter_one(const std::byte *indices, const std::byte *values,
-                     uint64_t count, uint64_t width, std::byte *row) noexcept {
+uint64_t scatter_one(const std::byte* indices, const std::byte* values, uint64_t count,
+                     uint64_t width, std::byte* row) noexcept {
   const T one = load<T>(values);
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t index = unsigned_index<Index>(indices, i);
@@ -86,8 +82,8 @@ uint64_t scatter_one(const std::byte *indices, const std::byte *values,
 }
 
 template <typename Index, typename T>
-uint64_t scatter_set(const std::byte *indices, const std::byte *values,
-                     uint64_t count, uint64_t width, std::byte *row) noexcept {
+uint64_t scatter_set(const std::byte* indices, const std::byte* values, uint64_t count,
+                     uint64_t width, std::byte* row) noexcept {
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t index = unsigned_index<Index>(indices, i);
     if (index >= width) {
@@ -99,82 +95,83 @@ uint64_t scatter_set(const std::byte *indices, const std::byte *values,
 }
 
 template <typename Index, typename T>
-uint64_t scatter_sum(const std::byte *indices, const std::byte *values,
-                     uint64_t count, uint64_t width, std::byte *row) noexcept {
+uint64_t scatter_sum(const std::byte* indices, const std::byte* values, uint64_t count,
+                     uint64_t width, std::byte* row) noexcept {
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t index = unsigned_index<Index>(indices, i);
     if (index >= width) {
       return i;
     }
-    std::byte *element = row + index * sizeof(T);
+    std::byte* element = row + index * sizeof(T);
     store(element, add(load<T>(element), load<T>(values + i * sizeof(T))));
   }
   return count;
 }
 
 template <typename Index, typename T>
-void clear(const std::byte *indices, uint64_t count, std::byte *row) noexcept {
+void clear(const std::byte* indices, uint64_t count, std::byte* row) noexcept {
   for (uint64_t i = 0; i < count; ++i) {
     store(row + unsigned_index<Index>(indices, i) * sizeof(T), T{});
   }
 }
 
 // Calls `use` with a value of the unsigned type of `size` bytes.
-template <typename Use> auto with_word(uint64_t size, const Use &use) {
+template <typename Use>
+auto with_word(uint64_t size, const Use& use) {
   switch (size) {
-  case 1:
-    return use(uint8_t{});
-  case 2:
-    return use(uint16_t{});
-  case 4:
-    return use(uint32_t{});
-  default:
-    return use(uint64_t{});
+    case 1:
+      return use(uint8_t{});
+    case 2:
+      return use(uint16_t{});
+    case 4:
+      return use(uint32_t{});
+    default:
+      return use(uint64_t{});
   }
 }
 
 // Calls `use` with a value of the type in which elements of `dtype` are added.
-template <typename Use> auto with_summand(DType dtype, const Use &use) {
+template <typename Use>
+auto with_summand(DType dtype, const Use& use) {
   switch (dtype) {
-  case DType::kBool:
-    return use(Bool{});
-  case DType::kFloat16:
-    return use(Half{});
-  case DType::kBfloat16:
-    return use(Bfloat{});
-  case DType::kFloat32:
-    return use(float{});
-  case DType::kFloat64:
-    return use(double{});
-  default:
-    return with_word(dtype_size(dtype), use);
+    case DType::kBool:
+      return use(Bool{});
+    case DType::kFloat16:
+      return use(Half{});
+    case DType::kBfloat16:
+      return use(Bfloat{});
+    case DType::kFloat32:
+      return use(float{});
+    case DType::kFloat64:
+      return use(double{});
+    default:
+      return with_word(dtype_size(dtype), use);
   }
 }
 
 // Calls `use` with a value of the type of an index.
-template <typename Use> auto with_index(DType dtype, const Use &use) {
+template <typename Use>
+auto with_index(DType dtype, const Use& use) {
   switch (dtype) {
-  case DType::kUint16:
-    return use(uint16_t{});
-  case DType::kInt32:
-    return use(int32_t{});
-  default:
-    return use(int64_t{});
+    case DType::kUint16:
+      return use(uint16_t{});
+    case DType::kInt32:
+      return use(int32_t{});
+    default:
+      return use(int64_t{});
   }
 }
 
 // Copies `bytes` bytes to `out` past the cache.
-void stream(const std::byte *from, std::byte *out, uint64_t bytes) noexcept {
+void stream(const std::byte* from, std::byte* out, uint64_t bytes) noexcept {
 #ifdef __SSE2__
   constexpr uint64_t kWord = sizeof(__m128i);
-  const uint64_t head =
-      std::min(bytes, (0 - reinterpret_cast<uintptr_t>(out)) % kWord);
+  const uint64_t head = std::min(bytes, (0 - reinterpret_cast<uintptr_t>(out)) % kWord);
   std::memcpy(out, from, head);
   uint64_t at = head;
   for (; at + kWord <= bytes; at += kWord) {
-    const __m128i word =
-        _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + at));
-    _mm_stream_si128(reinterpret_cast<__m128i *>(out + at), word);
+    const __m128i word = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out + at), word);
   }
   std::memcpy(out + at, from + at, bytes - at);
 #else
@@ -189,32 +186,28 @@ void finish_streams() noexcept {
 #endif
 }
 
-} // namespace
+}  // namespace
 
 DenseStores dense_stores(uint64_t rows, uint64_t row_bytes) noexcept {
   const bool large = row_bytes > 0 && rows > kCachedBytes / row_bytes;
-  return large && row_bytes <= kStreamedRowBytes ? DenseStores::kStreamed
-                                                 : DenseStores::kCached;
+  return large && row_bytes <= kStreamedRowBytes ? DenseStores::kStreamed : DenseStores::kCached;
 }
 
-Densifier::Densifier(const Field &field, DType dtype, Repeats repeats,
-                     DenseStores stores)
+Densifier::Densifier(const Field& field, DType dtype, Repeats repeats, DenseStores stores)
     : index_dtype_(field.index_dtype),
       index_size_(dtype_size(field.index_dtype)),
-      value_size_(field.binary ? 0 : dtype_size(dtype)), width_(field.width),
+      value_size_(field.binary ? 0 : dtype_size(dtype)),
+      width_(field.width),
       row_bytes_(field.width * dtype_size(dtype)) {
   with_index(field.index_dtype, [&](auto index) {
     using Index = decltype(index);
     with_word(dtype_size(dtype), [&](auto word) {
       using Word = decltype(word);
       clear_ = &clear<Index, Word>;
-      scatter_ =
-          field.binary ? &scatter_one<Index, Word> : &scatter_set<Index, Word>;
+      scatter_ = field.binary ? &scatter_one<Index, Word> : &scatter_set<Index, Word>;
     });
     if (!field.binary && repeats == Repeats::kSum) {
-      with_summand(dtype, [&](auto summand) {
-        scatter_ = &scatter_sum<Index, decltype(summand)>;
-      });
+      with_summand(dtype, [&](auto summand) { scatter_ = &scatter_sum<Index, decltype(summand)>; });
     }
   });
   constexpr std::byte kOne{1};
@@ -224,18 +217,15 @@ Densifier::Densifier(const Field &field, DType dtype, Repeats repeats,
   }
 }
 
-RowFault Densifier::operator()(const ColumnView &view,
-                               std::byte *out) noexcept {
+RowFault Densifier::operator()(const ColumnView& view, std::byte* out) noexcept {
   const bool streamed = !buffer_.empty();
   for (uint64_t row = 0; row < view.rows; ++row) {
     const auto begin = static_cast<uint64_t>(offset_at(view, row));
-    const uint64_t count =
-        static_cast<uint64_t>(offset_at(view, row + 1)) - begin;
-    const std::byte *indices = view.indices + begin * index_size_;
-    const std::byte *values =
-        value_size_ == 0 ? one_.data() : view.values + begin * value_size_;
-    std::byte *target = out + row * row_bytes_;
-    std::byte *built = streamed ? buffer_.data() : target;
+    const uint64_t count = static_cast<uint64_t>(offset_at(view, row + 1)) - begin;
+    const std::byte* indices = view.indices + begin * index_size_;
+    const std::byte* values = value_size_ == 0 ? one_.data() : view.values + begin * value_size_;
+    std::byte* target = out + row * row_bytes_;
+    std::byte* built = streamed ? buffer_.data() : target;
     if (!streamed) {
       std::memset(target, 0, row_bytes_);
     }
@@ -245,8 +235,7 @@ RowFault Densifier::operator()(const ColumnView &view,
       clear_(indices, scattered, built);
     }
     if (scattered < count) {
-      return {RowFaultKind::kIndexOutside, row,
-              index_at(index_dtype_, indices, scattered)};
+      return {RowFaultKind::kIndexOutside, row, index_at(index_dtype_, indices, scattered)};
     }
   }
   if (streamed) {
@@ -255,4 +244,4 @@ RowFault Densifier::operator()(const ColumnView &view,
   return {};
 }
 
-} // namespace headrace
+}  // namespace headrace

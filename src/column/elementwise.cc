@@ -16,7 +16,8 @@ namespace headrace {
 namespace {
 
 // The C++ type of each DType, in its order.
-template <DType> struct ElementOf;
+template <DType>
+struct ElementOf;
 // clang-format off
 template <> struct ElementOf<DType::kBool> { using Type = bool; };
 template <> struct ElementOf<DType::kUint8> { using Type = uint8_t; };
@@ -34,11 +35,11 @@ template <> struct ElementOf<DType::kFloat64> { using Type = double; };
 // clang-format on
 
 template <typename T>
-constexpr bool kIsSmallFloat =
-    std::is_same_v<T, Half> || std::is_same_v<T, Bfloat>;
+constexpr bool kIsSmallFloat = std::is_same_v<T, Half> || std::is_same_v<T, Bfloat>;
 
 // A float's whole part, kept inside the range of To.
-template <typename To, typename From> To to_integer(From value) noexcept {
+template <typename To, typename From>
+To to_integer(From value) noexcept {
   // 2^digits is a float exactly, unlike the largest integer.
   const From limit = std::ldexp(From{1}, std::numeric_limits<To>::digits);
   if (value >= limit) {
@@ -48,14 +49,14 @@ template <typename To, typename From> To to_integer(From value) noexcept {
   if (value > lowest) {
     return static_cast<To>(value);
   }
-  return value <= lowest ? std::numeric_limits<To>::min() : To{0}; // 0 for NaN
+  return value <= lowest ? std::numeric_limits<To>::min() : To{0};  // 0 for NaN
 }
 
-// An integer as a double that every small float format rounds as it would round
-// the integer: bits that a double has no room for leave a trace in its last one
-// ("round to odd").
-template <typename From> double to_sticky_double(From value) noexcept {
-  constexpr uint64_t kLow = 0x7FF; // what 53 of 64 bits leave out
+// An integer as a double that every small float format rounds as it would round the integer: bits
+// that a double has no room for leave a trace in its last one ("round to odd").
+template <typename From>
+double to_sticky_double(From value) noexcept {
+  constexpr uint64_t kLow = 0x7FF;  // what 53 of 64 bits leave out
   const bool negative = value < From{0};
   const auto bits = static_cast<uint64_t>(value);
   uint64_t magnitude = negative ? 0 - bits : bits;
@@ -66,7 +67,8 @@ template <typename From> double to_sticky_double(From value) noexcept {
   return negative ? -result : result;
 }
 
-template <typename To, typename From> To convert(From value) noexcept {
+template <typename To, typename From>
+To convert(From value) noexcept {
   if constexpr (std::is_same_v<From, To>) {
     return value;
   } else if constexpr (kIsSmallFloat<From>) {
@@ -76,14 +78,12 @@ template <typename To, typename From> To convert(From value) noexcept {
   } else if constexpr (std::is_same_v<To, Half>) {
     return to_half(static_cast<double>(value));
   } else if constexpr (std::is_same_v<To, Bfloat>) {
-    if constexpr (std::is_integral_v<From> &&
-                  sizeof(From) == sizeof(uint64_t)) {
+    if constexpr (std::is_integral_v<From> && sizeof(From) == sizeof(uint64_t)) {
       return to_bfloat(to_sticky_double(value));
     } else {
       return to_bfloat(static_cast<double>(value));
     }
-  } else if constexpr (std::is_floating_point_v<From> &&
-                       std::is_integral_v<To>) {
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     return to_integer<To>(value);
   } else {
     return static_cast<To>(value);
@@ -91,18 +91,15 @@ template <typename To, typename From> To convert(From value) noexcept {
 }
 
 template <DType from, DType to>
-void apply(const std::byte *source, std::byte *target,
-           uint64_t elements) noexcept {
+void apply(const std::byte* source, std::byte* target, uint64_t elements) noexcept {
   using From = typename ElementOf<from>::Type;
   using To = typename ElementOf<to>::Type;
   if constexpr (from == to) {
     std::memcpy(target, source, elements * sizeof(To));
   } else {
     for (uint64_t i = 0; i < elements; ++i) {
-      // A byte of a bool column that is neither 0 nor 1 must not become a bool
-      // unread.
-      using Stored =
-          std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+      // A byte of a bool column that is neither 0 nor 1 must not become a bool unread.
+      using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
       Stored stored;
       std::memcpy(&stored, source + i * sizeof(Stored), sizeof(Stored));
       To value;
@@ -116,12 +113,11 @@ void apply(const std::byte *source, std::byte *target,
   }
 }
 
-using Step = void (*)(const std::byte *, std::byte *, uint64_t) noexcept;
+using Step = void (*)(const std::byte*, std::byte*, uint64_t) noexcept;
 using Table = std::array<std::array<Step, kDTypeCount>, kDTypeCount>;
 
 template <size_t from, size_t... to>
-constexpr std::array<Step, kDTypeCount>
-steps_from(std::index_sequence<to...> /*all*/) noexcept {
+constexpr std::array<Step, kDTypeCount> steps_from(std::index_sequence<to...> /*all*/) noexcept {
   return {&apply<static_cast<DType>(from), static_cast<DType>(to)>...};
 }
 
@@ -134,52 +130,68 @@ constexpr Table kSteps = all_steps(std::make_index_sequence<kDTypeCount>());
 
 template <typename T>
 void multiply_all(std::span<T> values, double factor) noexcept {
-  for (T &value : values) {
+  for (T& value : values) {
     value = static_cast<T>(static_cast<double>(value) * factor);
   }
 }
 
-// log(1 + x) of a finite x above -1, in double to about 35 bits. Nothing but
-// arithmetic and selections, so that a loop of it becomes vector instructions:
-// the C library's log1pf takes six times as long.
+// log(1 + x) of a finite x above -1, in double to about 35 bits. Nothing but arithmetic and
+// selections, so that a loop of it becomes vector instructions.
 //
-// 1 + x, which is exact unless x is tiny, is 2^k * m with m from sqrt(1/2) to
-// sqrt(2), and log(m) = 2 atanh(s) with s = (m - 1) / (m + 1), a series in s^2
-// <= 0.0295.
-double log1p_of(double x) noexcept {
+// 1 + x, which is exact unless x is tiny, is 2^k * m with m from sqrt(1/2) to sqrt(2), and
+// log(m) = 2 atanh(s) with s = (m - 1) / (m + 1), a series in s^2 <= 0.0295.
+[[gnu::always_inline]] inline double log1p_of(double x) noexcept {
   constexpr uint64_t kOne = 0x3FF0000000000000;
   constexpr uint64_t kSqrtHalf = 0x3FE6A09E667F3BCD;
-  constexpr uint64_t kTwo52 =
-      0x4330000000000000; // the bits of 2^52, whose last bit counts ones
+  constexpr uint64_t kTwo52 = 0x4330000000000000;  // the bits of 2^52, whose last bit counts ones
   const uint64_t bits = std::bit_cast<uint64_t>(1.0 + x);
-  const uint64_t biased = (bits + (kOne - kSqrtHalf)) >> 52; // k + 1023
+  const uint64_t biased = (bits + (kOne - kSqrtHalf)) >> 52;  // k + 1023
   const double k = std::bit_cast<double>(biased | kTwo52) - (0x1p52 + 1023.0);
   const double m = std::bit_cast<double>(bits - (biased << 52) + kOne);
   const double s = (m - 1.0) / (m + 1.0);
   const double z = s * s;
   const double series =
-      1.0 +
-      z * (1.0 / 3 +
-           z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11)))));
+      1.0 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11)))));
   return k * std::numbers::ln2 + 2.0 * s * series;
 }
 
-} // namespace
+// Measured per value: 8 ns in the C library, 2.3 here, 1.1 with AVX2.
+[[gnu::always_inline]] inline void log1p_floats(std::span<float> values) noexcept {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  for (float& value : values) {
+    const float x = value;
+    const auto logarithm = static_cast<float>(log1p_of(x));
+    // x itself keeps -0 and what 1 + x has no bits for.
+    const float small = x < 0x1p-29F && x > -0x1p-29F ? x : logarithm;
+    const float limit = x == -1.0F ? -kInfinity : x == kInfinity ? kInfinity : kNaN;
+    value = x > -1.0F && x < kInfinity ? small : limit;
+  }
+}
+
+#ifdef __x86_64__
+// The same operations, so the same results: AVX2 alone has none that multiplies and adds at once.
+[[gnu::target("avx2")]] void log1p_with_avx2(std::span<float> values) noexcept {
+  log1p_floats(values);
+}
+#endif
+
+}  // namespace
 
 Conversion::Conversion(std::span<const DType> path)
     : from_size_(dtype_size(path.front())), to_size_(dtype_size(path.back())) {
   if (path.size() == 1) {
-    steps_.push_back(
-        kSteps[static_cast<size_t>(path[0])][static_cast<size_t>(path[0])]);
+    steps_.push_back(kSteps[static_cast<size_t>(path[0])][static_cast<size_t>(path[0])]);
   }
   for (size_t i = 0; i + 1 < path.size(); ++i) {
-    steps_.push_back(
-        kSteps[static_cast<size_t>(path[i])][static_cast<size_t>(path[i + 1])]);
+    steps_.push_back(kSteps[static_cast<size_t>(path[i])][static_cast<size_t>(path[i + 1])]);
   }
 }
 
-void Conversion::apply(const std::byte *from, std::byte *to,
-                       uint64_t elements) const noexcept {
+void Conversion::apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept {
+  if (elements == 0) {  // of which there may be no memory
+    return;
+  }
   if (steps_.size() == 1) {
     steps_.front()(from, to, elements);
     return;
@@ -189,43 +201,32 @@ void Conversion::apply(const std::byte *from, std::byte *to,
   std::array<std::array<std::byte, kBlock * sizeof(double)>, 2> between;
   for (uint64_t done = 0; done < elements; done += kBlock) {
     const uint64_t count = std::min(kBlock, elements - done);
-    const std::byte *source = from + done * from_size_;
+    const std::byte* source = from + done * from_size_;
     for (size_t step = 0; step < steps_.size(); ++step) {
       const bool last = step + 1 == steps_.size();
-      std::byte *target =
-          last ? to + done * to_size_ : between[step % 2].data();
+      std::byte* target = last ? to + done * to_size_ : between[step % 2].data();
       steps_[step](source, target, count);
       source = target;
     }
   }
 }
 
-void multiply(std::span<float> values, double factor) noexcept {
-  multiply_all(values, factor);
-}
-void multiply(std::span<double> values, double factor) noexcept {
-  multiply_all(values, factor);
-}
+void multiply(std::span<float> values, double factor) noexcept { multiply_all(values, factor); }
+void multiply(std::span<double> values, double factor) noexcept { multiply_all(values, factor); }
 
 void log1p(std::span<float> values) noexcept {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-  for (float &value : values) {
-    const float x = value;
-    const auto logarithm = static_cast<float>(log1p_of(x));
-    // x itself keeps -0 and what 1 + x has no bits for.
-    const float small = x < 0x1p-29F && x > -0x1p-29F ? x : logarithm;
-    const float limit = x == -1.0F       ? -kInfinity
-                        : x == kInfinity ? kInfinity
-                                         : kNaN;
-    value = x > -1.0F && x < kInfinity ? small : limit;
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) {
+    return log1p_with_avx2(values);
   }
+#endif
+  log1p_floats(values);
 }
 
 void log1p(std::span<double> values) noexcept {
-  for (double &value : values) {
+  for (double& value : values) {
     value = std::log1p(value);
   }
 }
 
-} // namespace headrace
+}  // namespace headrace

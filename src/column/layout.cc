@@ -60,6 +60,9 @@ void check_kind(const Field& stored, const Layout& layout) {
   if (stored.is_tensor()) {
     refuse(stored, found + "which needs no layout; cast changes its dtype");
   }
+  if (layout.kind == LayoutKind::kStored && stored.binary) {
+    refuse(stored, found + "which has no values to cast; layout csr makes ones of any dtype");
+  }
   if (layout.kind == LayoutKind::kPadded && stored.kind == ColumnKind::kCsr) {
     refuse(stored, found + "and layout padded is for ragged, bytes and text; use dense");
   }

@@ -28,6 +28,9 @@ Padder::Padder(const Field& field, const Layout& layout, uint64_t length)
 
 void Padder::write_length(uint64_t row, uint64_t count, std::byte* lengths) const noexcept {
   if (padding_.mask) {
+    if (length_ == 0) {
+      return;
+    }
     std::byte* mask = lengths + row * length_;
     const uint64_t before = padding_.left ? length_ - count : 0;
     std::memset(mask, 0, length_);

@@ -23,6 +23,11 @@ auto load(const std::byte* from, uint64_t i) noexcept {
   }
 }
 
+template <typename T>
+int64_t to_int64(T value) noexcept {
+  return static_cast<int64_t>(value);
+}
+
 // Whether `value` is a whole number that an int64 holds; `whole` is then that number.
 template <typename T>
 bool as_whole(T value, int64_t& whole) noexcept {
@@ -31,10 +36,10 @@ bool as_whole(T value, int64_t& whole) noexcept {
     if (!(value >= -kEnd && value < kEnd)) {  // NaN too
       return false;
     }
-    whole = static_cast<int64_t>(value);
+    whole = to_int64(value);
     return static_cast<T>(whole) == value;
   } else {
-    whole = static_cast<int64_t>(value);
+    whole = to_int64(value);
     return std::is_signed_v<T> || whole >= 0;
   }
 }

@@ -13,11 +13,11 @@
 
 namespace headrace {
 
-std::vector<DType> DatasetColumn::conversion_path(const Piece& piece) const {
-  std::vector<DType> path = {piece.source->dtype(piece.source_column(column))};
-  for (const DType dtype : casts) {
-    if (dtype != path.back()) {
-      path.push_back(dtype);
+std::vector<DType> DatasetColumn::conversion_path(DType dtype) const {
+  std::vector<DType> path = {dtype};
+  for (const DType next : casts) {
+    if (next != path.back()) {
+      path.push_back(next);
     }
   }
   return path;

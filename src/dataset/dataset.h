@@ -55,8 +55,14 @@ struct DatasetColumn {
     return field.is_tensor() && layout == nullptr && members == nullptr;
   }
 
-  // The dtypes from what `piece` holds to stored().dtype.
-  std::vector<DType> conversion_path(const Piece& piece) const;
+  // Whether rows of stored() become others in a batch; a layout may only say how they are called.
+  bool changes_rows() const noexcept {
+    return layout != nullptr && (layout->layout.kind != LayoutKind::kStored ||
+                                 layout->layout.dtype != layout->stored.dtype);
+  }
+
+  // The dtypes from that of a source, `dtype`, to stored().dtype.
+  std::vector<DType> conversion_path(DType dtype) const;
 };
 
 // "float32[64]"; of columns that are not gathered() also what they are made of.

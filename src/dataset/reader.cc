@@ -47,6 +47,8 @@ Reader::Reader(DatasetPtr dataset)
       locator_(*dataset_),
       requests_(*dataset_),
       variable_(*dataset_),
+      layouts_(*dataset_),
+      stacks_(dataset_->columns().size()),
       groups_(dataset_->groups().size()),
       next_check_(Clock::now() + kCheckEvery) {
   const auto& columns = dataset_->columns();
@@ -109,9 +111,9 @@ void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>&
   locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     std::vector<size_t> columns;
-    std::copy_if(groups_[group].columns.begin(), groups_[group].columns.end(),
-                 std::back_inserter(columns),
-                 [&](size_t c) { return wanted[c] && !dataset_->columns()[c].gathered(); });
+    std::copy_if(
+        groups_[group].columns.begin(), groups_[group].columns.end(), std::back_inserter(columns),
+        [&](size_t c) { return wanted[c] && !dataset_->columns()[c].stored().is_tensor(); });
     if (columns.empty()) {
       continue;
     }
@@ -124,10 +126,54 @@ void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>&
       }
     }
     for (const size_t c : columns) {
-      variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll, asked);
+      if (!dataset_->columns()[c].changes_rows()) {
+        variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll, asked);
+        continue;
+      }
+      variable_.start(c, runs, rows.size(), requests_.files(), poll, asked);
+      layouts_.read({c, rows, allocate, poll}, variable_);
+    }
+  }
+  for (size_t c = 0; c < wanted.size(); ++c) {
+    const DatasetColumn& column = dataset_->columns()[c];
+    if (wanted[c] && column.stored().is_tensor() && !column.gathered()) {
+      read_made_of_tensors(c, rows, allocate, poll, asked);
     }
   }
   check_some_files();
+}
+
+// Reads a stack, or a layout of a tensor or a stack.
+void Reader::read_made_of_tensors(size_t column, std::span<const uint64_t> rows,
+                                  const AllocatePart& allocate, const Poll& poll, uint64_t asked) {
+  const DatasetColumn& shown = dataset_->columns()[column];
+  std::unique_ptr<StackReader>& stack = stacks_[column];
+  if (shown.members != nullptr && stack == nullptr) {
+    stack = std::make_unique<StackReader>(shown.members);
+  }
+  if (shown.layout == nullptr) {
+    const uint64_t bytes = checked_mul(rows.size(), shown.field.row_bytes(), "bytes of the rows");
+    stack->read(rows, allocate(column, ColumnPart::kValues, bytes), asked, poll);
+    return;
+  }
+  std::vector<bool> wanted(dataset_->columns().size());
+  wanted[column] = true;
+  std::vector<std::byte*> outs(wanted.size());
+  uint64_t requested = dataset_->in_files() ? std::min<uint64_t>(asked, rows.size()) : rows.size();
+  const ReadTensorRows tensors = [&](uint64_t first, uint64_t count, std::byte* out) {
+    if (stack != nullptr) {
+      stack->read(rows.subspan(first, count), out, asked > first ? asked - first : 0, poll);
+      return;
+    }
+    while (requested < std::min<uint64_t>(rows.size(), first + count + step_rows_)) {
+      const uint64_t more = std::min<uint64_t>(step_rows_, rows.size() - requested);
+      requests_.will_need(rows.subspan(requested, more), wanted);
+      requested += more;
+    }
+    outs[column] = out;
+    read(rows.subspan(first, count), outs);
+  };
+  layouts_.read({column, rows, allocate, poll}, tensors);
 }
 
 void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
@@ -194,12 +240,12 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
       continue;
     }
     const PieceRows& from = open.columns[piece.source_column(column.column)];
+    const DType stored = piece.source->dtype(piece.source_column(column.column));
     PieceRows& rows = state.rows[k][number];
     rows = from;
     if (dataset_->converts(state.columns[k])) {
-      rows.conversion = conversion_for(column.conversion_path(piece));
+      rows.conversion = &conversions_.of(column.conversion_path(stored));
     }
-    const DType stored = piece.source->dtype(piece.source_column(column.column));
     state.footprints[k].include(
         from, column.stored().row_elements() / state.stored_rows * dtype_size(stored));
     mapped = mapped && from.rows != nullptr;
@@ -211,16 +257,6 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
                                   : PieceState::kUnmapped;
   state.unmapped += mapped ? 0 : 1;
   state.numbers += numbers ? 1 : 0;
-}
-
-const Conversion* Reader::conversion_for(const std::vector<DType>& path) {
-  for (const KnownConversion& known : conversions_) {
-    if (known.path == path) {
-      return known.conversion.get();
-    }
-  }
-  conversions_.push_back({path, std::make_unique<Conversion>(path)});
-  return conversions_.back().conversion.get();
 }
 
 void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
@@ -303,6 +339,11 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
 }
 
 void Reader::check_files() const {
+  for (const std::unique_ptr<StackReader>& stack : stacks_) {
+    if (stack != nullptr) {
+      stack->check_files();
+    }
+  }
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (uint64_t i = 0; i < groups_[g].states.size(); ++i) {
       if (groups_[g].states[i] == PieceState::kMapped) {

@@ -8,12 +8,14 @@
 #include <span>
 #include <vector>
 
-#include "column/elementwise.h"
 #include "column/gather.h"
+#include "dataset/conversions.h"
 #include "dataset/dataset.h"
+#include "dataset/layout_reader.h"
 #include "dataset/piece_table.h"
 #include "dataset/row_locator.h"
 #include "dataset/row_requests.h"
+#include "dataset/stack_reader.h"
 #include "dataset/variable_reader.h"
 
 namespace headrace {
@@ -76,10 +78,11 @@ class Reader {
 
   std::span<std::byte* const> outs_from(uint64_t row, std::span<std::byte* const> outs,
                                         std::vector<std::byte*>& memory) const;
+  void read_made_of_tensors(size_t column, std::span<const uint64_t> rows,
+                            const AllocatePart& allocate, const Poll& poll, uint64_t asked);
   void read_group(uint32_t group, std::span<const uint64_t> rows, std::span<std::byte* const> outs);
   void open_pieces(uint32_t group);
   void open_piece(uint32_t group, uint32_t number);
-  const Conversion* conversion_for(const std::vector<DType>& path);
   void gather_mapped(uint32_t group, std::span<std::byte* const> outs);
   void read_unmapped(uint32_t group, std::span<std::byte* const> outs);
   void write_row_ids(uint32_t group, std::span<std::byte* const> outs);
@@ -90,12 +93,10 @@ class Reader {
   RowLocator locator_;
   RowRequests requests_;
   VariableReader variable_;
+  LayoutReader layouts_;
+  std::vector<std::unique_ptr<StackReader>> stacks_;  // by column, made when first read
   std::vector<Group> groups_;
-  struct KnownConversion {
-    std::vector<DType> path;
-    std::unique_ptr<const Conversion> conversion;  // stays where PieceRows points
-  };
-  std::vector<KnownConversion> conversions_;
+  Conversions conversions_;
 
   // Scratch of one read().
   std::span<Run> runs_;           // of locator_

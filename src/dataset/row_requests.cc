@@ -12,9 +12,14 @@ constexpr uint64_t kGapBytes = uint64_t{16} << 10;
 }  // namespace
 
 RowRequests::RowRequests(const Dataset& dataset)
-    : dataset_(dataset), columns_(dataset.groups().size()), locator_(dataset) {
+    : dataset_(dataset), columns_(dataset.groups().size()), locator_(dataset), variable_(dataset) {
   for (size_t c = 0; c < dataset.columns().size(); ++c) {
-    columns_[dataset.columns()[c].group].push_back(c);
+    const DatasetColumn& column = dataset.columns()[c];
+    if (column.members != nullptr) {
+      stacks_.push_back({c, std::make_unique<RowRequests>(*column.members)});
+    } else {
+      columns_[column.group].push_back(c);
+    }
   }
 }
 
@@ -23,8 +28,8 @@ uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vecto
   uint64_t bytes = 0;
   for (uint32_t group = 0; group < columns_.size(); ++group) {
     const auto& columns = columns_[group];
-    if (!wanted.empty() &&
-        std::none_of(columns.begin(), columns.end(), [&](size_t c) { return wanted[c]; })) {
+    if (std::none_of(columns.begin(), columns.end(),
+                     [&](size_t c) { return wanted.empty() || wanted[c]; })) {
       continue;
     }
     for (uint64_t done = 0; done < rows.size();) {
@@ -33,7 +38,49 @@ uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vecto
       done += part.rows;
     }
   }
+  for (const Stack& stack : stacks_) {
+    bytes += wanted.empty() || wanted[stack.column] ? stack.members->will_need(rows) : 0;
+  }
   return bytes;
+}
+
+// Calls ask(column, runs) for every wanted column with offsets, whose sources are open then.
+template <typename Ask>
+uint64_t RowRequests::for_each_variable(std::span<const uint64_t> rows,
+                                        const std::vector<bool>& wanted, const Ask& ask) {
+  locator_.start(rows);
+  uint64_t bytes = 0;
+  for (uint32_t group = 0; group < columns_.size() && !rows.empty(); ++group) {
+    std::span<const Run> runs;
+    for (const size_t c : columns_[group]) {
+      if (!wanted[c] || dataset_.columns()[c].stored().is_tensor()) {
+        continue;
+      }
+      if (runs.empty()) {
+        // There are no windows of such columns, so that one part is the whole batch.
+        runs = locator_.locate(group, 0).runs;
+        for (const Run& run : runs) {
+          dataset_.groups()[group]->piece(run.piece).source->open();
+        }
+      }
+      bytes += ask(c, runs);
+    }
+  }
+  return bytes;
+}
+
+uint64_t RowRequests::will_need_offsets(std::span<const uint64_t> rows,
+                                        const std::vector<bool>& wanted) {
+  return for_each_variable(rows, wanted, [&](size_t column, std::span<const Run> runs) {
+    return variable_.will_need_offsets(column, runs, rows.size(), files_);
+  });
+}
+
+uint64_t RowRequests::will_need_elements(std::span<const uint64_t> rows,
+                                         const std::vector<bool>& wanted) {
+  return for_each_variable(rows, wanted, [&](size_t column, std::span<const Run> runs) {
+    return variable_.will_need_elements(column, runs, rows.size(), files_);
+  });
 }
 
 // Asks for the rows of `runs`, and leaves them sorted.

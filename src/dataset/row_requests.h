@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "dataset/dataset.h"
 #include "dataset/row_locator.h"
+#include "dataset/variable_reader.h"
 #include "storage/open_files.h"
 
 namespace headrace {
@@ -21,16 +23,32 @@ class RowRequests {
   // Returns the bytes asked for. Throws what opening a file throws. Requires: as RowLocator::start.
   uint64_t will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted = {});
 
+  // The same for columns with offsets, in two steps: the offsets of `rows`, and later, when these
+  // are in memory, what they point to.
+  uint64_t will_need_offsets(std::span<const uint64_t> rows, const std::vector<bool>& wanted);
+  uint64_t will_need_elements(std::span<const uint64_t> rows, const std::vector<bool>& wanted);
+
   // The files that it keeps open, for whoever reads the same rows in the same thread.
   OpenFiles& files() noexcept { return files_; }
 
  private:
   uint64_t ask_for(uint32_t group, std::span<Run> runs, const std::vector<bool>& wanted);
   uint64_t rows_of_gap(uint32_t group, const Piece& piece) const;
+  template <typename Ask>
+  uint64_t for_each_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
+                             const Ask& ask);
+
+  // The columns that one column is stacked of.
+  struct Stack {
+    size_t column;
+    std::unique_ptr<RowRequests> members;
+  };
 
   const Dataset& dataset_;
-  std::vector<std::vector<size_t>> columns_;  // of each group
+  std::vector<std::vector<size_t>> columns_;  // of each group, without stacks
+  std::vector<Stack> stacks_;
   RowLocator locator_;
+  VariableReader variable_;
   OpenFiles files_;  // of what is not mapped
 };
 

@@ -45,6 +45,17 @@ const StoredRows* ShardSource::stored(size_t column) const {
   return rows.row_bytes == 0 ? nullptr : &rows;
 }
 
+StoredPart ShardSource::stored_part(size_t column, ColumnPart part) const {
+  const OpenSource& open = this->open();
+  const Field& field = file_->set().schema()[column];
+  if (field.is_tensor() || element_bytes(field, part) == 0) {
+    return {};
+  }
+  const uint64_t count = part == ColumnPart::kOffsets ? rows() + 1 : open.variable[column].elements;
+  const Stretch all = stretch(column, part, 0, count);
+  return {.file = &open.stored[column], .offset = all.offset, .bytes = all.bytes};
+}
+
 // The open shard, whose batch is the one that this source was made for.
 const OpenShard& ShardSource::open_batch() const {
   const OpenShard& shard = file_->open();
@@ -72,7 +83,7 @@ std::unique_ptr<const OpenSource> ShardSource::do_open() const {
     const ColumnPlace& place = batch.columns[c];
     PieceRows rows;
     ColumnView view;
-    StoredRows stored{.path = shard.path};
+    StoredRows stored{.path = shard.path, .info = shard.info};
     if (!column.field.is_tensor()) {
       view = view_of(column, place, batch.rows, data);
       if (data == nullptr) {
@@ -82,7 +93,6 @@ std::unique_ptr<const OpenSource> ShardSource::do_open() const {
       stored.offset = place.values.offset;
       stored.row_bytes = column.field.row_bytes();
       stored.dtype = column.field.dtype;
-      stored.info = shard.info;
       if (data != nullptr) {
         rows = {.rows = data + place.values.offset,
                 .stride = static_cast<int64_t>(stored.row_bytes)};

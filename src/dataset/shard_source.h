@@ -28,6 +28,7 @@ class ShardSource : public Source {
   bool shares_file(const Source& other) const noexcept override;
   uint64_t variable_bytes(size_t column) const noexcept override;
   const StoredRows* stored(size_t column) const override;
+  StoredPart stored_part(size_t column, ColumnPart part) const override;
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
             OpenFiles& files) const override;
   void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count, std::byte* out,

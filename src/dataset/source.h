@@ -51,6 +51,13 @@ struct StoredRows {
   std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
 };
 
+// A part of a column with offsets, as it lies in a file.
+struct StoredPart {
+  const StoredRows* file = nullptr;  // which file; null for memory, and where there is no such part
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+};
+
 // A source after it was opened. The rows of a column are where `columns` says; a null pointer there
 // means that the column could not be mapped and goes through Source::read.
 struct OpenSource {
@@ -59,7 +66,7 @@ struct OpenSource {
   // only tensors. Null offsets mean that the column goes through Source::read_part.
   std::vector<ColumnView> variable;
   // Where the tensors lie in files, by number of the column, of sources that know it only when they
-  // are open; row_bytes is 0 for what has no such place.
+  // are open; row_bytes is 0 for what has no such place, as columns with offsets.
   std::vector<StoredRows> stored;
   // What keeps the columns alive, one for each, or a single one for all; null where it is not
   // mapped. Empty for arrays.
@@ -127,6 +134,10 @@ class Source {
   // sizes of OpenSource::variable. For columns that open() left unmapped. Throws as read().
   virtual void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
                          std::byte* out, OpenFiles& files) const;
+
+  // Where all of a part of a column with offsets is stored. May open the source, and then throws
+  // what opening throws.
+  virtual StoredPart stored_part(size_t /*column*/, ColumnPart /*part*/) const { return {}; }
 
   // Starts reading rows [first, first + rows) of `column` into memory, and returns before they are
   // there. Does nothing for memory. Throws what opening throws.

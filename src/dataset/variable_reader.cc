@@ -27,32 +27,84 @@ constexpr uint64_t kGapBytes = uint64_t{16} << 10;
 void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
                           const AllocatePart& allocate, const std::function<void()>& poll,
                           uint64_t asked) {
-  const DatasetColumn& shown = dataset_.columns()[column];
-  const RowSpace& space = *dataset_.groups()[shown.group];
-  start(column, runs, rows);
-  asked_ = asked;
-  find_ranges(space, files, poll);
-  cut_runs();
-  const uint64_t offset_bytes = element_bytes(shown.field, ColumnPart::kOffsets);
-  write_offsets(allocate(column, ColumnPart::kOffsets, (rows + 1) * offset_bytes));
+  start(column, runs, rows, files, poll, asked);
+  const Field& stored = dataset_.columns()[column].stored();
+  const uint64_t offset_bytes = offsets_.size() * sizeof(int64_t);
+  std::memcpy(allocate(column, ColumnPart::kOffsets, offset_bytes), offsets_.data(), offset_bytes);
   const auto elements = static_cast<uint64_t>(offsets_.back());
   for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
-    if (const uint64_t size = element_bytes(shown.field, part)) {
-      const uint64_t bytes = checked_mul(elements, size, "bytes of the rows");
-      copy_part(space, part, size, allocate(column, part, bytes), files, poll);
+    const uint64_t size = element_bytes(stored, part);
+    if (size == 0) {
+      continue;
+    }
+    std::byte* out = allocate(column, part, checked_mul(elements, size, "bytes of the rows"));
+    for (size_t begin = 0; begin < runs_.size();) {
+      poll();
+      const size_t end = step_end(begin, size);
+      const uint64_t first = runs_[begin].out;
+      const uint64_t next = end < runs_.size() ? runs_[end].out : rows;
+      copy(part, first, next - first, out + static_cast<uint64_t>(offsets_[first]) * size);
+      begin = end;
     }
   }
 }
 
-void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t rows) {
-  const DatasetColumn& shown = dataset_.columns()[column];
-  const RowSpace& space = *dataset_.groups()[shown.group];
+uint64_t VariableReader::will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
+                                           OpenFiles& files) {
+  take(column, runs, rows, files);
+  return will_need(ColumnPart::kOffsets, sizeof(int64_t), 0, runs_.size());
+}
+
+uint64_t VariableReader::will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                                            OpenFiles& files) {
+  take(column, runs, rows, files);
+  asked_ = rows;
+  find_ranges([] {});
+  asked_ = 0;
+  uint64_t bytes = 0;
+  for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
+    if (const uint64_t size = element_bytes(dataset_.columns()[column].stored(), part)) {
+      bytes += will_need(part, size, 0, runs_.size());
+    }
+  }
+  return bytes;
+}
+
+void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t rows,
+                           OpenFiles& files, const std::function<void()>& poll, uint64_t asked) {
+  take(column, runs, rows, files);
+  asked_ = asked;
+  find_ranges(poll);
+  cut_runs();
+  add_offsets();
+}
+
+// Takes the rows of one read.
+void VariableReader::take(size_t column, std::span<const Run> runs, uint64_t rows,
+                          OpenFiles& files) {
   column_ = column;
+  space_ = dataset_.groups()[dataset_.columns()[column].group].get();
+  files_ = &files;
+  asked_ = 0;
+  asked_parts_ = {};
+  chosen_count_ = 0;
+  ranges_.resize(rows);
+  take_runs(runs);
+}
+
+// Runs in the order of the batch; views over several spaces name them space by space.
+void VariableReader::take_runs(std::span<const Run> runs) {
+  const auto by_place = [](const Run& a, const Run& b) { return a.out < b.out; };
+  if (!std::is_sorted(runs.begin(), runs.end(), by_place)) {
+    sorted_runs_.assign(runs.begin(), runs.end());
+    std::sort(sorted_runs_.begin(), sorted_runs_.end(), by_place);
+    runs = sorted_runs_;
+  }
   runs_.clear();
   origins_.clear();
   for (const Run& run : runs) {
-    const Piece& piece = space.piece(run.piece);
-    const uint32_t number = piece.source_column(shown.column);
+    const Piece& piece = space_->piece(run.piece);
+    const uint32_t number = piece.source_column(dataset_.columns()[column_].column);
     const ColumnView* stored = &piece.source->opened()->variable[number];
     for (uint32_t done = 0; done < run.count;) {
       const uint32_t count = std::min<uint32_t>(run.count - done, kStepRows);
@@ -61,7 +113,6 @@ void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t ro
       done += count;
     }
   }
-  ranges_.resize(rows);
 }
 
 // The elements of a run, whose ranges are known.
@@ -71,7 +122,7 @@ ElementRange VariableReader::elements_of(const VariableRun& run) const noexcept 
 
 // Cuts runs that are more than one step, between their rows. Requires: the ranges are known.
 void VariableReader::cut_runs() {
-  const Field& field = dataset_.columns()[column_].field;
+  const Field& field = dataset_.columns()[column_].stored();
   const uint64_t size = std::max(element_bytes(field, ColumnPart::kValues),
                                  element_bytes(field, ColumnPart::kIndices));
   const uint64_t most = kStepBytes / size;
@@ -116,9 +167,8 @@ size_t VariableReader::step_end(size_t begin, uint64_t size) const noexcept {
 }
 
 // Asks for `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an element;
-// neighbours, in whatever order and with small gaps, are one request.
-void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end,
-                               OpenFiles& files) {
+// neighbours, in whatever order and with small gaps, are one request. Returns the bytes asked for.
+uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end) {
   requests_.clear();
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = runs_[r];
@@ -136,6 +186,7 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
     return std::tuple(a.origin.source, a.first) < std::tuple(b.origin.source, b.first);
   });
   const uint64_t gap = kGapBytes / size;
+  uint64_t bytes = 0;
   for (size_t i = 0; i < requests_.size();) {
     Request request = requests_[i++];
     for (; i < requests_.size() && requests_[i].origin.source == request.origin.source &&
@@ -145,45 +196,56 @@ void VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, siz
       request.count = std::max(request.count, ahead - request.first);
     }
     request.origin.source->will_need_part(request.origin.column, part, request.first, request.count,
-                                          files);
+                                          *files_);
+    bytes += request.count * size;
+  }
+  return bytes;
+}
+
+// Asks for `part` of the steps up to the one that holds the last row before `row`, and of the next.
+void VariableReader::will_need_until(ColumnPart part, uint64_t size, uint64_t row) {
+  if (!dataset_.in_files()) {
+    return;
+  }
+  const uint64_t step_size = part == ColumnPart::kOffsets ? 0 : size;
+  Asked& asked = asked_parts_[static_cast<size_t>(part)];
+  while (asked.end < runs_.size() && runs_[asked.begin].out < row) {
+    const size_t end = step_end(asked.end, step_size);
+    will_need(part, size, asked.end, end);
+    asked = {asked.end, end};
   }
 }
 
-void VariableReader::find_ranges(const RowSpace& space, OpenFiles& files,
-                                 const std::function<void()>& poll) {
-  const uint64_t size = element_bytes(dataset_.columns()[column_].field, ColumnPart::kOffsets);
-  size_t end = step_end(0, 0);
-  will_need(ColumnPart::kOffsets, size, 0, end, files);
+void VariableReader::find_ranges(const std::function<void()>& poll) {
   for (size_t begin = 0; begin < runs_.size();) {
     poll();
-    const size_t next_end = step_end(end, 0);
-    will_need(ColumnPart::kOffsets, size, end, next_end, files);
+    const size_t end = step_end(begin, 0);
     const auto step = std::span(runs_).subspan(begin, end - begin);
+    will_need_until(ColumnPart::kOffsets, sizeof(int64_t), step.back().out + 1);
     BadOffsets bad;
     auto leaf = [&]() noexcept { bad = load_ranges(step, ranges_); };
     if (const void* address = guarded(leaf)) {
-      throw_read_fault(space, address);
+      throw_read_fault(*space_, address);
     }
     if (bad.found) {
       fail_offsets(step[bad.run], origins_[begin + bad.run], bad);
     }
     for (; begin < end; ++begin) {
       if (runs_[begin].column->offsets == nullptr) {
-        find_unmapped(begin, files);
+        find_unmapped(begin);
       }
     }
-    end = next_end;
   }
 }
 
 // The ranges of a run whose offsets are read by a call.
-void VariableReader::find_unmapped(size_t run, OpenFiles& files) {
+void VariableReader::find_unmapped(size_t run) {
   VariableRun copied = runs_[run];
   ColumnView column = *copied.column;
   const uint64_t count = uint64_t{copied.count} + 1;
   stored_offsets_.resize(count * column.offset_size);
   origins_[run].source->read_part(origins_[run].column, ColumnPart::kOffsets, copied.first, count,
-                                  stored_offsets_.data(), files);
+                                  stored_offsets_.data(), *files_);
   column.offsets = stored_offsets_.data();
   copied.column = &column;
   copied.first = 0;
@@ -192,7 +254,7 @@ void VariableReader::find_unmapped(size_t run, OpenFiles& files) {
   }
 }
 
-void VariableReader::write_offsets(std::byte* out) {
+void VariableReader::add_offsets() {
   offsets_.resize(ranges_.size() + 1);
   offsets_[0] = 0;
   for (size_t i = 0; i < ranges_.size(); ++i) {
@@ -203,35 +265,106 @@ void VariableReader::write_offsets(std::byte* out) {
                   {.file = "", .column = dataset_.columns()[column_].field.name});
     }
   }
-  std::memcpy(out, offsets_.data(), offsets_.size() * sizeof(int64_t));
 }
 
-void VariableReader::copy_part(const RowSpace& space, ColumnPart part, uint64_t size,
-                               std::byte* out, OpenFiles& files,
-                               const std::function<void()>& poll) {
-  size_t end = step_end(0, size);
-  will_need(part, size, 0, end, files);
-  for (size_t begin = 0; begin < runs_.size();) {
-    poll();
-    const size_t next_end = step_end(end, size);
-    will_need(part, size, end, next_end, files);
-    const auto step = std::span(runs_).subspan(begin, end - begin);
-    auto leaf = [&]() noexcept {
-      gather_elements(step, ranges_, part, size, offsets_.data(), out);
-    };
-    if (const void* address = guarded(leaf)) {
-      throw_read_fault(space, address);
+void VariableReader::copy(ColumnPart part, uint64_t first, uint64_t count, std::byte* out) {
+  if (count == 0) {
+    return;
+  }
+  const uint64_t size = element_bytes(dataset_.columns()[column_].stored(), part);
+  will_need_until(part, size, first + count);
+  choose_rows(first, count);
+  if (part == ColumnPart::kValues && dataset_.converts(column_)) {
+    cast_chosen(out);
+  } else {
+    copy_chosen(0, chosen_.size(), part, size, out);
+  }
+}
+
+// The run that has row `row` of the batch.
+size_t VariableReader::run_of(uint64_t row) const noexcept {
+  const auto after =
+      std::upper_bound(runs_.begin(), runs_.end(), row,
+                       [](uint64_t wanted, const VariableRun& run) { return wanted < run.out; });
+  return static_cast<size_t>(after - runs_.begin()) - 1;
+}
+
+// Makes chosen_ the runs of rows [first, first + count) of the batch.
+void VariableReader::choose_rows(uint64_t first, uint64_t count) {
+  if (chosen_count_ == count && chosen_first_ == first) {
+    return;
+  }
+  chosen_first_ = first;
+  chosen_count_ = count;
+  chosen_run_ = run_of(first);
+  chosen_.clear();
+  for (size_t r = chosen_run_; r < runs_.size() && runs_[r].out < first + count; ++r) {
+    VariableRun run = runs_[r];
+    const uint64_t before = run.out < first ? first - run.out : 0;
+    const uint64_t end = std::min<uint64_t>(run.out + run.count, first + count);
+    run.first += before;
+    run.out = static_cast<uint32_t>(run.out + before - first);
+    run.count = static_cast<uint32_t>(end - first - run.out);
+    chosen_.push_back(run);
+  }
+  chosen_offsets_.resize(count + 1);
+  for (uint64_t i = 0; i <= count; ++i) {
+    chosen_offsets_[i] = offsets_[first + i] - offsets_[first];
+  }
+}
+
+// Copies `part` of runs [begin, end) of chosen_, `size` bytes an element as it is stored.
+void VariableReader::copy_chosen(size_t begin, size_t end, ColumnPart part, uint64_t size,
+                                 std::byte* out) {
+  const auto runs = std::span(chosen_).subspan(begin, end - begin);
+  const auto ranges = std::span(ranges_).subspan(chosen_first_, chosen_count_);
+  auto leaf = [&]() noexcept {
+    gather_elements(runs, ranges, part, size, chosen_offsets_.data(), out);
+  };
+  if (const void* address = guarded(leaf)) {
+    throw_read_fault(*space_, address);
+  }
+  for (size_t r = begin; r < end; ++r) {
+    const VariableRun& run = chosen_[r];
+    const uint64_t first = ranges[run.out].begin;
+    const uint64_t count = ranges[run.out + run.count - 1].end - first;
+    if (run.column->offsets == nullptr && count > 0) {
+      const Origin& origin = origins_[chosen_run_ + r];
+      origin.source->read_part(origin.column, part, first, count,
+                               out + static_cast<uint64_t>(chosen_offsets_[run.out]) * size,
+                               *files_);
     }
-    for (; begin < end; ++begin) {
-      const VariableRun& run = runs_[begin];
-      const ElementRange elements = elements_of(run);
-      if (run.column->offsets == nullptr && elements.size() > 0) {
-        origins_[begin].source->read_part(
-            origins_[begin].column, part, elements.begin, elements.size(),
-            out + static_cast<uint64_t>(offsets_[run.out]) * size, files);
-      }
+  }
+}
+
+// Copies the values of chosen_ to `out`, cast; runs of sources with one dtype together.
+void VariableReader::cast_chosen(std::byte* out) {
+  const DatasetColumn& column = dataset_.columns()[column_];
+  const uint64_t numbers = column.stored().row_elements();  // in an element
+  const auto dtype_of = [&](size_t r) {
+    const Origin& origin = origins_[chosen_run_ + r];
+    return origin.source->dtype(origin.column);
+  };
+  for (size_t begin = 0; begin < chosen_.size();) {
+    const DType dtype = dtype_of(begin);
+    size_t end = begin + 1;
+    while (end < chosen_.size() && dtype_of(end) == dtype) {
+      ++end;
     }
-    end = next_end;
+    const Conversion& conversion = conversions_.of(column.conversion_path(dtype));
+    const uint64_t size = numbers * conversion.from_size();
+    const auto first = static_cast<uint64_t>(chosen_offsets_[chosen_[begin].out]);
+    const uint64_t last_row = chosen_[end - 1].out + chosen_[end - 1].count;
+    const auto last = static_cast<uint64_t>(chosen_offsets_[last_row]);
+    // Where elements of all rows would have room, so that places are those of the result.
+    const uint64_t bytes = static_cast<uint64_t>(chosen_offsets_.back()) * size;
+    if (uncast_.size() < bytes) {
+      uncast_.resize(bytes);
+    }
+    copy_chosen(begin, end, ColumnPart::kValues, size, uncast_.data());
+    conversion.apply(uncast_.data() + first * size, out + first * numbers * conversion.to_size(),
+                     (last - first) * numbers);
+    begin = end;
   }
 }
 

@@ -64,6 +64,15 @@ bool same_column(const DatasetColumn& a, const DatasetColumn& b) {
          (a.members == nullptr) == (b.members == nullptr);
 }
 
+// Whether some column is csr of another width.
+bool other_widths(const Dataset& first, const Dataset& other) {
+  bool found = false;
+  for (size_t c = 0; c < std::min(first.columns().size(), other.columns().size()); ++c) {
+    found = found || first.columns()[c].field.width != other.columns()[c].field.width;
+  }
+  return found;
+}
+
 void check_same_schema(const Dataset& first, const Dataset& other, size_t number) {
   bool same = first.columns().size() == other.columns().size();
   for (size_t c = 0; same && c < first.columns().size(); ++c) {
@@ -76,7 +85,10 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
         "dataset 0 has (" +
             describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
             describe_columns(other) +
-            "); cast or select_columns before concat, and cast only once");
+            "); cast or select_columns before concat, and cast only once" +
+            (other_widths(first, other) ? "; csr of other widths needs columns=, the "
+                                          "number of columns of the result"
+                                        : ""));
   }
 }
 

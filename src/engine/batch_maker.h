@@ -11,8 +11,8 @@
 #include "dataset/reader.h"
 #include "engine/batch_order.h"
 #include "engine/batch_ring.h"
+#include "engine/part_pools.h"
 #include "engine/row_lists.h"
-#include "engine/slot_pool.h"
 
 namespace headrace {
 
@@ -26,9 +26,6 @@ struct LoaderOptions {
   uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 64 MiB, between 2 and 32
 };
 
-// The pools of one loader, one per column.
-using SlotPools = std::vector<std::shared_ptr<SlotPool>>;
-
 // Which items the batches of a pass hold: rows of the dataset, or listed batches.
 std::shared_ptr<const BatchOrder> order_of(const Dataset& dataset, const LoaderOptions& options,
                                            uint64_t epoch, uint64_t position);
@@ -39,12 +36,14 @@ class BatchMaker {
  public:
   // What one thread needs to make batches, kept from batch to batch.
   struct Workspace {
-    explicit Workspace(DatasetPtr dataset) : reader(std::move(dataset)) {}
+    explicit Workspace(DatasetPtr of) : dataset(std::move(of)), reader(dataset) {}
 
+    DatasetPtr dataset;
     Reader reader;
     Order::Workspace order;
     std::vector<uint64_t> rows;
-    std::vector<std::byte*> outs;
+    std::vector<std::byte*> outs;  // of columns that are gathered; null for others
+    std::vector<bool> built;       // columns that are not
   };
 
   // Listed batches have pools of their own, and take `pools` to be empty.
@@ -71,8 +70,8 @@ class BatchMaker {
     Poll poll = [] {};   // called between the steps of reading; throws to stop
   };
 
-  // Fills `batch` with batch `number`. Throws what reading throws. A listed batch must have been
-  // named, and is made once.
+  // Fills `batch` with batch `number`. Throws what reading throws, and kCorrupt naming column and
+  // row for text that is not UTF-8. A listed batch must have been named, and is made once.
   void make(uint64_t number, Workspace& space, Batch& batch,
             const std::optional<Cold>& cold = std::nullopt) const;
 
@@ -81,6 +80,11 @@ class BatchMaker {
                    Batch& batch, const std::optional<Cold>& cold = std::nullopt);
 
  private:
+  static void gather(std::span<const uint64_t> rows, Workspace& space,
+                     const std::optional<Cold>& cold);
+  static void build(std::span<const uint64_t> rows, const SlotPools& pools, Workspace& space,
+                    Batch& batch, const std::optional<Cold>& cold);
+
   DatasetPtr dataset_;
   std::shared_ptr<const BatchOrder> order_;
   SlotPools pools_;

@@ -14,6 +14,14 @@ constexpr std::chrono::microseconds kYieldFor{100};
 
 }  // namespace
 
+uint64_t Batch::bytes() const noexcept {
+  uint64_t sum = 0;
+  for (const BatchColumn& column : columns) {
+    sum += column.bytes();
+  }
+  return sum;
+}
+
 BatchRing::BatchRing(uint64_t capacity, uint64_t batches, uint64_t allowed)
     : places_(capacity), batches_(batches), allowed_(allowed) {}
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/slot_pool.h"
+#include "engine/part_pools.h"
 
 namespace headrace {
 
@@ -17,8 +17,11 @@ struct Batch {
   uint64_t number = 0;  // in its pass
   uint64_t rows = 0;
   uint64_t repeated = 0;  // of these rows, to fill up an empty tail
-  std::vector<Slot> columns;
+  std::vector<BatchColumn> columns;
   std::exception_ptr error;
+
+  // Of all columns.
+  uint64_t bytes() const noexcept;
 };
 
 // Numbered batches between workers, who fill them in any order, and a consumer, who takes them in

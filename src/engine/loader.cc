@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kMaxDefaultThreads =
     8;  // a gather is bound by memory; more threads only take cores away
 constexpr uint64_t kPrefetchBytes = uint64_t{64} << 20;
+constexpr uint64_t kThreadsBytes = uint64_t{1} << 30;
 constexpr uint64_t kMinPrefetch = 2;
 constexpr uint64_t kMaxPrefetch = 32;
 constexpr uint64_t kListedPrefetch = 8;
@@ -39,12 +40,36 @@ uint64_t items(const Dataset& dataset, const LoaderOptions& options) {
   return options.listed > 0 ? options.listed : dataset.rows();
 }
 
+// Of each column; 0 where rows have any size.
 std::vector<uint64_t> row_bytes(const Dataset& dataset) {
   std::vector<uint64_t> bytes;
   for (const DatasetColumn& column : dataset.columns()) {
-    bytes.push_back(column.field.row_bytes());
+    bytes.push_back(column.field.is_tensor() ? column.field.row_bytes() : 0);
   }
   return bytes;
+}
+
+// Bytes of a batch of `rows` rows; of columns whose rows have any size, what an average row takes.
+uint64_t batch_bytes(const Dataset& dataset, uint64_t rows) {
+  uint64_t sum = 0;
+  uint64_t all_rows = dataset.bytes();
+  for (const uint64_t bytes_of_row : row_bytes(dataset)) {
+    const uint64_t bytes = checked_mul(rows, bytes_of_row, "bytes of a batch");
+    sum = checked_add(sum, bytes, "bytes of a batch");
+    all_rows -= dataset.rows() * bytes_of_row;
+  }
+  const uint64_t of_any_size = mul_div(all_rows, rows, dataset.rows());
+  return std::max<uint64_t>(1, checked_add(sum, of_any_size, "bytes of a batch"));
+}
+
+// How many batches are made ahead where the user does not say.
+uint64_t default_prefetch(const LoaderOptions& options, uint64_t batch_bytes) {
+  // Every thread has a batch to make, unless that alone takes much memory.
+  const uint64_t threads = std::min(options.num_threads, kThreadsBytes / batch_bytes);
+  const uint64_t least = std::max(kMinPrefetch, threads);
+  // Nobody knows how large listed batches will be.
+  const uint64_t wanted = options.listed > 0 ? kListedPrefetch : kPrefetchBytes / batch_bytes;
+  return std::clamp(wanted, least, std::max(least, kMaxPrefetch));
 }
 
 void check_position(uint64_t position, uint64_t items) {
@@ -58,7 +83,6 @@ void check_position(uint64_t position, uint64_t items) {
 
 Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
     : dataset_(std::move(dataset)), options_(options), sized_pools_({}, 0) {
-  dataset_->check_gathered("a Loader");
   Plan::Split& split = options_.split;
   check_at_least_one(split.batch_size, "batch_size");
   check_at_least_one(split.world_size, "world_size");
@@ -80,22 +104,19 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
     options_.num_threads = std::min(others, kMaxDefaultThreads);
   }
   const uint64_t batch_rows = std::min(split.batch_size, dataset_->rows());
-  uint64_t batch_bytes = 0;
-  for (const uint64_t bytes_of_row : row_bytes(*dataset_)) {
-    const uint64_t bytes = checked_mul(batch_rows, bytes_of_row, "bytes of a batch");
-    batch_bytes = checked_add(batch_bytes, bytes, "bytes of a batch");
-  }
+  const uint64_t bytes = batch_bytes(*dataset_, batch_rows);
   if (options_.prefetch == 0) {
-    const uint64_t least = std::max(kMinPrefetch, options_.num_threads);
-    // Nobody knows how large listed batches will be.
-    const uint64_t wanted = options_.listed > 0 ? kListedPrefetch : kPrefetchBytes / batch_bytes;
-    options_.prefetch = std::clamp(wanted, least, std::max(least, kMaxPrefetch));
+    options_.prefetch = default_prefetch(options_, bytes);
   }
   const size_t kept = options_.prefetch + options_.num_threads + 2;
   sized_pools_ = SizedPools(row_bytes(*dataset_), kept);
   if (options_.listed == 0) {
-    for (const uint64_t bytes : row_bytes(*dataset_)) {
-      pools_.push_back(std::make_shared<SlotPool>(batch_rows * bytes, kept));
+    for (const uint64_t bytes_of_row : row_bytes(*dataset_)) {
+      if (bytes_of_row == 0) {
+        pools_.push_back({.parts = std::make_shared<PartPools>(kept)});
+      } else {
+        pools_.push_back({.rows = std::make_shared<SlotPool>(batch_rows * bytes_of_row, kept)});
+      }
     }
   }
 }

@@ -8,8 +8,8 @@
 
 #include "dataset/dataset.h"
 #include "engine/batch_ring.h"
+#include "engine/part_pools.h"
 #include "engine/pass.h"
-#include "engine/slot_pool.h"
 
 namespace headrace {
 

@@ -277,6 +277,7 @@ void Pass::hand_out(const Batch& batch) {
   }
   handed_out_ = batch.number + 1;
   rows_ += batch.rows;
+  bytes_ += batch.bytes();
   padding_ += batch.repeated;
   if (last && plan.complete()) {
     done_ = true;
@@ -322,9 +323,7 @@ LoaderStats Pass::stats() const {
   stats.batches = handed_out_.load();
   stats.rows = rows_.load();
   stats.padding = padding_.load();
-  for (const DatasetColumn& column : dataset_->columns()) {
-    stats.bytes += stats.rows * column.field.row_bytes();
-  }
+  stats.bytes = bytes_.load();
   if (pid_ == getpid()) {
     const std::lock_guard lock(mutex_);
     if (engine_ != nullptr) {

@@ -13,8 +13,8 @@
 #include "dataset/dataset.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
+#include "engine/part_pools.h"
 #include "engine/prefetch.h"
-#include "engine/slot_pool.h"
 
 namespace headrace {
 
@@ -40,7 +40,7 @@ struct LoaderStats {
 // the object. A process that was forked from the one that started it may only drop it.
 class Pass {
  public:
-  // A column's slots come from pools[c].
+  // The memory of a column's batches comes from pools[c].
   Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uint64_t position,
        SlotPools pools);
   ~Pass();
@@ -115,6 +115,7 @@ class Pass {
 
   std::atomic<uint64_t> handed_out_{0};
   std::atomic<uint64_t> rows_{0};
+  std::atomic<uint64_t> bytes_{0};
   std::atomic<uint64_t> padding_{0};
   std::atomic<bool> asked_{false};
   std::atomic<bool> done_{false};

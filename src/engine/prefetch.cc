@@ -29,11 +29,16 @@ constexpr uint64_t kHintBytes = uint64_t{64} << 20;
 constexpr uint64_t kHintBatches = 8192;
 constexpr uint64_t kHintSteps = 8;
 
+// How many batches, or blocks, offsets are asked for ahead of what they point to, at least.
+constexpr uint64_t kOffsetLead = 2;
+
 // A column up to this size is asked for as a whole.
 constexpr uint64_t kWholeColumnBytes = uint64_t{64} << 20;
 
 // Blocks below this size are no faster than rows.
 constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
+
+uint64_t page_bytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
 
 }  // namespace
 
@@ -46,24 +51,19 @@ Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const Bat
       columns_(dataset->columns().size()),
       step_rows_(Reader::rows_per_step(*dataset_)),
       requests_(*dataset_),
-      hinted_columns_(columns_.size()) {}
+      hinted_columns_(columns_.size()),
+      hinted_offsets_(columns_.size()) {}
 
 // Lists what is in files; in its own thread, since there may be tens of thousands of them.
 void Prefetch::prepare() {
-  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   std::vector<Extent> extents = file_extents(*dataset_, [this] { check_running(); });
   std::vector<uint64_t> ends;
   uint64_t end = 0;
   for (const Extent& extent : extents) {
     end += extent.bytes;
     ends.push_back(end);
-    const RowSpace& space = *dataset_->groups()[dataset_->columns()[extent.column].group];
-    const uint64_t row_bytes = extent.rows->row_bytes * space.stored_rows();
-    FileColumn& column = columns_[extent.column];
-    column.bytes += extent.bytes;
-    column.row_bytes = std::max(column.row_bytes, row_bytes);
-    column.row_page_bytes = (column.row_bytes + page - 1) / page * page;
   }
+  columns_ = file_columns(*dataset_, extents, page_bytes());
   ends_ = std::move(ends);
   extents_ = std::move(extents);
 }
@@ -234,19 +234,25 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
   uint64_t row_bytes = 0;
   for (size_t c = 0; c < hinted_columns_.size(); ++c) {
     const FileColumn& column = columns_[c];
-    hinted_columns_[c] =
-        column.bytes > small || column.unreachable || (!wants_much && column.bytes > 0);
-    row_bytes += hinted_columns_[c] ? columns_[c].row_page_bytes : 0;
+    const auto one_by_one = [&](uint64_t bytes) {
+      return bytes > small || (bytes > 0 && (column.unreachable || !wants_much));
+    };
+    hinted_columns_[c] = one_by_one(column.bytes);
+    hinted_offsets_[c] = one_by_one(column.offset_bytes);
+    row_bytes += hinted_columns_[c] ? column.row_page_bytes : 0;
+    row_bytes += hinted_offsets_[c] ? page_bytes() : 0;
   }
   const uint64_t rows = std::min(maker_.plan().batch(0).count, kHintSteps * step_rows_);
   ahead_ =
       std::clamp<uint64_t>(kHintBytes / std::max<uint64_t>(1, rows * row_bytes), 1, kHintBatches);
 }
 
-// Asks for the columns whose rows are not asked for one by one.
+// Asks for the columns, and offsets, whose rows are not asked for one by one.
 void Prefetch::hint_whole_columns() {
   for (const Extent& extent : extents_) {
-    if (hinted_columns_[extent.column] || stopped_) {
+    const auto& one_by_one =
+        extent.part == ColumnPart::kOffsets ? hinted_offsets_ : hinted_columns_;
+    if (one_by_one[extent.column] || stopped_) {
       continue;
     }
     try {
@@ -256,6 +262,7 @@ void Prefetch::hint_whole_columns() {
       // Gone, while a map may still hold it: from now on its rows are asked for one by one.
       columns_[extent.column].unreachable = true;
       hinted_columns_[extent.column] = true;
+      hinted_offsets_[extent.column] = columns_[extent.column].offset_bytes > 0;
     }
   }
 }
@@ -271,13 +278,20 @@ bool Prefetch::may_hint() {
   return hinted_rows_ - late_rows_ <= (read_ahead_bytes_ - late_bytes_) / kReadPerLateRow;
 }
 
-// Asks for the rows of one more batch; false if all are asked for that should be.
+// Asks for the rows of one more batch, or for their offsets; false if all are asked for that should
+// be.
 bool Prefetch::hint() {
   const uint64_t claimed = ring_.claimed();
   // Those that are being made may still need most of their rows.
   next_batch_ = std::max(next_batch_, claimed - std::min(claimed, setting_.makers));
+  if (!may_hint()) {
+    return false;
+  }
+  if (!in_blocks_ && hint_offsets(claimed)) {
+    return true;
+  }
   const uint64_t batch = next_batch_;
-  if (batch >= std::min(claimed + ahead_, maker_.plan().batches()) || !may_hint()) {
+  if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
     return false;
   }
   if (in_blocks_) {
@@ -285,17 +299,45 @@ bool Prefetch::hint() {
     hint_blocks(batch);
     return true;
   }
-  const bool known = maker_.rows_of(batch, order_, rows_);
+  const bool known = find_rows(batch);
   if (!known && batch >= claimed) {
     return false;  // not named yet
   }
   ++next_batch_;
+  ++hinted_batches_;
   if (!known) {
     return true;
   }
-  rows_.resize(std::min(rows_.size(), kHintSteps * step_rows_));
   hinted_rows_ += rows_.size();
   hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
+  hinted_bytes_ += requests_.will_need_elements(rows_, hinted_columns_);
+  return true;
+}
+
+// Makes rows_ what is asked for of `batch`; false if it is not known.
+bool Prefetch::find_rows(uint64_t batch) {
+  if (!maker_.rows_of(batch, order_, rows_)) {
+    return false;
+  }
+  rows_.resize(std::min(rows_.size(), kHintSteps * step_rows_));
+  return true;
+}
+
+// Asks for the offsets of one more batch; false if they are far enough ahead of the elements.
+bool Prefetch::hint_offsets(uint64_t claimed) {
+  if (std::find(hinted_offsets_.begin(), hinted_offsets_.end(), true) == hinted_offsets_.end()) {
+    return false;
+  }
+  // The lead grows with the batches, so that the first ones do not wait for offsets of many others.
+  const uint64_t lead = std::min(ahead_, kOffsetLead + hinted_batches_);
+  const uint64_t end =
+      std::min({claimed + 2 * ahead_, next_batch_ + lead, maker_.plan().batches()});
+  next_offsets_ = std::max(next_offsets_, next_batch_);
+  if (next_offsets_ >= end || !find_rows(next_offsets_)) {
+    return false;
+  }
+  ++next_offsets_;
+  hinted_bytes_ += requests_.will_need_offsets(rows_, hinted_offsets_);
   return true;
 }
 
@@ -306,12 +348,29 @@ void Prefetch::hint_blocks(uint64_t batch) {
   const uint64_t last = plan.first + (plan.count - 1) * plan.stride;
   const uint64_t first = blocks.open_blocks(blocks.stage_of(plan.first)).first;
   const uint64_t end = blocks.open_blocks(blocks.stage_of(last)).end;
-  for (next_block_ = std::max(next_block_, first); next_block_ < end && !stopped_; ++next_block_) {
-    const WindowShuffle::Block block = blocks.block(next_block_);
-    rows_.resize(block.rows);
-    std::iota(rows_.begin(), rows_.end(), block.first_row);
+  next_block_ = std::max(next_block_, first);
+  next_block_offsets_ = std::max(next_block_offsets_, next_block_);
+  hint_block_offsets(std::min(end + kOffsetLead, blocks.blocks()));
+  for (; next_block_ < end && !stopped_; ++next_block_) {
+    find_block(next_block_);
     hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
+    hinted_bytes_ += requests_.will_need_elements(rows_, hinted_columns_);
   }
+}
+
+// Asks for the offsets of all blocks before `end`.
+void Prefetch::hint_block_offsets(uint64_t end) {
+  for (; next_block_offsets_ < end && !stopped_; ++next_block_offsets_) {
+    find_block(next_block_offsets_);
+    hinted_bytes_ += requests_.will_need_offsets(rows_, hinted_offsets_);
+  }
+}
+
+// Makes rows_ those of a block.
+void Prefetch::find_block(uint64_t number) {
+  const WindowShuffle::Block block = maker_.order()->order().blocks()->block(number);
+  rows_.resize(block.rows);
+  std::iota(rows_.begin(), rows_.end(), block.first_row);
 }
 
 }  // namespace headrace

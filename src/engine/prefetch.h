@@ -13,6 +13,7 @@
 #include "dataset/row_requests.h"
 #include "engine/batch_maker.h"
 #include "engine/batch_ring.h"
+#include "engine/file_columns.h"
 #include "engine/regime.h"
 #include "storage/open_files.h"
 
@@ -26,8 +27,11 @@ namespace headrace {
 // 2. In kHints and kReadAhead it walks the order ahead of the workers, at most kHintBytes and
 //    kHintSteps steps of a batch, and asks the kernel for each row, or for each block as it is
 //    opened where the order has blocks.
-// 3. Columns that are small altogether are asked for as a whole instead: their rows share pages.
-// 4. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
+// 3. Columns with offsets are asked for in two stages: the offsets of rows, and some batches later,
+//    when they are in memory, the values and indices that they point to.
+// 4. Columns that are small altogether, or have small offsets, are asked for as a whole instead:
+//    their rows share pages.
+// 5. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
 //    are then asked for only in proportion to what it has read: they would take its device time.
 //
 // It only asks. What it cannot open is left to the worker that needs it.
@@ -78,7 +82,11 @@ class Prefetch {
   void hint_whole_columns();
   bool may_hint();
   bool hint();
+  bool hint_offsets(uint64_t claimed);
+  bool find_rows(uint64_t batch);
   void hint_blocks(uint64_t batch);
+  void hint_block_offsets(uint64_t end);
+  void find_block(uint64_t number);
 
   DatasetPtr dataset_;
   const BatchMaker& maker_;
@@ -88,12 +96,6 @@ class Prefetch {
   // Set by prepare(), before the other thread reads them.
   std::vector<Extent> extents_;
   std::vector<uint64_t> ends_;  // running sums of the extents' bytes
-  struct FileColumn {
-    uint64_t bytes = 0;           // in files
-    uint64_t row_bytes = 0;       // of the widest row
-    uint64_t row_page_bytes = 0;  // what one row alone brings in
-    bool unreachable = false;     // a file of it cannot be opened
-  };
   std::vector<FileColumn> columns_;
 
   uint64_t step_rows_;
@@ -104,6 +106,7 @@ class Prefetch {
   Order::Workspace order_;
   std::vector<uint64_t> rows_;
   std::vector<bool> hinted_columns_;  // columns whose rows are asked for one by one
+  std::vector<bool> hinted_offsets_;  // of these, those whose offsets are
   uint64_t ahead_ = 1;                // batches
   bool in_blocks_ = false;            // whole blocks are asked for
   uint64_t looks_ = 0;
@@ -113,6 +116,9 @@ class Prefetch {
   uint64_t late_bytes_ = 0;  // and read_ahead_bytes_
   uint64_t next_batch_ = 0;  // to ask for
   uint64_t next_block_ = 0;
+  uint64_t next_offsets_ = 0;        // batch whose offsets are to be asked for
+  uint64_t next_block_offsets_ = 0;  // block
+  uint64_t hinted_batches_ = 0;
 
   std::atomic<bool> reading_ahead_{false};  // the other thread reads, or is to begin
   std::atomic<bool> round_over_{false};     // it has read everything once

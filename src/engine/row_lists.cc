@@ -29,16 +29,25 @@ RowList RowLists::take(uint64_t number) {
 }
 
 SizedPools::SizedPools(std::vector<uint64_t> row_bytes, size_t kept)
-    : row_bytes_(std::move(row_bytes)), kept_(kept), pools_(64) {}
+    : row_bytes_(std::move(row_bytes)), kept_(kept), pools_(64) {
+  for (const uint64_t bytes : row_bytes_) {
+    parts_.push_back(bytes == 0 ? std::make_shared<PartPools>(kept_) : nullptr);
+  }
+}
 
-const std::vector<std::shared_ptr<SlotPool>>& SizedPools::of(uint64_t rows) {
+const SlotPools& SizedPools::of(uint64_t rows) {
   const auto exponent = static_cast<size_t>(std::bit_width(rows - 1));
-  auto& pools = pools_.at(exponent);
+  SlotPools& pools = pools_.at(exponent);
   if (pools.empty()) {
-    std::vector<std::shared_ptr<SlotPool>> fresh;
-    for (const uint64_t row_bytes : row_bytes_) {
-      const uint64_t bytes = checked_mul(uint64_t{1} << exponent, row_bytes, "bytes of a batch");
-      fresh.push_back(std::make_shared<SlotPool>(bytes, kept_));
+    SlotPools fresh;
+    for (size_t c = 0; c < row_bytes_.size(); ++c) {
+      if (parts_[c] != nullptr) {
+        fresh.push_back({.parts = parts_[c]});
+        continue;
+      }
+      const uint64_t bytes =
+          checked_mul(uint64_t{1} << exponent, row_bytes_[c], "bytes of a batch");
+      fresh.push_back({.rows = std::make_shared<SlotPool>(bytes, kept_)});
     }
     pools = std::move(fresh);
   }

@@ -7,14 +7,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/slot_pool.h"
+#include "engine/part_pools.h"
 
 namespace headrace {
 
-// A batch whose rows the user has named, and memory for it, one pool a column.
+// A batch whose rows the user has named, and memory for it.
 struct RowList {
   std::vector<uint64_t> rows;
-  std::vector<std::shared_ptr<SlotPool>> pools;
+  SlotPools pools;
 };
 
 // The batches that a consumer has named and no worker has begun, by number. Thread-safe.
@@ -34,20 +34,23 @@ class RowLists {
 };
 
 // Pools for batches of any size, made when they are first needed: one for each column and power of
-// two, so that a batch takes at most twice its memory. Used by one thread at a time.
+// two, so that a batch takes at most twice its memory; columns whose rows have any size have their
+// PartPools. Used by one thread at a time.
 class SizedPools {
  public:
-  // A column's rows have row_bytes[c] bytes; each pool keeps up to `kept` free buffers.
+  // A column's rows have row_bytes[c] bytes, 0 for any size; each pool keeps up to `kept` free
+  // buffers.
   SizedPools(std::vector<uint64_t> row_bytes, size_t kept);
 
   // One pool for each column whose buffers hold `rows` rows. Throws kInvalid beyond 64 bits.
   // Requires: rows > 0.
-  const std::vector<std::shared_ptr<SlotPool>>& of(uint64_t rows);
+  const SlotPools& of(uint64_t rows);
 
  private:
   std::vector<uint64_t> row_bytes_;
   size_t kept_;
-  std::vector<std::vector<std::shared_ptr<SlotPool>>> pools_;  // by the exponent
+  std::vector<std::shared_ptr<PartPools>> parts_;  // by column; null where rows have one size
+  std::vector<SlotPools> pools_;                   // by the exponent
 };
 
 }  // namespace headrace

@@ -10,6 +10,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "base/error.h"
 #include "engine/loader.h"
@@ -18,6 +19,7 @@
 #include "python/bindings.h"
 #include "python/gil.h"
 #include "python/owners.h"
+#include "python/part_arrays.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -41,24 +43,31 @@ Output output_from_name(const std::string& name) {
               "output must be \"torch\", \"numpy\" or \"dlpack\"; found \"" + name + "\"");
 }
 
-// Makes the dict or tuple that a user sees of a batch.
+// Makes the dict or tuple that a user sees of a batch. A column whose rows have one size becomes an
+// array; another one becomes the tuple of its parts' arrays, None where there is no such part. What
+// they are called with it and the number of rows, presenters[c] finish it, where there is one.
 class BatchBuilder {
  public:
-  BatchBuilder(Schema schema, Output output, bool as_tuple)
-      : schema_(std::move(schema)), tensors_(output, schema_), as_tuple_(as_tuple) {
-    for (const Field& field : schema_) {
-      names_.push_back(nb::str(field.name.c_str(), field.name.size()));
+  // Requires: one presenter for each column, or none at all.
+  BatchBuilder(DatasetPtr dataset, Output output, bool as_tuple, std::vector<nb::object> presenters)
+      : dataset_(std::move(dataset)),
+        tensors_(output, dataset_->schema()),
+        as_tuple_(as_tuple),
+        presenters_(std::move(presenters)) {
+    for (const DatasetColumn& column : dataset_->columns()) {
+      names_.push_back(nb::str(column.field.name.c_str(), column.field.name.size()));
     }
+    presenters_.resize(names_.size(), nb::none());
   }
 
   nb::object make(Batch batch) const {
-    nb::object result = as_tuple_ ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(schema_.size())))
+    nb::object result = as_tuple_ ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(names_.size())))
                                   : nb::object(nb::dict());
-    for (size_t c = 0; c < schema_.size(); ++c) {
-      nb::object tensor = tensors_.make(std::move(batch.columns[c]), batch.rows, schema_[c]);
+    for (size_t c = 0; c < names_.size(); ++c) {
+      nb::object shown = show(c, std::move(batch.columns[c]), batch.rows);
       const int failed = as_tuple_ ? PyTuple_SetItem(result.ptr(), static_cast<Py_ssize_t>(c),
-                                                     tensor.release().ptr())
-                                   : PyDict_SetItem(result.ptr(), names_[c].ptr(), tensor.ptr());
+                                                     shown.release().ptr())
+                                   : PyDict_SetItem(result.ptr(), names_[c].ptr(), shown.ptr());
       if (failed != 0) {
         throw nb::python_error();
       }
@@ -67,9 +76,34 @@ class BatchBuilder {
   }
 
  private:
-  Schema schema_;
+  nb::object show(size_t column, BatchColumn parts, uint64_t rows) const {
+    const DatasetColumn& what = dataset_->columns()[column];
+    nb::object shown =
+        what.field.is_tensor()
+            ? tensors_.make(std::move(parts[ColumnPart::kValues].slot), rows, what.field)
+            : arrays_of(what, std::move(parts), rows);
+    const nb::object& presenter = presenters_[column];
+    return presenter.is_none() ? shown : presenter(shown, rows);
+  }
+
+  nb::object arrays_of(const DatasetColumn& column, BatchColumn parts, uint64_t rows) const {
+    nb::list arrays;
+    for (const ColumnPart part : kPartsInOrder) {
+      BatchColumn::Part& made = parts[part];
+      if (made.slot.data() == nullptr) {
+        arrays.append(nb::none());
+        continue;
+      }
+      const PartArray array = part_array(column, part, made.bytes, rows);
+      arrays.append(tensors_.make(std::move(made.slot), array.rows, array.element));
+    }
+    return nb::tuple(arrays);
+  }
+
+  DatasetPtr dataset_;
   TensorMaker tensors_;
   bool as_tuple_;
+  std::vector<nb::object> presenters_;
   std::vector<nb::object> names_;
 };
 
@@ -136,8 +170,9 @@ class PyPass {
 class PyLoader {
  public:
   PyLoader(std::shared_ptr<Dataset> dataset, const LoaderOptions& options, Output output,
-           bool as_tuple)
-      : maker_(std::make_shared<const BatchBuilder>(dataset->schema(), output, as_tuple)),
+           bool as_tuple, std::vector<nb::object> presenters)
+      : maker_(
+            std::make_shared<const BatchBuilder>(dataset, output, as_tuple, std::move(presenters))),
         loader_(std::move(dataset), options) {}
   ~PyLoader() { close("the loader was collected"); }
   PyLoader(const PyLoader&) = delete;
@@ -256,7 +291,8 @@ void bind_loader(nb::module_& module) {
           [](PyLoader* self, std::shared_ptr<Dataset> dataset, uint64_t batch_size,
              const Shuffle& shuffle, uint64_t seed, bool drop_last, bool exact, uint64_t rank,
              uint64_t world_size, uint64_t num_threads, uint64_t prefetch,
-             const std::string& output, bool as_tuple, uint64_t listed, uint64_t local_ranks) {
+             const std::string& output, bool as_tuple, uint64_t listed, uint64_t local_ranks,
+             std::vector<nb::object> presenters) {
             const LoaderOptions options{
                 .split = {batch_size, world_size, rank, tail_of(drop_last, exact)},
                 .shuffle = shuffle,
@@ -265,11 +301,17 @@ void bind_loader(nb::module_& module) {
                 .num_threads = num_threads,
                 .listed = listed,
                 .prefetch = prefetch};
-            new (self) PyLoader(std::move(dataset), options, output_from_name(output), as_tuple);
+            new (self) PyLoader(std::move(dataset), options, output_from_name(output), as_tuple,
+                                std::move(presenters));
           },
           "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
           "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
-          "as_tuple"_a, "listed"_a = 0, "local_ranks"_a = 1)
+          "as_tuple"_a, "listed"_a = 0, "local_ranks"_a = 1, "presenters"_a = nb::list(),
+          nb::sig(
+              "def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: "
+              "int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: "
+              "int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: "
+              "int = 1, presenters: collections.abc.Sequence[typing.Any] = []) -> None"))
       .def("start", &PyLoader::start, "epoch"_a, "position"_a, "every"_a = 1)
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))

@@ -11,6 +11,7 @@ void bind_data(nanobind::module_& module);
 void bind_directory(nanobind::module_& module);
 void bind_shards(nanobind::module_& module);
 void bind_batch_order(nanobind::module_& module);
+void bind_byte_rows(nanobind::module_& module);
 void bind_loader(nanobind::module_& module);
 void bind_verify(nanobind::module_& module);
 

@@ -13,6 +13,7 @@ NB_MODULE(_core, module) {
   headrace::python::bind_directory(module);
   headrace::python::bind_shards(module);
   headrace::python::bind_batch_order(module);
+  headrace::python::bind_byte_rows(module);
   headrace::python::bind_loader(module);
   headrace::python::bind_verify(module);
 }

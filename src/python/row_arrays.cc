@@ -16,6 +16,7 @@
 #include "dataset/reader.h"
 #include "python/arrays.h"
 #include "python/gil.h"
+#include "python/part_arrays.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -38,29 +39,38 @@ struct ColumnMemory {
   Part values;  // of a tensor: the rows
   Part offsets;
   Part indices;
+  Part lengths;
 
   Part& part(ColumnPart part) {
-    return part == ColumnPart::kOffsets ? offsets : part == ColumnPart::kValues ? values : indices;
+    switch (part) {
+      case ColumnPart::kOffsets:
+        return offsets;
+      case ColumnPart::kValues:
+        return values;
+      case ColumnPart::kIndices:
+        return indices;
+      case ColumnPart::kLengths:
+        break;
+    }
+    return lengths;
   }
 };
 
-nb::object part_array(ColumnMemory::Part part, const Field& element) {
-  if (part.memory == nullptr) {
-    return nb::none();
+nb::object column_arrays(ColumnMemory memory, uint64_t rows, const DatasetColumn& column) {
+  if (column.field.is_tensor()) {
+    return to_numpy(std::move(memory.values.memory), rows, column.field);
   }
-  return to_numpy(std::move(part.memory), part.bytes / element.row_bytes(), element);
-}
-
-nb::object column_arrays(ColumnMemory memory, uint64_t rows, const Field& field) {
-  if (field.is_tensor()) {
-    return to_numpy(std::move(memory.values.memory), rows, field);
+  nb::list arrays;
+  for (const ColumnPart part : kPartsInOrder) {
+    ColumnMemory::Part& made = memory.part(part);
+    if (made.memory == nullptr) {
+      arrays.append(nb::none());
+      continue;
+    }
+    const PartArray array = part_array(column, part, made.bytes, rows);
+    arrays.append(to_numpy(std::move(made.memory), array.rows, array.element));
   }
-  const Field offset{.name = field.name, .dtype = DType::kInt64};
-  const Field element{.name = field.name, .dtype = field.dtype, .row_shape = field.row_shape};
-  const Field index{.name = field.name, .dtype = field.index_dtype};
-  return nb::make_tuple(part_array(std::move(memory.offsets), offset),
-                        part_array(std::move(memory.values), element),
-                        part_array(std::move(memory.indices), index));
+  return nb::tuple(arrays);
 }
 
 std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) {
@@ -108,11 +118,11 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
   }
   nb::list arrays;
   for (size_t c = 0; c < memory.size(); ++c) {
-    Field field = columns[c].field;
-    if (field.dtype == DType::kBfloat16 && bfloat16 == Bfloat16::kBits) {
-      field.dtype = DType::kUint16;
+    DatasetColumn column = columns[c];
+    if (column.field.dtype == DType::kBfloat16 && bfloat16 == Bfloat16::kBits) {
+      column.field.dtype = DType::kUint16;
     }
-    arrays.append(column_arrays(std::move(memory[c]), rows, field));
+    arrays.append(column_arrays(std::move(memory[c]), rows, column));
   }
   return arrays;
 }

@@ -19,7 +19,8 @@ using Bytes = std::vector<std::byte>;
 constexpr std::byte kUntouched{0xEE};
 constexpr size_t kMargin = 64;
 
-// Dense rows between two margins that must stay as they are, after whatever was there before.
+// Dense rows between two margins that must stay as they are, after whatever was
+// there before.
 struct Dense {
   Bytes memory;
   RowFault fault;
@@ -72,6 +73,9 @@ void expect_rows(const Dense& dense, const std::vector<long double>& expected, D
   for (size_t i = 0; i < expected.size(); ++i) {
     ASSERT_EQ(decode(dtype, dense.rows() + i * dtype_size(dtype)), expected[i])
         << "element " << i << " of " << dtype_name(dtype);
+    if (dtype == DType::kBool) {
+      ASSERT_LE(load<uint8_t>(dense.rows() + i), 1) << "element " << i;
+    }
   }
 }
 
@@ -83,7 +87,8 @@ TEST_P(DensifierOf, WritesWhatTheOracleSays) {
   const auto [index_dtype, dtype] = GetParam();
   for (const DenseStores stores : {DenseStores::kCached, DenseStores::kStreamed}) {
     for (const Repeats repeats : {Repeats::kSum, Repeats::kSet}) {
-      // Narrow, so that most rows repeat indices and sums of small integers wrap.
+      // Narrow, so that most rows repeat indices and sums of small integers
+      // wrap.
       for (const uint64_t width : {1, 7, 300}) {
         SparseChunk chunk = random_chunk(csr_field(width, dtype, index_dtype), 40, 20, width);
         expect_rows(densified(chunk, dtype, repeats, stores), expected_rows(chunk, dtype, repeats),
@@ -116,7 +121,8 @@ INSTANTIATE_TEST_SUITE_P(All, DensifierOf,
                          case_name);
 
 TEST(Densifier, AddsRepeatsInStoredOrder) {
-  // In another order the sum of floats would be another: (1 + 2^24) - 2^24 is 0 in float32.
+  // In another order the sum of floats would be another: (1 + 2^24) - 2^24 is 0
+  // in float32.
   SparseChunk chunk = {.field = csr_field(4, DType::kFloat32, DType::kInt32)};
   chunk.add_row({2, 2, 2}, {1, 16777216, -16777216});
   chunk.add_row({1, 1, 1}, {16777216, -16777216, 1});

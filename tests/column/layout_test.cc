@@ -159,6 +159,9 @@ TEST(Layout, NamesTheColumnAndWhatToDoWhereItCannotBe) {
                  "layout padded casts them");
   expect_refused(ragged, {.kind = LayoutKind::kPadded, .padding = {.truncate = true}},
                  "a max_length");
+  Field binary = csr(10);
+  binary.binary = true;
+  expect_refused(binary, {.kind = LayoutKind::kStored}, "no values to cast");
   expect_refused(wide, int32, "too wide for int32");
   expect_refused(csr(10), uint16, "int32 or int64, not uint16");
   expect_refused(widest, dense({}), "more bytes than 64 bits count");

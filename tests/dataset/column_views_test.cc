@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -115,6 +116,83 @@ TEST(Cast, RefusesAnotherNumberOfDtypes) {
   const DatasetPtr dataset = in_memory({counting("a", 5)});
   expect_error(ErrorCode::kInvalid, {"0"}, [&] { cast(dataset, {}); });
   expect_error(ErrorCode::kInvalid, {"2"}, [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
+}
+
+// A dataset of one column with offsets, of which nothing is read.
+DatasetPtr unread(Field field) {
+  ArraySource::Array array{.owner = {}, .rows = {}, .dtype = field.dtype};
+  array.variable = ColumnView{.rows = 2};
+  const auto source = std::make_shared<ArraySource>(2, std::vector{array});
+  return std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{{.field = std::move(field), .group = 0, .column = 0, .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = 2, .columns = nullptr}})});
+}
+
+Field csr_field(uint64_t width, DType index_dtype = DType::kInt32) {
+  return {.name = "x",
+          .dtype = DType::kFloat32,
+          .kind = ColumnKind::kCsr,
+          .index_dtype = index_dtype,
+          .width = width};
+}
+
+TEST(WithLayout, ShowsWhatTheLayoutMakesAndCanBeReplaced) {
+  const DatasetPtr csr = unread(csr_field(10));
+  const DatasetPtr dense = with_layout(csr, 0, {.kind = LayoutKind::kDense});
+  EXPECT_FALSE(dense->columns()[0].gathered());
+  EXPECT_EQ(describe_column(dense->columns()[0]), "float32[10], dense of csr float32[10]");
+  EXPECT_EQ(dense->bytes(), 80U);
+  const DatasetPtr coo = with_layout(dense, 0, {.kind = LayoutKind::kCoo});
+  EXPECT_EQ(coo->columns()[0].stored(), csr_field(10));
+  EXPECT_EQ(rename(coo, {"y"})->columns()[0].stored().name, "y");
+  EXPECT_EQ(without_layout(coo, 0)->columns()[0].field, csr_field(10));
+  EXPECT_EQ(without_layout(coo, 0)->columns()[0].layout, nullptr);
+  EXPECT_EQ(cast(dense, {DType::kFloat64})->schema()[0], make_field("x", DType::kFloat64, {10}));
+  expect_error(ErrorCode::kInvalid, {"column x", "padded"},
+               [&] { with_layout(csr, 0, {.kind = LayoutKind::kPadded}); });
+  expect_error(ErrorCode::kInvalid, {"column 1 is out of range"},
+               [&] { with_layout(csr, 1, {.kind = LayoutKind::kCoo}); });
+}
+
+TEST(WithLayout, KeepsTheIndicesOfAnEarlierOne) {
+  const DatasetPtr numbers = in_memory({counting("x", 3)});
+  const DatasetPtr hot =
+      with_layout(numbers, 0, {.kind = LayoutKind::kDense, .indices = IndexSource{.width = 5}});
+  const DatasetPtr csr = with_layout(hot, 0, {.kind = LayoutKind::kCsr});
+  EXPECT_EQ(describe(csr->columns()[0].field), "csr float32[5]");
+  EXPECT_EQ(describe(without_layout(csr, 0)->columns()[0].field), "int64");
+}
+
+TEST(Cast, RefusesWhatHoldsNoNumbers) {
+  Field binary = csr_field(10);
+  binary.binary = true;
+  binary.dtype = DType::kUint8;
+  for (const Field& field : {binary, Field{.name = "x", .kind = ColumnKind::kText}}) {
+    expect_error(ErrorCode::kUnsupported, {"column x", "no numbers to cast"},
+                 [&] { cast(unread(field), {DType::kFloat32}); });
+  }
+  EXPECT_EQ(describe(cast(unread(csr_field(10)), {DType::kFloat64})->schema()[0]),
+            "csr float64[10]");
+}
+
+TEST(Concat, OfCsrOfOtherWidthsNeedsTheWidth) {
+  const DatasetPtr narrow = unread(csr_field(10));
+  const DatasetPtr wide = unread(csr_field(12));
+  expect_error(ErrorCode::kInvalid, {"csr float32[10]", "csr float32[12]", "columns="}, [&] {
+    concat({narrow, wide});
+  });
+  EXPECT_EQ(describe(concat({narrow, wide}, {20})->schema()[0]), "csr float32[20]");
+  EXPECT_EQ(describe(concat({narrow, narrow}, {0})->schema()[0]), "csr float32[10]");
+  expect_error(ErrorCode::kInvalid, {"column x is csr float32[12]", "11"}, [&] {
+    concat({narrow, wide}, {11});
+  });
+  expect_error(ErrorCode::kInvalid, {"without a layout"}, [&] {
+    concat({with_layout(narrow, 0, {.kind = LayoutKind::kDense}), wide}, {20});
+  });
+  expect_error(ErrorCode::kInvalid, {"uint16", "65536"}, [&] {
+    concat({unread(csr_field(10, DType::kUint16)), narrow}, {70000});
+  });
 }
 
 }  // namespace

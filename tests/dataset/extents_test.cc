@@ -1,5 +1,6 @@
 #include "dataset/extents.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -51,20 +52,28 @@ TEST(FileExtents, CountAPieceThatAppearsTwiceOnce) {
   EXPECT_EQ(file_extents(*concat({dataset, dataset})).size(), 1U);
 }
 
-TEST(FileExtents, OfShardsAreTheTensorsOfEachRecordBatch) {
+TEST(FileExtents, OfShardsAreTheTensorsAndPartsOfEachRecordBatch) {
   const TempDir dir;
-  const auto bytes = shard_bytes({make_column({.name = "x", .dtype = DType::kInt32}, 10),
-                                  make_column({.name = "t", .kind = ColumnKind::kText}, 10)},
-                                 4);
+  const ShardColumn text = make_column({.name = "t", .kind = ColumnKind::kText}, 10);
+  const auto bytes = shard_bytes({make_column({.name = "x", .dtype = DType::kInt32}, 10), text}, 4);
   const std::string whole = dir.write("a.arrow", bytes);
   const std::string gone = dir.write("b.arrow", bytes);
   const DatasetPtr dataset = dataset_from_arrow_files({whole, gone});
   std::filesystem::remove(gone);
   const std::vector<Extent> extents = file_extents(*dataset);
-  ASSERT_EQ(extents.size(), 3U);
+  ASSERT_EQ(extents.size(), 3U + 2 * 3U);
   EXPECT_EQ(extents[0].bytes, 16U);
   EXPECT_EQ(extents[2].bytes, 8U);
   EXPECT_EQ(extents[2].rows->path.text(), whole);
+  EXPECT_EQ(extents[3].part, ColumnPart::kOffsets);
+  EXPECT_EQ(extents[3].row_count, 4U);
+  EXPECT_EQ(extents[4].part, ColumnPart::kValues);
+  EXPECT_EQ(extents[4].column, 1U);
+  EXPECT_EQ(extents[4].bytes, static_cast<uint64_t>(text.offsets[4]));
+  EXPECT_EQ(extents[4].rows->path.text(), whole);
+  // The bytes of the file there are those of the rows.
+  EXPECT_TRUE(std::equal(text.values.begin(), text.values.begin() + text.offsets[4],
+                         bytes.begin() + static_cast<int64_t>(extents[4].offset)));
 }
 
 TEST(FileExtents, OpenNoMoreFilesWhenTheyAreStopped) {

@@ -2,14 +2,20 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dataset/arrow_files.h"
+#include "dataset/column_views.h"
+#include "dataset/extents.h"
+#include "dataset/reader.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/page_cache.h"
+#include "testing/shards.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -44,6 +50,67 @@ TEST(RowRequests, BringExactlyTheRowsThatAreAskedForIntoMemory) {
   Outs outs(*reversed, 3);
   Reader(reversed).read(std::vector<uint64_t>{400, 9, 200}, outs.pointers());
   EXPECT_EQ(resident_pages(dir.path("f-x-0.bin")), 3U);
+}
+
+TEST(RowRequests, AskForEveryMemberOfAStack) {
+  const TempDir dir;
+  const DatasetPtr dataset = in_files(
+      dir, "f", {counting("a", 1000), counting("b", 1000, 5), counting("c", 1000)}, {600, 400});
+  const DatasetPtr stacked = stack(dataset, {0, 1}, "ab");
+  RowRequests requests(*stacked);
+  EXPECT_EQ(requests.will_need(std::vector<uint64_t>{7, 900}), 2 * 3 * 8U);
+  EXPECT_EQ(requests.will_need(std::vector<uint64_t>{7, 900}, {true, false}), 2 * 2 * 8U);
+  EXPECT_EQ(file_extents(*stacked).size(), 2 * 3U);
+}
+
+TEST(RowRequests, AskForRowsOfAnySizeInTwoSteps) {
+  const TempDir dir;
+  const std::vector<ShardColumn> columns = {
+      blobs("b", 1000, 20'000),
+      make_column({.name = "w",
+                   .dtype = DType::kFloat32,
+                   .kind = ColumnKind::kCsr,
+                   .index_dtype = DType::kInt32,
+                   .width = 9},
+                  1000),
+      make_column({.name = "x", .dtype = DType::kInt64}, 1000)};
+  const DatasetPtr dataset =
+      dataset_from_arrow_files({dir.write("a.arrow", shard_bytes(columns, 400))});
+  RowRequests requests(*dataset);
+  const std::vector<uint64_t> rows = {7, 5, 6, 900};  // 900 is in another record batch
+  const std::vector<bool> bytes_only = {true, false, false};
+  EXPECT_EQ(requests.will_need_offsets(rows, bytes_only), (4 + 2) * 8U);
+  EXPECT_EQ(requests.will_need_elements(rows, bytes_only), 4 * 20'000U);
+  // Its elements have values and indices, 4 bytes each, and rows 0 to 399 are one request.
+  const auto elements = static_cast<uint64_t>(columns[1].offsets[8] - columns[1].offsets[5] +
+                                              columns[1].offsets[901] - columns[1].offsets[900]);
+  EXPECT_EQ(requests.will_need_elements(rows, {false, true, true}), elements * (4 + 4));
+  EXPECT_EQ(requests.will_need_offsets(rows, {false, false, true}), 0U);
+  EXPECT_EQ(requests.will_need_elements({}, {true, true, true}), 0U);
+  EXPECT_EQ(requests.will_need(rows, {true, true, false}), 0U);
+}
+
+TEST(RowRequests, BringHardlyMoreThanTheRowsOfAnySizeThatAreAskedForIntoMemory) {
+  const TempDir dir;
+  // 1,100 pages, of which a row takes three or four.
+  const std::string path = dir.write("a.arrow", shard_bytes({blobs("b", 500, 9000)}, 200));
+  if (!drop_pages(path)) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  const DatasetPtr dataset = dataset_from_arrow_files({path});
+  const std::vector<uint64_t> rows = {400, 9, 200, 77, 333, 250, 120, 480, 30, 290};
+  RowRequests requests(*dataset);
+  requests.will_need_offsets(rows, {true});
+  requests.will_need_elements(rows, {true});
+  std::vector<std::byte> memory(rows.size() * 9000);
+  Reader(dataset).read_parts(
+      rows, {true},
+      [&](size_t /*column*/, ColumnPart /*part*/, uint64_t /*bytes*/) { return memory.data(); },
+      [] {}, rows.size());
+  // Looked at once, since a look asks for pages itself.
+  const uint64_t pages = resident_pages(path);
+  EXPECT_GE(pages, 30U);
+  EXPECT_LE(pages, 80U);
 }
 
 TEST(RowRequests, OfAFileThatIsGoneSaySo) {

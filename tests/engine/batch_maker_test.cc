@@ -1,12 +1,15 @@
 #include "engine/batch_maker.h"
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "testing/any_rows.h"
 #include "testing/datasets.h"
+#include "testing/errors.h"
 #include "testing/loading.h"
 
 namespace headrace {
@@ -15,7 +18,11 @@ namespace {
 SlotPools pools_for(const Dataset& dataset, uint64_t rows) {
   SlotPools pools;
   for (const DatasetColumn& column : dataset.columns()) {
-    pools.push_back(std::make_shared<SlotPool>(rows * column.field.row_bytes(), 4));
+    if (column.field.is_tensor()) {
+      pools.push_back({.rows = std::make_shared<SlotPool>(rows * column.field.row_bytes(), 4)});
+    } else {
+      pools.push_back({.parts = std::make_shared<PartPools>(4)});
+    }
   }
   return pools;
 }
@@ -44,10 +51,62 @@ TEST(BatchMaker, FillsEveryColumnWithTheRowsOfThePlan) {
       ASSERT_EQ(batch.rows, expected[number].size());
       ASSERT_EQ(ids(batch), expected[number]);
       const std::vector<std::byte> x = chosen(columns[1], expected[number]).bytes;
-      ASSERT_EQ(std::vector<std::byte>(batch.columns[1].data(), batch.columns[1].data() + x.size()),
-                x);
+      const std::byte* made = batch.columns[1].data(ColumnPart::kValues);
+      ASSERT_EQ(std::vector<std::byte>(made, made + x.size()), x);
     }
   }
+}
+
+TEST(BatchMaker, FillsColumnsOfEveryKind) {
+  const std::vector<ShardColumn> columns = columns_of_each_kind(103);
+  const DatasetPtr dataset = in_memory(columns);
+  const LoaderOptions options = options_of(10, Shuffle::Kind::kExact);
+  const BatchMaker maker = maker_of(dataset, options, 2);
+  BatchMaker::Workspace space(dataset);
+  const Batches expected = expected_batches(103, options, 2, 0);
+  for (uint64_t number = 0; number < expected.size(); ++number) {
+    for (const bool cold : {false, true}) {
+      Batch batch;
+      maker.make(number, space, batch,
+                 cold ? std::optional(BatchMaker::Cold{}) : std::optional<BatchMaker::Cold>());
+      uint64_t bytes = 0;
+      for (size_t c = 0; c < columns.size(); ++c) {
+        ASSERT_EQ(rows_of(batch, c, columns[c].field), rows_of(columns[c], expected[number]))
+            << columns[c].field.name;
+        bytes += batch.columns[c].bytes();
+      }
+      ASSERT_EQ(batch.bytes(), bytes);
+    }
+  }
+}
+
+TEST(BatchMaker, FillsColumnsWithoutATensorAmongThem) {
+  const std::vector<ShardColumn> columns = {
+      make_column({.name = "t", .kind = ColumnKind::kText}, 9)};
+  const DatasetPtr dataset = in_memory(columns);
+  BatchMaker::Workspace space(dataset);
+  Batch batch;
+  maker_of(dataset, options_of(4)).make(2, space, batch, BatchMaker::Cold{});
+  EXPECT_EQ(rows_of(batch, 0, columns[0].field), rows_of(columns[0], {8}));
+  EXPECT_EQ(batch.bytes(),
+            16 + columns[0].values.size() - static_cast<size_t>(columns[0].offsets[8]));
+}
+
+TEST(BatchMaker, TextThatIsNotUtf8NamesColumnAndRow) {
+  std::vector<ShardColumn> columns = {make_column({.name = "t", .kind = ColumnKind::kText}, 50)};
+  const uint64_t row = 37;
+  const auto begin = static_cast<size_t>(columns[0].offsets[row]);
+  ASSERT_GT(columns[0].offsets[row + 1], columns[0].offsets[row]);
+  columns[0].values[begin] = std::byte{0xFF};
+  const DatasetPtr dataset = in_memory(columns);
+  BatchMaker::Workspace space(dataset);
+  const BatchMaker maker = maker_of(dataset, options_of(10));
+  Batch batch;
+  maker.make(2, space, batch);
+  const Error error = expect_error(ErrorCode::kCorrupt, {"column t", "row 37", "UTF-8"},
+                                   [&] { maker.make(3, space, batch); });
+  EXPECT_EQ(error.context().row, row);
+  EXPECT_EQ(error.context().column, "t");
 }
 
 TEST(BatchMaker, SaysHowManyRowsAreRepeated) {

@@ -205,7 +205,7 @@ TEST(BatchRing, CloseGivesBackWhatNobodyWillTake) {
   const auto pool = std::make_shared<SlotPool>(64, 4);
   const auto with_slot = [&](uint64_t number) {
     Batch batch = numbered(number);
-    batch.columns.push_back(pool->acquire());
+    batch.columns.emplace_back(pool->acquire(), 64);
     return batch;
   };
   BatchRing ring(2, 10);
@@ -225,7 +225,7 @@ TEST(BatchRing, TakeLeavesNothingBehindInThePlace) {
   BatchRing ring(2, 10);
   ring.claim();
   Batch filled = numbered(0);
-  filled.columns.push_back(pool->acquire());
+  filled.columns.emplace_back(pool->acquire(), 64);
   ring.publish(std::move(filled));
   {
     Batch batch;

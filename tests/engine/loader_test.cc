@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/views.h"
+#include "testing/any_rows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/loading.h"
@@ -104,6 +106,56 @@ TEST(Loader, CountsTheRowsOfARepeatedListedBatch) {
 TEST(Loader, ReadsRowsOutsideEveryPass) {
   Loader loader(counted(10), listed_options(5, Shuffle::Kind::kSequential));
   EXPECT_EQ(ids(loader.read({{7, 7, 1}, loader.pools_of(3)})), (std::vector<uint64_t>{7, 7, 1}));
+}
+
+TEST(Loader, GivesColumnsOfEveryKindWhileBatchesAreKept) {
+  const std::vector<ShardColumn> columns = columns_of_each_kind(200);
+  const LoaderOptions options = options_of(7, Shuffle::Kind::kExact, 3);
+  Loader loader(in_memory(columns), options);
+  const auto pass = loader.start(1, 0);
+  std::vector<Batch> kept;
+  for (Batch batch; next_batch(*pass, batch);) {
+    kept.push_back(std::move(batch));
+    batch = Batch();
+  }
+  const Batches expected = expected_batches(200, options, 1, 0);
+  ASSERT_EQ(kept.size(), expected.size());
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    bytes += kept[i].bytes();
+    for (size_t c = 0; c < columns.size(); ++c) {
+      ASSERT_EQ(rows_of(kept[i], c, columns[c].field), rows_of(columns[c], expected[i]))
+          << columns[c].field.name;
+    }
+  }
+  EXPECT_EQ(loader.stats().bytes, bytes);
+}
+
+TEST(Loader, PeeksAndReadsColumnsOfEveryKind) {
+  const std::vector<ShardColumn> columns = columns_of_each_kind(30);
+  Loader loader(in_memory(columns), options_of(4));
+  const std::optional<Batch> peeked = loader.peek(0, 8);
+  Loader listed(in_memory(columns), listed_options(5, Shuffle::Kind::kSequential));
+  const Batch read = listed.read({{7, 7, 1}, listed.pools_of(3)});
+  for (size_t c = 0; c < columns.size(); ++c) {
+    EXPECT_EQ(rows_of(*peeked, c, columns[c].field), rows_of(columns[c], {8, 9, 10, 11}));
+    EXPECT_EQ(rows_of(read, c, columns[c].field), rows_of(columns[c], {7, 7, 1}));
+  }
+}
+
+TEST(Loader, MakesFewHugeBatchesAhead) {
+  // 10,000 rows of 64 KiB would be a batch of 640 MB; none is made here.
+  const DatasetPtr huge = in_memory({random_floats("x", 1, {16384}, 1)});
+  const DatasetPtr many = concat(std::vector<DatasetPtr>(10000, huge));
+  LoaderOptions options = options_of(10000);
+  options.num_threads = 8;
+  EXPECT_EQ(Loader(many, options).options().prefetch, 2U);
+  options.split.batch_size = 2000;  // 131 MB
+  EXPECT_EQ(Loader(many, options).options().prefetch, 8U);
+  // Rows of any size count as they are on average: 2.5 elements of 1 byte, and 8 of offsets.
+  const std::vector<ShardColumn> bytes = {
+      make_column({.name = "b", .kind = ColumnKind::kBytes}, 90)};
+  EXPECT_EQ(Loader(in_memory(bytes), options).options().prefetch, 32U);
 }
 
 TEST(Loader, StartsAPassOfEveryNthBatch) {
@@ -356,7 +408,7 @@ TEST(Loader, ReusesItsMemoryFromPassToPass) {
     const auto pass = loader.start(0, 0);
     Batch batch;
     while (next_batch(*pass, batch)) {
-      addresses.push_back(batch.columns.front().data());
+      addresses.push_back(batch.columns.front().data(ColumnPart::kValues));
     }
   }
   std::sort(addresses.begin(), addresses.end());

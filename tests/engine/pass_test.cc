@@ -35,7 +35,7 @@ constexpr milliseconds kSoon{5};
 SlotPools pools_for(const Dataset& dataset, uint64_t rows) {
   SlotPools pools;
   for (const DatasetColumn& column : dataset.columns()) {
-    pools.push_back(std::make_shared<SlotPool>(rows * column.field.row_bytes(), 8));
+    pools.push_back({.rows = std::make_shared<SlotPool>(rows * column.field.row_bytes(), 8)});
   }
   return pools;
 }

@@ -14,12 +14,14 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "dataset/arrow_files.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "testing/datasets.h"
 #include "testing/loading.h"
 #include "testing/page_cache.h"
+#include "testing/shards.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -28,19 +30,27 @@ namespace {
 constexpr uint64_t kRowBytes = 4096;
 constexpr uint64_t kRows = 5000;  // 20 MB
 
+enum class Stored : uint8_t { kTensor, kBytes };
+
 // A file of rows of one page each, and a Prefetch of a pass over it whose batches nobody makes.
 class Prefetching {
  public:
-  explicit Prefetching(Shuffle::Kind kind, uint64_t rows = kRows) {
-    const Values values =
-        column("x", DType::kUint8, std::vector<uint8_t>(kRows * kRowBytes, 1), {kRowBytes});
-    dataset_ = slice(in_files(dir_, "f", {values}, {kRows}), 0, rows, 1);
+  explicit Prefetching(Shuffle::Kind kind, Stored stored = Stored::kTensor, uint64_t rows = kRows) {
+    if (stored == Stored::kTensor) {
+      const Values values =
+          column("x", DType::kUint8, std::vector<uint8_t>(kRows * kRowBytes, 1), {kRowBytes});
+      dataset_ = in_files(dir_, "f", {values}, {kRows});
+      path_ = dir_.path("f-x-0.bin");
+    } else {
+      path_ = dir_.write("b.arrow", shard_bytes({blobs("b", kRows, kRowBytes)}, kRows));
+      dataset_ = dataset_from_arrow_files({path_});
+    }
+    dataset_ = slice(dataset_, 0, rows, 1);
     options_ = options_of(100, kind);
     if (kind == Shuffle::Kind::kBlocks) {
       options_.shuffle.block_rows = 50;
       options_.shuffle.window = 4;
     }
-    path_ = dir_.path("f-x-0.bin");
   }
   ~Prefetching() { stop(); }
   Prefetching(const Prefetching&) = delete;
@@ -193,6 +203,45 @@ TEST(Prefetch, OfABlockShuffleAsksForWholeBlocksAheadOfTheBatches) {
   EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() >= 50 * kRowBytes; }));
   EXPECT_EQ(prefetch.hinted_bytes() % (50 * kRowBytes), 0U);
   fixture.stop();
+  EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
+}
+
+TEST(Prefetch, ReadsRowsOfAnySizeFromEndToEndAndFindsThemInMemory) {
+  Prefetching fixture(Shuffle::Kind::kExact, Stored::kBytes);
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  EXPECT_TRUE(soon([&] { return prefetch.regime() == Regime::kResident; }));
+  EXPECT_GE(prefetch.read_ahead_bytes(), kRows * (kRowBytes + 8));
+  EXPECT_TRUE(soon([&] { return !prefetch.cold(); }));
+}
+
+TEST(Prefetch, AsksForOffsetsAndThenForWhatTheyPointTo) {
+  Prefetching fixture(Shuffle::Kind::kExact, Stored::kBytes);
+  fixture.choose_few();
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  // Of one batch of 100 rows: their offsets are so near each other that they are one request.
+  const uint64_t offsets = (kRows - 50 + 2) * 8;
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() == offsets + 100 * kRowBytes; }));
+  EXPECT_EQ(prefetch.regime(), Regime::kHints);
+  EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
+}
+
+TEST(Prefetch, OfABlockShuffleAsksForBlocksOfRowsOfAnySize) {
+  Prefetching fixture(Shuffle::Kind::kBlocks, Stored::kBytes, 1000);
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  // The ring has room for four batches of 100 rows; all 20 blocks are asked for that these need.
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() >= 4 * 100 * kRowBytes; }));
+  const uint64_t block = 50 * kRowBytes;
+  const uint64_t offsets = prefetch.hinted_bytes() % block;
+  EXPECT_EQ(offsets % (51 * 8), 0U);
   EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
 }
 

@@ -47,17 +47,25 @@ TEST(SizedPools, HoldTheRowsInAtMostTwiceTheirMemory) {
   for (const uint64_t rows : {1U, 2U, 3U, 4U, 5U, 1000U, 1024U, 1025U}) {
     const auto& found = pools.of(rows);
     ASSERT_EQ(found.size(), 2U);
-    EXPECT_GE(found[0]->bytes(), rows * 8);
-    EXPECT_LT(found[0]->bytes(), 2 * rows * 8 + 8);
-    EXPECT_GE(found[1]->bytes(), rows * 100);
-    EXPECT_EQ(found[1].get(), pools.of(rows)[1].get());
+    EXPECT_GE(found[0].rows->bytes(), rows * 8);
+    EXPECT_LT(found[0].rows->bytes(), 2 * rows * 8 + 8);
+    EXPECT_GE(found[1].rows->bytes(), rows * 100);
+    EXPECT_EQ(found[1].rows.get(), pools.of(rows)[1].rows.get());
   }
 }
 
 TEST(SizedPools, ShareOnePoolAmongSizesThatAreAlike) {
   SizedPools pools({8}, 2);
-  EXPECT_EQ(pools.of(5)[0].get(), pools.of(8)[0].get());
-  EXPECT_NE(pools.of(8)[0].get(), pools.of(9)[0].get());
+  EXPECT_EQ(pools.of(5)[0].rows.get(), pools.of(8)[0].rows.get());
+  EXPECT_NE(pools.of(8)[0].rows.get(), pools.of(9)[0].rows.get());
+}
+
+TEST(SizedPools, ShareMemoryOfRowsOfAnySizeAmongAllSizes) {
+  SizedPools pools({0, 8}, 2);
+  ASSERT_NE(pools.of(5)[0].parts, nullptr);
+  EXPECT_EQ(pools.of(5)[0].rows, nullptr);
+  EXPECT_EQ(pools.of(5)[0].parts, pools.of(1000)[0].parts);
+  EXPECT_EQ(pools.of(5)[1].parts, nullptr);
 }
 
 TEST(SizedPools, RefuseSizesBeyond64Bits) {

@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 import headrace as hr
-from headrace import cached
-from headrace.code_version import code_version
+from headrace.conversion import cached
+from headrace.conversion.code_version import code_version
 
 cache = functools.partial(hr.cache, progress=False)
 

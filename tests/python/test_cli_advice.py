@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import advice, text_formats
+from headrace import advice
 from headrace.cli.program import main
+from headrace.conversion import text_formats
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import headrace as hr
-from headrace.code_version import code_version, digest
+from headrace.conversion.code_version import code_version, digest
 
 RunScript = Callable[..., Any]
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_seen_is_an_error(value: Any) -> None:
 
 def test_versions_are_equal_in_every_process(run_script: RunScript) -> None:
     script = (
-        "from headrace.code_version import code_version\n"
+        "from headrace.conversion.code_version import code_version\n"
         "def fn(x, names={'a', 'b', 'c'}):\n"
         "    return x in {'u', 'v', 'w'} or x in names\n"
         "print(code_version(fn))\n"

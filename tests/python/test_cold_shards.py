@@ -58,6 +58,32 @@ def test_cold_rows_of_any_size_are_asked_for_and_right(
     assert hr.open(folder, io=io)["t"][rows] == [str(row) for row in rows]
 
 
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize("shuffle", [True, hr.BlockShuffle(block_rows=64, window=4)])
+def test_a_loader_gives_cold_rows_of_any_size(
+    tmp_path: Path, io: Any, shuffle: Any, make_cold: Callable[[Iterable[Path]], None]
+) -> None:
+    lengths = np.random.default_rng(2).integers(0, 4000, ROWS)
+    for part in np.split(np.arange(ROWS), 4):
+        offsets = np.concatenate([[0], np.cumsum(lengths[part])])
+        with hr.Writer(tmp_path) as writer:
+            writer.write(y=part, r=hr.ragged(np.repeat(part, lengths[part]), offsets=offsets))
+    make_cold((tmp_path / "shards").iterdir())
+    seen = []
+    with hr.Loader(
+        hr.open(tmp_path, io=io), batch_size=50, shuffle=shuffle, output="numpy"
+    ) as loader:
+        for batch in loader:
+            rows, offsets = batch["y"], batch["r"].offsets
+            assert np.array_equal(np.diff(offsets), lengths[rows])
+            assert np.array_equal(batch["r"].values, np.repeat(rows, lengths[rows]))
+            seen.append(rows)
+        stats = loader.stats()
+    assert np.array_equal(np.sort(np.concatenate(seen)), np.arange(ROWS))
+    assert stats["hinted_bytes"] + stats["read_ahead_bytes"] > 0
+    assert stats["regime"] in ("hints", "read_ahead", "resident")
+
+
 def test_a_missing_shard_fails_its_batch_and_no_other(folder: Path) -> None:
     ds = hr.open(folder)
     path = Path(ds.locate(ROWS - 1)[0])

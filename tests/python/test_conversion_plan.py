@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import headrace as hr
-from headrace import text_formats
-from headrace.conversion_inputs import Inputs
-from headrace.conversion_plan import Group, Groups, Part, plan
-from headrace.ledger import Ledger, to_origins
+from headrace.conversion import text_formats
+from headrace.conversion.inputs import Inputs
+from headrace.conversion.ledger import Ledger, to_origins
+from headrace.conversion.plan import Group, Groups, Part, plan
 
 
 def parts_of(items: Any, ledger: Ledger | None = None) -> list[Part]:

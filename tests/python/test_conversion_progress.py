@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import headrace as hr
-from headrace.conversion_lock import exclusive
-from headrace.conversion_progress import ConversionProgress, metering
+from headrace.conversion.lock import exclusive
+from headrace.conversion.progress import ConversionProgress, metering
 
 
 def test_a_line_says_speed_and_the_time_left() -> None:
@@ -61,7 +61,7 @@ def test_one_conversion_at_a_time_in_a_process(tmp_path: Path) -> None:
 
 def test_one_conversion_at_a_time_in_all_processes_until_it_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time\nfrom headrace.conversion_lock import exclusive\n"
+        "import sys, time\nfrom headrace.conversion.lock import exclusive\n"
         "with exclusive(sys.argv[1]):\n    print('in', flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen(

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import conversion_build, text_formats
+from headrace.conversion import build as conversion_build
+from headrace.conversion import text_formats
 
 pa = pytest.importorskip("pyarrow")
 
@@ -270,7 +271,7 @@ def test_2000_tiny_files_are_few_shards(tmp_path: Path) -> None:
 def test_slices_of_a_large_record_batch_are_packed_into_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headrace.columnar_formats._STEP_BYTES", 10_000)
+    monkeypatch.setattr("headrace.conversion.columnar_formats._STEP_BYTES", 10_000)
     table = pa.table({"t": ["x" * 100] * 1000})
     with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
         writer.write_batch(table.to_batches()[0])
@@ -314,7 +315,7 @@ def stop_after(rows: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def _shows_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace.conversion_progress._TERMINAL_S", 0.0)
+    monkeypatch.setattr("headrace.conversion.progress._TERMINAL_S", 0.0)
 
 
 def test_small_files_of_every_kind_are_one_dataset(tmp_path: Path) -> None:

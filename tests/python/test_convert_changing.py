@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import columnar_formats, text_formats
-from headrace.text_formats import Span
+from headrace.conversion import columnar_formats, text_formats
+from headrace.conversion.text_formats import Span
 
 pa = pytest.importorskip("pyarrow")
 
@@ -125,7 +125,7 @@ def test_a_file_in_parts_gives_rows_of_one_state(
     threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_formats, "PART_BYTES", 2000)
-    monkeypatch.setattr("headrace.conversion_progress._TERMINAL_S", 0.0)
+    monkeypatch.setattr("headrace.conversion.progress._TERMINAL_S", 0.0)
     path = tmp_path / "a.csv"
     path.write_text("x\n" + "".join(f"{k}\n" for k in range(5000)))
 
@@ -165,8 +165,8 @@ def test_a_small_arrow_file_that_is_cut_short_does_not_end_the_process(
     done = run_script(
         """
         import os, pyarrow as pa
-        from headrace.columnar_formats import Arrow
-        from headrace.text_formats import Span
+        from headrace.conversion.columnar_formats import Arrow
+        from headrace.conversion.text_formats import Span
         steps = Arrow().read("a.arrow", Span(0, None, 1), {})
         next(steps)
         os.truncate("a.arrow", 0)

@@ -67,7 +67,7 @@ def test_memory_does_not_grow_with_the_file(run_script: RunScript, tmp_path: Pat
     done = run_script(
         """
         import os, pyarrow as pa, headrace as hr
-        from headrace import text_formats
+        from headrace.conversion import text_formats
         text_formats.PART_BYTES, text_formats.BLOCK_BYTES = 2**19, 2**16
         seen = []
         ds = hr.convert("a.csv", "out", shard_bytes="1MB", progress=seen.append)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import columnar_formats, imported_formats, input_formats, text_formats
-from headrace.conversion_inputs import Inputs
+from headrace.conversion import columnar_formats, imported_formats, input_formats, text_formats
+from headrace.conversion.inputs import Inputs
 from headrace.schema import Field
 
 pa = pytest.importorskip("pyarrow")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import input_identity
-from headrace.conversion_inputs import Input, Inputs
-from headrace.input_identity import identity_of_item, is_by_position
-from headrace.ledger import Ledger, Record, to_origins
+from headrace.conversion import input_identity
+from headrace.conversion.input_identity import identity_of_item, is_by_position
+from headrace.conversion.inputs import Input, Inputs
+from headrace.conversion.ledger import Ledger, Record, to_origins
 
 RunScript = Callable[..., Any]
 
@@ -117,7 +117,7 @@ def test_what_pickle_would_send_tells_items_apart_in_every_process(run_script: R
     pytest.importorskip("pyarrow")
     script = """
         import pyarrow as pa
-        from headrace.input_identity import identity_of_item
+        from headrace.conversion.input_identity import identity_of_item
         items = [pa.table({"x": [1]}), pa.table({"x": [2]}), {"t": pa.array([1]), "s": {"b", "a"}}]
         print([identity_of_item(item, 0, 3)[:2] for item in items])
     """

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace.conversion_inputs import Input, Inputs
-from headrace.ledger import Ledger, Record, to_origins
+from headrace.conversion.inputs import Input, Inputs
+from headrace.conversion.ledger import Ledger, Record, to_origins
 
 
 @pytest.fixture

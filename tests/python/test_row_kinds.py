@@ -165,8 +165,6 @@ def test_pickles_and_copies_open_the_files_again(ds: hr.Dataset, tmp_path: Path)
 
 
 def test_what_needs_tensors_names_the_columns(ds: hr.Dataset) -> None:
-    with pytest.raises(hr.UnsupportedError, match=r"t \(text\).*select_columns.*encode_labels"):
-        hr.Loader(ds)
     with pytest.raises(hr.UnsupportedError, match=r"r \(ragged int16\)"):
         hr.windows(ds, length=2)
     with pytest.raises(hr.UnsupportedError, match="column t is text"):

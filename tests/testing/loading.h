@@ -44,7 +44,8 @@ inline bool next_batch(Pass& pass, Batch& batch) {
 // Column 0 of a batch, an int64 column.
 inline std::vector<uint64_t> ids(const Batch& batch) {
   std::vector<uint64_t> values(batch.rows);
-  std::memcpy(values.data(), batch.columns.front().data(), values.size() * sizeof(uint64_t));
+  std::memcpy(values.data(), batch.columns.front().data(ColumnPart::kValues),
+              values.size() * sizeof(uint64_t));
   return values;
 }
 

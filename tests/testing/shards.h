@@ -90,6 +90,17 @@ inline ShardColumn make_column(Field field, uint64_t rows, uint32_t seed = 1) {
   return column;
 }
 
+// `rows` rows of `bytes` bytes each, as a column of bytes.
+inline ShardColumn blobs(std::string name, uint64_t rows, uint64_t bytes) {
+  ShardColumn column{.field = {.name = std::move(name), .kind = ColumnKind::kBytes},
+                     .values = std::vector<std::byte>(rows * bytes, std::byte{1}),
+                     .rows = rows};
+  for (uint64_t row = 0; row <= rows; ++row) {
+    column.offsets.push_back(static_cast<int64_t>(row * bytes));
+  }
+  return column;
+}
+
 // A field of each way in which shards hold columns.
 inline std::vector<Field> one_field_of_each_kind() {
   const auto csr = [](std::string name, DType dtype, DType index, bool binary) {

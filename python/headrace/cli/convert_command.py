@@ -20,8 +20,8 @@ from headrace.cli.console import counted, make_console, print_json
 from headrace.cli.opening import natural, positive
 from headrace.cli.values import column_as_json
 from headrace.column_fit import declared_facts
-from headrace.convert import convert
-from headrace.dry_run import DryRun
+from headrace.conversion.convert import convert
+from headrace.conversion.dry_run import DryRun
 from headrace.errors import InvalidError
 
 _FORMAT = 1  # of the JSON; names are added to it, and none changes its meaning

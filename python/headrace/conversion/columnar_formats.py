@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from headrace.conversion.text_formats import PART_BYTES, Span, Types
 from headrace.errors import InvalidError, TruncatedError, UnsupportedError
 from headrace.optional_packages import require
-from headrace.text_formats import PART_BYTES, Span, Types
 
 _STEP_BYTES = 2**24
 _LARGEST_STEP = 2**16  # rows

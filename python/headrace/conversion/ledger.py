@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from headrace.conversion_inputs import Input
+from headrace.conversion.input_identity import is_by_position, key_of_position
+from headrace.conversion.inputs import Input
 from headrace.errors import CorruptError, InvalidError
-from headrace.input_identity import is_by_position, key_of_position
 
 _COMPLETE = 1 << 63
 _NUMBERS = 4

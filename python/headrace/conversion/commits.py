@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from headrace import _core, advice
-from headrace.conversion_build import Built, Failure, Job
-from headrace.conversion_inputs import Inputs
-from headrace.conversion_lock import exclusive
-from headrace.conversion_plan import plan
-from headrace.conversion_progress import Meter, Progress, metering
-from headrace.conversion_run import run_here, run_in_executor
+from headrace.conversion.build import Built, Failure, Job
+from headrace.conversion.inputs import Inputs
+from headrace.conversion.ledger import Ledger, Record, to_origins
+from headrace.conversion.lock import exclusive
+from headrace.conversion.plan import plan
+from headrace.conversion.progress import Meter, Progress, metering
+from headrace.conversion.run import run_here, run_in_executor
 from headrace.errors import InvalidError
-from headrace.ledger import Ledger, Record, to_origins
 from headrace.schema import Field
 from headrace.shard_builder import discard
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from headrace import advice
+from headrace.conversion.text_encoding import not_utf8
 from headrace.errors import InvalidError
 from headrace.optional_packages import require
 from headrace.schema import Field
-from headrace.text_encoding import not_utf8
 
 BLOCK_BYTES = 2**23
 PART_BYTES = 2**26

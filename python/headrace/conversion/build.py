@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headrace.column_fit import declared_facts
-from headrace.conversion_plan import Part
-from headrace.conversion_steps import Step, Transform, check_unchanged, name_input, read_part
+from headrace.conversion.ledger import Record
+from headrace.conversion.plan import Part
+from headrace.conversion.steps import Step, Transform, check_unchanged, name_input, read_part
+from headrace.conversion.text_formats import Types
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
-from headrace.ledger import Record
 from headrace.schema import Field, Schema
 from headrace.shard_builder import ShardBuilder
-from headrace.text_formats import Types
 
 GROUP_S = 60.0
 _FULL = 0.9  # of a shard: the next step might no longer fit

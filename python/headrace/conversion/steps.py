@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace import advice, torch_bridge
-from headrace.conversion_plan import Part
+from headrace.conversion.input_formats import format_of
+from headrace.conversion.plan import Part
+from headrace.conversion.text_formats import Types
 from headrace.errors import HeadraceError, InvalidError, IoError, TransformError
-from headrace.input_formats import format_of
 from headrace.item_results import Rows
 from headrace.naming import positional_names
-from headrace.text_formats import Types
 
 Transform = Callable[[Any], Any]
 

@@ -9,15 +9,15 @@ from typing import Any, Literal, overload
 
 from headrace import advice, checks
 from headrace.byte_sizes import byte_size
-from headrace.code_version import code_version
-from headrace.conversion import convert_inputs, describe_failures
-from headrace.conversion_build import Failure, Job
-from headrace.conversion_inputs import Inputs
-from headrace.conversion_progress import Progress
+from headrace.conversion.build import Failure, Job
+from headrace.conversion.code_version import code_version
+from headrace.conversion.commits import convert_inputs, describe_failures
+from headrace.conversion.dry_run import DryRun, try_out
+from headrace.conversion.input_formats import check_formats
+from headrace.conversion.inputs import Inputs
+from headrace.conversion.progress import Progress
 from headrace.dataset import Dataset
-from headrace.dry_run import DryRun, try_out
 from headrace.errors import InvalidError, UnsupportedError
-from headrace.input_formats import check_formats
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
 

@@ -17,7 +17,7 @@ import os
 import types
 from typing import Any, NamedTuple
 
-from headrace.code_version import Hasher, digest, has_code
+from headrace.conversion.code_version import Hasher, digest, has_code
 from headrace.errors import UnsupportedError
 
 _PROTOCOL = 4  # of pickle: the newest before buffers travel beside the stream

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from headrace import advice
 from headrace.batch_intake import BatchIntake
-from headrace.conversion_build import Job, known_types
-from headrace.conversion_inputs import Inputs
-from headrace.conversion_plan import Part, plan
-from headrace.conversion_steps import name_input, read_part
+from headrace.conversion.build import Job, known_types
+from headrace.conversion.inputs import Inputs
+from headrace.conversion.ledger import Ledger
+from headrace.conversion.plan import Part, plan
+from headrace.conversion.steps import name_input, read_part
 from headrace.errors import HeadraceError, InvalidError
-from headrace.ledger import Ledger
 from headrace.schema import Schema
 
 _LONGEST_S = 5.0  # in one input: the first steps of a large one tell enough

@@ -10,9 +10,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from headrace.conversion.text_formats import BLOCK_BYTES, PART_BYTES, Span, Types
 from headrace.errors import InvalidError, TruncatedError, UnsupportedError
 from headrace.optional_packages import require
-from headrace.text_formats import BLOCK_BYTES, PART_BYTES, Span, Types
 
 _STEP_ROWS = 1000
 _TEXT = frozenset({"txt", "text", "json", "jsn", "transcript"})

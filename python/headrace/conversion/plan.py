@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from headrace.conversion_inputs import Input
-from headrace.input_formats import format_of
-from headrace.ledger import Ledger, Record
-from headrace.text_formats import Span
+from headrace.conversion.input_formats import format_of
+from headrace.conversion.inputs import Input
+from headrace.conversion.ledger import Ledger, Record
+from headrace.conversion.text_formats import Span
 
 _MOST_PARTS = 1024  # of a group
 

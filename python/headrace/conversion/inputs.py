@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace import advice
-from headrace.code_version import digest
+from headrace.conversion.code_version import digest
+from headrace.conversion.imported_formats import is_huggingface
+from headrace.conversion.input_identity import identity_of_file, identity_of_item, stamp_of_file
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
-from headrace.imported_formats import is_huggingface
-from headrace.input_identity import identity_of_file, identity_of_item, stamp_of_file
 
 _MAGIC = frozenset("*?[")
 _short = reprlib.Repr()

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from headrace import advice
-from headrace.columnar_formats import Arrow, Npy, Parquet
-from headrace.conversion_inputs import Input
+from headrace.conversion.columnar_formats import Arrow, Npy, Parquet
+from headrace.conversion.imported_formats import HuggingFace, WebDataset, is_huggingface
+from headrace.conversion.inputs import Input
+from headrace.conversion.text_formats import COMPRESSION, Csv, JsonLines, Span, Types
 from headrace.errors import UnsupportedError
-from headrace.imported_formats import HuggingFace, WebDataset, is_huggingface
-from headrace.text_formats import COMPRESSION, Csv, JsonLines, Span, Types
 
 
 class Format(Protocol):

@@ -12,11 +12,11 @@ from typing import Any
 
 from headrace import checks, torch_bridge
 from headrace.byte_sizes import byte_size
-from headrace.conversion import convert_inputs
-from headrace.conversion_build import Job
-from headrace.conversion_inputs import Inputs
-from headrace.conversion_progress import Progress
-from headrace.convert import version_of
+from headrace.conversion.build import Job
+from headrace.conversion.commits import convert_inputs
+from headrace.conversion.convert import version_of
+from headrace.conversion.inputs import Inputs
+from headrace.conversion.progress import Progress
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, TransformError
 from headrace.items import Indexed

@@ -16,8 +16,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Any
 
-from headrace.conversion_build import GROUP_S, Built, Failure, Job, Report, build, build_whole
-from headrace.conversion_plan import Group, Groups, Part
+from headrace.conversion.build import GROUP_S, Built, Failure, Job, Report, build, build_whole
+from headrace.conversion.plan import Group, Groups, Part
 from headrace.errors import HeadraceError, TransformError
 from headrace.ordered_map import RemoteError, count_workers
 

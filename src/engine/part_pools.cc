@@ -1,0 +1,51 @@
+#include "engine/part_pools.h"
+
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <utility>
+
+#include "base/buffer.h"
+
+namespace headrace {
+
+uint64_t BatchColumn::bytes() const noexcept {
+  uint64_t sum = 0;
+  for (const Part& part : parts_) {
+    sum += part.bytes;
+  }
+  return sum;
+}
+
+PartPools::~PartPools() {
+  for (auto& sizes : pools_) {
+    for (std::atomic<const PoolPtr*>& pool : sizes) {
+      delete pool.load(std::memory_order_acquire);
+    }
+  }
+}
+
+Slot PartPools::acquire(ColumnPart part, uint64_t bytes) {
+  const uint64_t least = std::max<uint64_t>(bytes, kBufferAlignment);
+  const auto exponent = static_cast<size_t>(std::bit_width(least - 1));
+  if (exponent >= kSizes) {
+    throw std::bad_alloc();
+  }
+  std::atomic<const PoolPtr*>& place = pools_[static_cast<size_t>(part)][exponent];
+  const PoolPtr* pool = place.load(std::memory_order_acquire);
+  if (pool == nullptr) {
+    auto fresh =
+        std::make_unique<const PoolPtr>(std::make_shared<SlotPool>(uint64_t{1} << exponent, kept_));
+    if (place.compare_exchange_strong(pool, fresh.get(), std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+      pool = fresh.release();
+    }
+  }
+  return (*pool)->acquire();
+}
+
+Slot ColumnPools::acquire(ColumnPart part, uint64_t bytes) const {
+  return rows != nullptr ? rows->acquire() : parts->acquire(part, bytes);
+}
+
+}  // namespace headrace
