@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "dataset/memory_limit.h"
 
 namespace headrace {
 namespace {
@@ -14,6 +15,10 @@ namespace {
 constexpr uint64_t kMaxDefaultThreads =
     8;  // a gather is bound by memory; more threads only take cores away
 constexpr uint64_t kPrefetchBytes = uint64_t{64} << 20;
+// Dense rows that are made of few stored ones are written to the last-level cache 2 to 4 times as
+// fast as to memory, as long as all batches fit there together: measured, 7.5 and 1.9 million
+// rows/s of 4 KiB.
+constexpr uint64_t kCachedBytes = uint64_t{16} << 20;
 constexpr uint64_t kThreadsBytes = uint64_t{1} << 30;
 constexpr uint64_t kMinPrefetch = 2;
 constexpr uint64_t kMaxPrefetch = 32;
@@ -62,13 +67,43 @@ uint64_t batch_bytes(const Dataset& dataset, uint64_t rows) {
   return std::max<uint64_t>(1, checked_add(sum, of_any_size, "bytes of a batch"));
 }
 
+// Throws kInvalid where dense rows of all batches that there are at a time, `batches` of them with
+// `rows` rows each, need more memory than there is: the first such batch would be too late to say.
+void check_dense_columns(const Dataset& dataset, uint64_t rows, uint64_t batches) {
+  uint64_t bytes = 0;
+  std::string names;
+  for (const DatasetColumn& column : dataset.columns()) {
+    if (column.field.is_tensor() && column.layout != nullptr) {
+      const uint64_t of_batch = saturating_mul(rows, column.field.row_bytes());
+      bytes = saturating_add(bytes, saturating_mul(batches, of_batch));
+      names += (names.empty() ? "column " : ", ") + column.field.name;
+    }
+  }
+  check_memory(bytes, names + ": " + std::to_string(batches) + " batches of " +
+                          std::to_string(rows) + " dense rows (the prefetch, and two in use)");
+}
+
+// Whether rows of some column are made, not copied: many more bytes are written than read.
+bool makes_rows(const Dataset& dataset) {
+  const auto& columns = dataset.columns();
+  return std::any_of(columns.begin(), columns.end(), [](const DatasetColumn& column) {
+    return column.field.is_tensor() && column.layout != nullptr;
+  });
+}
+
 // How many batches are made ahead where the user does not say.
-uint64_t default_prefetch(const LoaderOptions& options, uint64_t batch_bytes) {
+uint64_t default_prefetch(const Dataset& dataset, const LoaderOptions& options,
+                          uint64_t batch_bytes) {
   // Every thread has a batch to make, unless that alone takes much memory.
   const uint64_t threads = std::min(options.num_threads, kThreadsBytes / batch_bytes);
   const uint64_t least = std::max(kMinPrefetch, threads);
   // Nobody knows how large listed batches will be.
-  const uint64_t wanted = options.listed > 0 ? kListedPrefetch : kPrefetchBytes / batch_bytes;
+  uint64_t wanted = options.listed > 0 ? kListedPrefetch : kPrefetchBytes / batch_bytes;
+  // Beside those ahead, one is in use and one was.
+  const uint64_t cached = kCachedBytes / batch_bytes;
+  if (makes_rows(dataset) && cached >= kMinPrefetch + 2) {
+    wanted = std::min(wanted, cached - 2);
+  }
   return std::clamp(wanted, least, std::max(least, kMaxPrefetch));
 }
 
@@ -106,7 +141,10 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
   const uint64_t batch_rows = std::min(split.batch_size, dataset_->rows());
   const uint64_t bytes = batch_bytes(*dataset_, batch_rows);
   if (options_.prefetch == 0) {
-    options_.prefetch = default_prefetch(options_, bytes);
+    options_.prefetch = default_prefetch(*dataset_, options_, bytes);
+  }
+  if (options_.listed == 0) {
+    check_dense_columns(*dataset_, batch_rows, options_.prefetch + 2);
   }
   const size_t kept = options_.prefetch + options_.num_threads + 2;
   sized_pools_ = SizedPools(row_bytes(*dataset_), kept);
