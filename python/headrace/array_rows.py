@@ -24,6 +24,8 @@ def as_rows(name: str, value: object) -> Any:
     elif isinstance(value, np.ndarray):
         array = value
         dtypes.numpy_dtype_name(array.dtype, column=name)
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        raise _parts(name, value)
     elif isinstance(value, (list, tuple)):
         array = _stack_rows(name, value)
     else:
@@ -67,6 +69,16 @@ def _no_row(name: str, rows: Sequence[Any]) -> UnsupportedError:
         f"column {name!r}: row {index} is of the type {type(rows[index]).__qualname__}, which is "
         "no row of numbers of up to 64 bits; give numbers, arrays, str or bytes, and each part of "
         "a dict or an object as a column of its own",
+        column=name,
+    )
+
+
+def _parts(name: str, value: tuple[Any, ...]) -> UnsupportedError:
+    names = ", ".join(getattr(value, "_fields", ()))
+    return UnsupportedError(
+        f"column {name!r} is a {type(value).__name__} ({names}), the parts of rows and not one row "
+        "each; make a column of them, such as "
+        "hr.ragged(rows.values, offsets=rows.offsets)",
         column=name,
     )
 

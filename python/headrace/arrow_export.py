@@ -19,12 +19,13 @@ _BATCH_BYTES = 16 * 10**6
 
 
 def reader(dataset: Rows, batch_rows: int | None) -> Any:
-    """Returns all rows as a pyarrow.RecordBatchReader.
+    """Returns all rows, as they are stored and not as layouts show them, as a RecordBatchReader.
 
     Raises:
         MissingDependencyError: If pyarrow is not installed.
     """
     pa = require("pyarrow", to="make Arrow record batches")
+    dataset = dataset._as_stored()
     if batch_rows is None:
         batch_rows = max(1, _BATCH_BYTES * len(dataset) // max(1, dataset._core.nbytes))
     else:

@@ -2,39 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from headrace import _core, recipe
+from headrace import _core, checks, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
+from headrace.schema import Schema
 
 
-def concat(datasets: Iterable[Dataset]) -> Dataset:
+def concat(
+    datasets: Iterable[Dataset], *, columns: int | Mapping[str, int] | None = None
+) -> Dataset:
     """Returns the rows of several datasets one after the other, without copying.
 
-    All must have the same columns: names, dtypes and row shapes.
+    All must have the same columns: names, dtypes and row shapes, and equal layouts.
+
+    Args:
+        datasets: At least one dataset.
+        columns: How many columns csr has in all of them: a number for every csr column, or numbers
+            by name. Without it csr of different widths is an error, since nobody may have meant it.
 
     Example:
         >>> import numpy as np, headrace as hr
         >>> parts = [hr.from_arrays(np.arange(3)), hr.from_arrays(np.arange(3, 5))]
         >>> hr.concat(parts)["0"][:].tolist()
         [0, 1, 2, 3, 4]
+        >>> narrow = hr.from_arrays(x=hr.csr([[0], [1]], columns=2))
+        >>> wide = hr.from_arrays(x=hr.csr([[3]], columns=4))
+        >>> hr.concat([narrow, wide], columns=4).schema
+        Schema(x: csr binary[4])
     """
     parts = _checked("concat", datasets)
     first = parts[0]
+    widths = [] if columns is None else _widths(first.schema, columns)
+    wanted = _widened(first.schema, widths)
     for position, part in enumerate(parts):
-        if part.schema != first.schema or list(part.schema) != list(first.schema):
-            raise InvalidError(
-                f"concat needs equal columns; dataset 0 has {first.schema} and dataset {position} "
-                f"has {part.schema}: use cast or select_columns first"
-            )
+        found = _widened(part.schema, widths)
+        if found != wanted or list(found) != list(wanted):
+            raise _unequal(position, wanted, found)
         if part._as_tuple != first._as_tuple:
             raise InvalidError(
                 "concat cannot join tuple rows and dict rows; make all datasets with positional "
                 "columns or all with named ones"
             )
-    made = recipe.concat([part._made for part in parts])
+    made = recipe.concat([part._made for part in parts], widths)
     return Dataset(made, as_tuple=first._as_tuple)
+
+
+def _widths(schema: Schema, given: int | Mapping[str, int]) -> list[int]:
+    """Returns the width that each column is to get, 0 where it keeps its own."""
+    sparse = [name for name, field in schema.items() if field.kind == "csr"]
+    named = given if isinstance(given, Mapping) else dict.fromkeys(sparse, given)
+    if not named:
+        raise InvalidError(f"columns={given!r}: no column is csr; the datasets have {schema}")
+    for name in named:
+        if list(schema.values())[schema.position(name)].kind != "csr":
+            raise InvalidError(
+                f"columns= names {name!r}, and {schema[name]!r} is no csr column", column=name
+            )
+    return [
+        checks.check_int("columns", named[name], low=1, high=checks.MAX_INT64)
+        if name in named
+        else 0
+        for name in schema
+    ]
+
+
+def _widened(schema: Schema, widths: Sequence[int]) -> Schema:
+    """Returns the schema with the widths that csr is to get; no width is a schema's own."""
+    return Schema(
+        replace(field, width=widths[k]) if widths and widths[k] else field
+        for k, field in enumerate(schema.values())
+    )
+
+
+def _unequal(position: int, wanted: Schema, found: Schema) -> InvalidError:
+    pairs = [(wanted[name], found[name]) for name in wanted if name in found]
+    advice = "use cast or select_columns first"
+    for one, other in pairs:
+        if one != other and one.kind == other.kind == "csr":
+            if one.index_dtype != other.index_dtype:
+                advice = (
+                    f"the indices of {one.name!r} are {one.index_dtype} and {other.index_dtype}; "
+                    "give them one dtype first"
+                )
+            elif replace(one, width=other.width) == other:
+                width = max(one.width, other.width)
+                advice = f"if the same columns of csr are meant, pass columns={width}"
+    return InvalidError(
+        f"concat needs equal columns; dataset 0 has {wanted} and dataset {position} has {found}: "
+        f"{advice}"
+    )
 
 
 def zip(datasets: Iterable[Dataset]) -> Dataset:

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from headrace import (
     _core,
     arrow_export,
     checks,
-    dtypes,
     filtering,
     indexing,
     labels,
-    naming,
     recipe,
     splitting,
 )
 from headrace.byte_sizes import format_bytes
 from headrace.column import Column
-from headrace.dataset_rows import Rows
+from headrace.dataset_columns import Columns
 from headrace.errors import InvalidError
 from headrace.shard_table import ShardTable
 
 _LARGE_PICKLE = 10**9  # bytes of arrays
 
 
-class Dataset(Rows):
+class Dataset(Columns):
     """Rows of equally long columns: an immutable view that holds no rows itself.
 
     Made by `from_arrays`, `from_items`, `memmap` and `open`, and from other datasets by the methods
@@ -122,85 +120,6 @@ class Dataset(Rows):
         splitting.check_totals(len(self), parts, [view.core.rows for view in views])
         return tuple(self._with(view) for view in views)
 
-    def select_columns(self, names: Sequence[str]) -> Dataset:
-        """Returns the dataset of some columns, in the given order.
-
-        Positional columns are renumbered from "0".
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3), z=np.ones(3))
-            >>> list(ds.select_columns(["z", "y"]).schema)
-            ['z', 'y']
-        """
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            raise InvalidError(f"columns are selected by a list of names: [{names!r}]")
-        positions = [self._schema.position(name) for name in names]
-        if not positions or len(set(positions)) < len(positions):
-            raise InvalidError(f"select each column once, and at least one; found {names!r}")
-        chosen = self._view(_core.Dataset.select, positions)
-        if not self._as_tuple:
-            return chosen
-        return chosen._view(_core.Dataset.rename, naming.positional_names(len(positions)))
-
-    def rename(self, names: Mapping[str, str] | None = None, /, **new_names: str) -> Dataset:
-        """Returns the dataset with other names for some columns.
-
-        Args:
-            names: New names by old name.
-            **new_names: The same as keywords.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3))
-            >>> ds.rename(y="target").schema, list(ds.rename({"x": "y", "y": "x"}).schema)
-            (Schema(x: float64, target: int64), ['y', 'x'])
-        """
-        if self._as_tuple:
-            raise InvalidError(
-                f"tuple rows have no names; give one to each of the {len(self._schema)} columns "
-                'with ds.as_dict("x", ...)'
-            )
-        wanted = naming.renamed(self._schema, names, new_names)
-        return self._view(_core.Dataset.rename, wanted)
-
-    def as_dict(self, *names: str) -> Dataset:
-        """Returns the dataset with dict rows, its columns named `names` in their order.
-
-        Named columns have names already: none are given then, and the dataset is the same.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> hr.from_arrays(np.zeros(3), np.arange(3)).as_dict("x", "y")[2]
-            {'x': np.float64(0.0), 'y': np.int64(2)}
-        """
-        if not self._as_tuple:
-            if names:
-                raise InvalidError(
-                    f"the rows are dicts already, with the columns {', '.join(self._schema)}; use "
-                    "rename for other names, or select_columns for fewer columns"
-                )
-            return self
-        if len(names) != len(self._schema):
-            raise InvalidError(
-                f"as_dict needs one name for each of {len(self._schema)} columns; found {names!r}"
-            )
-        made = self._made.view(_core.Dataset.rename, naming.checked_names(names))
-        return Dataset(made, as_tuple=False)
-
-    def as_tuple(self, *names: str) -> Dataset:
-        """Returns the dataset with tuple rows of the columns `names`, or of all columns.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> ds = hr.from_arrays(x=np.zeros(3), y=np.arange(3), z=np.ones(3))
-            >>> ds.as_tuple("y", "x")[2]
-            (np.int64(2), np.float64(0.0))
-        """
-        chosen = self.select_columns(names) if names else self
-        numbers = naming.positional_names(len(chosen._schema))
-        return Dataset(chosen._made.view(_core.Dataset.rename, numbers), as_tuple=True)
-
     def filter(self, fn: Callable[[Any], Any], *, batch_rows: int | None = None) -> Dataset:
         """Returns the rows for which `fn` says True: a subset, 8 bytes per kept row.
 
@@ -223,39 +142,6 @@ class Dataset(Rows):
             [0, 2]
         """
         return self._view(_core.Dataset.subset, filtering.kept_rows(self, fn, batch_rows))
-
-    def cast(self, dtype: object = None, /, **columns: object) -> Dataset:
-        """Returns the dataset with columns converted to other dtypes, as ``astype`` does.
-
-        Rows are converted when they are read. A float that an integer dtype does not hold becomes
-        the nearest number that it does, and NaN becomes 0.
-
-        Args:
-            dtype: One dtype for all columns, or a dict of dtypes by column.
-            **columns: dtypes by column.
-
-        Example:
-            >>> import numpy as np, headrace as hr
-            >>> ds = hr.from_arrays(x=np.zeros((3, 2)), y=np.arange(3))
-            >>> ds.cast(x="float32").schema
-            Schema(x: float32[2], y: int64)
-        """
-        if (dtype is None) == (not columns):
-            raise InvalidError(
-                'cast takes one dtype, a dict, or keywords: ds.cast("float32"), '
-                'ds.cast({"x": "float32"}) or ds.cast(x="float32")'
-            )
-        if dtype is None or isinstance(dtype, Mapping):
-            wanted = dict(columns if dtype is None else dtype)
-            for name in wanted:
-                self._schema.position(name)
-        else:
-            wanted = dict.fromkeys(self._schema, dtype)
-        names = [
-            dtypes.dtype_name(wanted.get(field.name, field.dtype), column=field.name)
-            for field in self._schema.values()
-        ]
-        return self._view(_core.Dataset.cast, names)
 
     def with_row_ids(self, name: str | None = None) -> Dataset:
         """Returns the dataset with one more column: the number of each row in this dataset.
@@ -370,8 +256,9 @@ class Dataset(Rows):
 
         What takes Arrow data takes it: ``polars.from_arrow(reader)``, DuckDB,
         ``pyarrow.parquet.write_table(reader.read_all(), ...)``. Tensors are nested lists of fixed
-        size, csr a list of (indices, values); bfloat16, which Arrow does not have, is its bits as
-        uint16, marked as in shards, so that headrace reads it back as what it was.
+        size, csr a list of (indices, values), as they are stored, whatever layout shows them;
+        bfloat16, which Arrow does not have, is its bits as uint16, marked as in shards, so that
+        headrace reads it back as what it was.
 
         Args:
             batch_rows: Rows of a record batch; None makes batches of about 16 MB.

@@ -28,7 +28,7 @@ class Rows:
         self._core = made.core
         self._as_tuple = as_tuple
         self._shards: ShardTable | None = None  # made when it is first asked for
-        self._schema = Schema(map(Field.from_core, made.core.columns))
+        self._schema = Schema(map(Field.from_core, made.core.columns, made.core.layouts))
 
     @property
     def schema(self) -> Schema:
@@ -126,6 +126,14 @@ class Rows:
 
     def _with(self: _Self, made: recipe.Made) -> _Self:
         return type(self)(made, as_tuple=self._as_tuple)
+
+    def _as_stored(self: _Self) -> _Self:
+        """Returns the rows without layouts, as what writes them wants them."""
+        made = self._made
+        for position, field in enumerate(self._schema.values()):
+            if field.layout is not None:
+                made = made.view(_core.Dataset.with_layout, position, None)
+        return self if made is self._made else self._with(made)
 
     def _pack(self, values: list[Any]) -> Any:
         """Returns one value per column as the user's kind of row or batch."""

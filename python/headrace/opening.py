@@ -6,22 +6,23 @@ import itertools
 import json
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from headrace import _core, advice, checks, recipe
+from headrace import _core, advice, checks, csr_files, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.files import Io, check_io
-from headrace.pairing import Columns, FileTable, pair_files
+from headrace.pairing import ColumnFiles, Columns, FileTable, pair_files
 
 _ARROW = frozenset({".arrow", ".feather", ".ipc"})
 _CONVERTED = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".tar"})
 
 
 def open(
-    columns: Columns,
+    files: Columns,
     *,
+    columns: int | Mapping[str, int] | None = None,
     version: int | None = None,
     verify: bool = False,
     io: Io = "auto",
@@ -34,13 +35,16 @@ def open(
     - ``.arrow``, ``.feather`` and ``.ipc``: shards, and other Arrow IPC files (docs/format.md says
       which), one or more with the same columns;
     - ``.safetensors``: a row is an element of the first dimension, the same in all tensors;
-    - ``.npy``: a file is a column, and the first dimension of each is its rows.
+    - ``.npy``: a file is a column, and the first dimension of each is its rows;
+    - a folder with ``indptr.npy``, ``indices.npy`` and, unless all are 1, ``values.npy`` (or
+      ``data.npy``): a csr column, in the arrays of a scipy.sparse.csr_array.
 
     Args:
-        columns: A directory; or the files: a path, glob or list of paths, whose rows follow one
-            another. ``.npy`` files have no column names: there it is one column with tuple rows,
-            a tuple of these is several columns with tuple rows, and a dict is named columns, paired
-            as in `memmap`.
+        files: A directory; or the files: a path, glob or list of paths, whose rows follow one
+            another. ``.npy`` files and folders of csr have no column names: there it is one column
+            with tuple rows, a tuple of these is several columns with tuple rows, and a dict is
+            named columns, paired as in `memmap`.
+        columns: Of folders of csr, how wide rows are: a number, or numbers by column name.
         version: Of a directory, the version to open; None is the newest. A pickle keeps it.
         verify: Whether to compare the hash of each record batch when its shard is first opened;
             one read of all bytes. Without it damage inside rows that leaves the structure whole
@@ -65,20 +69,89 @@ def open(
     checked_io = check_io(io)
     if not isinstance(verify, bool):
         raise InvalidError(f"verify={verify!r}: it is True or False")
-    if isinstance(columns, (str, os.PathLike)) and os.path.isdir(columns):
-        return _open_directory(os.fspath(columns), version, checked_io, verify)
+    given = csr_files.by_column(files)
+    sparse = {
+        name: found
+        for name, part in given.items()
+        if (found := csr_files.folders_of(part, alone=len(given) == 1))
+    }
+    if isinstance(files, (str, os.PathLike)) and os.path.isdir(files) and not sparse:
+        _check_no_width(columns)
+        return _open_directory(os.fspath(files), version, checked_io, verify)
     if version is not None:
         raise InvalidError(
             f"version {version!r} of files: only the directory of a dataset has versions",
             advice=advice.option("version").within("drop {}"),
         )
-    table = pair_files(columns)
+    if sparse:
+        _check_no_hashes(verify)
+        return _open_csr(files, given, sparse, columns, checked_io)
+    _check_no_width(columns)
+    table = pair_files(files)
     open_files = _opener(table)
-    if open_files is not _open_arrow and verify:
+    if open_files is not _open_arrow:
+        _check_no_hashes(verify)
+    return open_files(table, checked_io, verify)
+
+
+def _check_no_hashes(verify: bool) -> None:
+    if verify:
         raise InvalidError(
             "verify=True compares the hashes of shards; these files have none: drop it"
         )
-    return open_files(table, checked_io, verify)
+
+
+def _check_no_width(columns: object) -> None:
+    if columns is not None:
+        raise InvalidError(
+            f"columns={columns!r} is how wide the rows of folders with indptr.npy are, and these "
+            "files are none: drop it"
+        )
+
+
+def _npy_table(files: Mapping[str, ColumnFiles]) -> FileTable:
+    """Returns the files of columns beside csr, which have no names of their own either."""
+    table = pair_files(files)
+    if _opener(table) is not _open_npy:
+        raise InvalidError(
+            f"columns beside csr are .npy files, and {table.paths[0][0]!r} is none; open them by "
+            "themselves and join them with hr.zip",
+            file=table.paths[0][0],
+        )
+    return table
+
+
+def _open_csr(
+    files: Columns,
+    given: Mapping[str, ColumnFiles],
+    sparse: Mapping[str, list[str]],
+    columns: int | Mapping[str, int] | None,
+    io: str,
+) -> Dataset:
+    """Returns the dataset of columns of which some, or all, are folders of csr."""
+    widths = columns if isinstance(columns, Mapping) else dict.fromkeys(sparse, columns)
+    for name in widths:
+        if name not in sparse:
+            raise InvalidError(
+                f"columns= names {name!r}; the columns of csr are {', '.join(map(repr, sparse))}",
+                column=name,
+            )
+    for name in given:
+        checks.check_column_name(name)
+    made = [
+        csr_files.make_dataset(name, folders, widths.get(name), io)
+        for name, folders in sparse.items()
+    ]
+    rest = {name: part for name, part in given.items() if name not in sparse}
+    if rest:
+        made.append(_open_npy(_npy_table(rest), io, False)._made)
+    as_tuple = not isinstance(files, Mapping)
+    if len(made) == 1:
+        return Dataset(made[0], as_tuple=as_tuple)
+    found = [*sparse, *rest]
+    order = [found.index(name) for name in given]
+    joined = recipe.zip_columns(made).view(_core.Dataset.select, order)
+    return Dataset(joined, as_tuple=as_tuple)
 
 
 def _opener(table: FileTable) -> Callable[[FileTable, str, bool], Dataset]:

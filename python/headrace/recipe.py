@@ -29,7 +29,18 @@ from headrace.schema import CoreField
 
 _P = ParamSpec("_P")
 # Views whose columns are those of each of their datasets, in the same places.
-_KEEP_COLUMNS = frozenset({"cast", "concat", "rename", "slice", "split", "split_by_file", "subset"})
+_KEEP_COLUMNS = frozenset(
+    {
+        "cast",
+        "concat",
+        "rename",
+        "slice",
+        "split",
+        "split_by_file",
+        "subset",
+        "with_layout",
+    }
+)
 
 _FROM_DIRECTORY = _core.Dataset.from_directory.__name__
 
@@ -92,10 +103,15 @@ class Made(NamedTuple):
         return [Made(core, Recipe(name, parts, held, item=k)) for k, core in enumerate(cores)]
 
 
-def concat(parts: Sequence[Made]) -> Made:
-    """Returns the rows of datasets with equal columns, one after the other."""
-    core = _core.Dataset.concat([part.core for part in parts])
-    return Made(core, Recipe("concat", tuple(part.recipe for part in parts), ()))
+def concat(parts: Sequence[Made], widths: Sequence[int] = ()) -> Made:
+    """Returns the rows of datasets with equal columns, one after the other.
+
+    Args:
+        parts: The datasets.
+        widths: Empty, or for each column the width that csr gets, 0 for the others.
+    """
+    core = _core.Dataset.concat([part.core for part in parts], list(widths))
+    return Made(core, Recipe("concat", tuple(part.recipe for part in parts), tuple(widths)))
 
 
 def zip_columns(parts: Sequence[Made]) -> Made:
@@ -198,7 +214,7 @@ def replay(calls: Sequence[Any]) -> Made:
         name, numbers, arguments, item = call
         parts = [made[number] for number in numbers]
         if name in _JOINS:
-            made.append(_JOINS[name](parts))
+            made.append(_JOINS[name](parts, arguments))
             continue
         make = _method(name)
         if item is None:
@@ -208,7 +224,10 @@ def replay(calls: Sequence[Any]) -> Made:
     return made[-1]
 
 
-_JOINS = {"concat": concat, "zip": zip_columns}
+_JOINS: dict[str, Callable[[list[Made], tuple[Any, ...]], Made]] = {
+    "concat": concat,
+    "zip": lambda parts, _: zip_columns(parts),
+}
 
 
 # Which columns of a dataset are wanted; None for all.

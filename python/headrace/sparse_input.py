@@ -1,4 +1,4 @@
-"""Sparse columns as users give them: scipy's matrices and arrays, torch's sparse tensors, `csr`."""
+"""Sparse columns as users give them: of scipy, of torch, `csr`, `SparseRows`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from headrace import dtypes, torch_bridge
 from headrace.column_rows import ColumnRows
 from headrace.csr import SparseColumn
 from headrace.errors import InvalidError
+from headrace.row_values import SparseRows
 from headrace.schema import Field
 
 
 def is_sparse(value: object) -> bool:
     """Whether it is a sparse column. Only a program that imported scipy.sparse can own one."""
     return (
-        isinstance(value, SparseColumn)
+        isinstance(value, SparseColumn | SparseRows)
         or _is_scipy(value)
         or torch_bridge.sparse_layout(value) is not None
     )
@@ -32,6 +33,8 @@ def read_sparse(name: str, value: Any) -> ColumnRows:
     """
     if isinstance(value, SparseColumn):
         return _rows(name, value)
+    if isinstance(value, SparseRows):
+        return _rows(name, SparseColumn(value.indptr, value.indices, value.data, value.shape[1]))
     if not _is_scipy(value):
         return _rows(name, SparseColumn(*torch_bridge.csr_parts(value, column=name)))
     if value.ndim != 2:

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -13,11 +14,13 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "dataset/column_views.h"
+#include "dataset/csr_files.h"
 #include "dataset/dataset.h"
 #include "dataset/files.h"
 #include "dataset/reader.h"
@@ -28,6 +31,7 @@
 #include "python/fields.h"
 #include "python/gil.h"
 #include "python/given_rows.h"
+#include "python/layouts.h"
 #include "python/owners.h"
 #include "python/row_arrays.h"
 #include "python/stored.h"
@@ -116,6 +120,19 @@ Handle from_npy_files(const Strings& names, const std::vector<Strings>& paths,
   return handle(dataset_from_npy_files(column_files(names, paths), io_from_name(io)));
 }
 
+// Reading indptr of large files may take seconds: Ctrl-C stops it.
+Handle from_csr_files(const std::string& name,
+                      const std::vector<std::tuple<std::string, std::string, std::string>>& paths,
+                      uint64_t width, const std::string& io) {
+  std::vector<CsrFiles> parts;
+  for (const auto& [indptr, indices, values] : paths) {
+    parts.push_back({.indptr = indptr, .indices = indices, .values = values});
+  }
+  Interruptible work;
+  return handle(
+      dataset_from_csr_files(name, parts, width, io_from_name(io), [&work] { work.poll(); }));
+}
+
 nb::list columns_of(const Dataset& dataset) { return schema_list(dataset.schema()); }
 
 Handle subset_of(const Handle& dataset, const Indices& indices) {
@@ -139,10 +156,13 @@ void bind_sources(DatasetClass& dataset) {
       .def_static("from_raw_files", &from_raw_files, "names"_a, "paths"_a, "dtypes"_a,
                   "row_shapes"_a, "io"_a)
       .def_static("from_npy_files", &from_npy_files, "names"_a, "paths"_a, "io"_a)
+      .def_static("from_csr_files", &from_csr_files, "name"_a, "paths"_a, "width"_a, "io"_a)
       .def_static(
           "concat",
-          [](const std::vector<Handle>& parts) { return handle(concat(pointers(parts))); },
-          "parts"_a)
+          [](const std::vector<Handle>& parts, const std::vector<uint64_t>& widths) {
+            return handle(concat(pointers(parts), widths));
+          },
+          "parts"_a, "widths"_a)
       .def_static(
           "zip", [](const std::vector<Handle>& parts) { return handle(zip(pointers(parts))); },
           "parts"_a);
@@ -234,6 +254,7 @@ void bind_data(nb::module_& module) {
   bind_views(dataset);
   bind_rows(dataset);
   bind_reading(dataset);
+  bind_layouts(dataset);
   bind_stored(dataset);
 }
 

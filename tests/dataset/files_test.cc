@@ -11,6 +11,7 @@
 
 #include "testing/datasets.h"
 #include "testing/errors.h"
+#include "testing/npy_files.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -20,17 +21,9 @@ Field floats(const std::string& name, std::vector<uint64_t> shape = {}) {
   return make_field(name, DType::kFloat32, std::move(shape));
 }
 
-// A .npy file of version 1.0 whose data are `values`.
 std::string write_npy(const TempDir& dir, const std::string& name, const std::string& descr,
                       const std::string& shape, const std::vector<float>& values) {
-  std::string text("\x93NUMPY\x01\x00\x76\x00", 10);
-  text += "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }";
-  text.resize(127, ' ');
-  text += '\n';
-  for (const float value : values) {
-    text.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  }
-  return dir.write(name, std::as_bytes(std::span(text)));
+  return write_npy_file(dir, name, descr, shape, std::as_bytes(std::span(values)));
 }
 
 TEST(RawFiles, ShowTheirRowsOneAfterAnother) {

@@ -149,6 +149,7 @@ def test_unsupported_values_say_what_to_do(value: Any, advice: str) -> None:
     assert caught.value.column == "bad"
 
 
+@pytest.mark.filterwarnings("ignore:Sparse BSR tensor support")
 def test_tensors_that_are_no_plain_cpu_memory_say_what_to_do() -> None:
     with pytest.raises(hr.UnsupportedError, match=r"sparse_bsr.*to_sparse_csr"):
         hr.from_arrays(torch.eye(4).to_sparse_bsr((2, 2)))

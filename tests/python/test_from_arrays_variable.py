@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def test_a_writer_stores_the_sum_of_repeats(tmp_path: Path) -> None:
     row = hr.open(str(tmp_path / "ds"))[0]
     assert (row["x"].indices.tolist(), row["x"].values.tolist()) == ([1, 4], [2.0, 4.0])
     assert row["y"].indices.tolist() == [4, 1, 4]
+
+
+def test_what_is_read_without_scipy_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ds = hr.from_arrays(x=matrix())
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    rows = ds["x"][3:9]
+    assert isinstance(rows, hr.SparseRows)
+    assert stored(hr.from_arrays(x=rows)) == stored(ds)[3:9]
+    with pytest.raises(hr.UnsupportedError, match=r"a SparseRow \(indices, values\)"):
+        hr.from_arrays(x=ds["x"][3])
 
 
 def test_text_bytes_and_ragged() -> None:
