@@ -3,23 +3,38 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 
 namespace headrace {
+namespace {
+
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+// Memory from here on asks for huge pages, as numpy's does: pages of 4 KiB cost a fault each when
+// they are first written, and batches of dense rows a fifth of their speed ever after.
+constexpr uint64_t kHugeBuffer = uint64_t{4} << 20;
+
+}  // namespace
 
 std::byte* allocate_aligned(uint64_t size) {
   if (size > SIZE_MAX - kBufferAlignment) {
     throw std::bad_alloc();
   }
+  const uint64_t alignment = size < kHugeBuffer ? kBufferAlignment : kHugePage;
   const uint64_t rounded = (size + kBufferAlignment) / kBufferAlignment * kBufferAlignment;
-  void* data = std::aligned_alloc(kBufferAlignment, rounded);
-  if (data == nullptr) {
+  void* data = nullptr;
+  if (posix_memalign(&data, alignment, rounded) != 0) {
     throw std::bad_alloc();
   }
+#ifdef MADV_HUGEPAGE
+  if (size >= kHugeBuffer) {
+    madvise(data, rounded, MADV_HUGEPAGE);  // refused by kernels that have none, to no harm
+  }
+#endif
   return static_cast<std::byte*>(data);
 }
 
 void free_aligned(std::byte* data) noexcept {
-  std::free(data);  // NOLINT(cppcoreguidelines-no-malloc): the pair of aligned_alloc
+  std::free(data);  // NOLINT(cppcoreguidelines-no-malloc): the pair of posix_memalign
 }
 
 Buffer Buffer::copy_of(std::span<const std::byte> bytes) {

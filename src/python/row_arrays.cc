@@ -87,9 +87,10 @@ std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) 
   return checked;
 }
 
-// Memory for `rows` rows of a column, or for a part of them. Throws kInvalid where there is less.
-ColumnMemory::Part allocate(const Field& field, uint64_t rows, uint64_t bytes) {
-  check_memory(bytes, "column " + field.name + ": " + std::to_string(rows) + " rows");
+// Memory for `bytes` bytes of a column's rows.
+ColumnMemory::Part allocate_part(const Field& field, uint64_t rows, uint64_t bytes) {
+  check_memory(
+      bytes, "column " + field.name + ": " + std::to_string(rows) + " rows of " + describe(field));
   return {AlignedBytes(allocate_aligned(bytes)), bytes};
 }
 
@@ -109,18 +110,18 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
       variable[c] = !columns[c].gathered();
       if (!variable[c]) {
         const uint64_t bytes = checked_mul(rows, columns[c].field.row_bytes(), "bytes of the rows");
-        memory[c].values = allocate(columns[c].field, rows, bytes);
+        memory[c].values = allocate_part(columns[c].field, rows, bytes);
         outs[c] = memory[c].values.memory.get();
       }
     }
     fill_tensors(outs, poll);
-    const AllocatePart allocate_part = [&](size_t column, ColumnPart part, uint64_t bytes) {
+    const AllocatePart allocate = [&](size_t column, ColumnPart part, uint64_t bytes) {
       ColumnMemory::Part& made = memory[column].part(part);
-      made = allocate(columns[column].field, rows, bytes);
+      made = allocate_part(columns[column].field, rows, bytes);
       return made.memory.get();
     };
     if (std::find(variable.begin(), variable.end(), true) != variable.end()) {
-      fill_variable(variable, allocate_part, poll);
+      fill_variable(variable, allocate, poll);
     }
   }
   nb::list arrays;

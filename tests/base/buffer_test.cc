@@ -1,7 +1,12 @@
 #include "base/buffer.h"
 
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <new>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,6 +26,34 @@ TEST(AllocateAligned, GivesWritableMemoryOnACacheLine) {
     EXPECT_TRUE(aligned(bytes.get())) << size;
     std::memset(bytes.get(), 0xAB, size);
   }
+}
+
+// The flags of the mapping that holds `data`, as /proc/self/smaps has them: " rd wr ... hg".
+std::string mapping_flags(const std::byte* data) {
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  std::ifstream maps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+      inside = begin <= address && address < end;
+    } else if (inside && line.starts_with("VmFlags:")) {
+      return line;
+    }
+  }
+  return {};
+}
+
+TEST(AllocateAligned, AsksForHugePagesForLargeMemory) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) {
+    GTEST_SKIP() << "this kernel has no huge pages";
+  }
+  constexpr uint64_t kLarge = uint64_t{4} << 20;
+  const AlignedBytes large(allocate_aligned(kLarge));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(large.get()) % (2 << 20), 0U);
+  EXPECT_NE(mapping_flags(large.get()).find(" hg"), std::string::npos);
+  std::memset(large.get(), 0xAB, kLarge);
 }
 
 TEST(AllocateAligned, RefusesASizeWhoseRoundingWouldWrap) {

@@ -310,6 +310,21 @@ TEST(Log1p, OfFloatsIsNearTheTrueOneForFloatsOfEverySize) {
   }
 }
 
+TEST(Log1p, IsTheSameWhereverAValueStands) {
+  std::vector<float> values;
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 1'000'003) {
+    const auto value = std::bit_cast<float>(static_cast<uint32_t>(bits));
+    values.push_back(value > -1 ? value : 1.0F);
+  }
+  std::vector<float> together = values;
+  log1p(std::span(together));
+  for (size_t i = 0; i < values.size(); ++i) {
+    float alone = values[i];
+    log1p(std::span(&alone, 1));
+    ASSERT_EQ(alone, together[i]) << values[i];
+  }
+}
+
 TEST(Log1p, KeepsTheEndsAndTheZeros) {
   std::vector<float> floats = {-1, HUGE_VALF, -HUGE_VALF, -2, NAN, 0.0F, -0.0F, 1e-45F, -1e-45F};
   std::vector<double> doubles(floats.begin(), floats.end() - 2);

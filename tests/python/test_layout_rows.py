@@ -354,7 +354,7 @@ def test_stacks_are_read_like_a_tensor(tmp_path: Path) -> None:
 
 def test_a_dense_layout_that_memory_does_not_hold_is_refused() -> None:
     ds = hr.from_arrays(x=hr.csr([[1]] * 1000, columns=2**31 - 1)).with_layout(x="dense")
-    with pytest.raises(hr.InvalidError, match="column x: 1000 rows need 8589934588000 bytes"):
+    with pytest.raises(hr.InvalidError, match=r"column x: 1000 rows .*need 8589934588000 bytes"):
         ds[:]
 
 
