@@ -22,7 +22,7 @@ def _faster(library: str, bound: float, other: str, what: str) -> Figure:
 
 def _wide() -> Task:
     everyone = ("hf_datasets", "awkward_flatten", "collate_fn", "scdataset", "annloader")
-    tuned = ("hf_datasets_numpy", "awkward_flatten_numpy", "collate_fn_numpy", "scdataset_numpy")
+    tuned = ("hf_datasets_tuned", "awkward_flatten_tuned", "collate_fn_tuned", "scdataset_tuned")
     return Task(
         name="sparse_wide",
         title="Sparse, wide: 400,000 x 30,000 with 600 values in a row, to dense tensors",
@@ -33,7 +33,7 @@ def _wide() -> Task:
         width=30_000,
         batch_size=1024,
         files=1,
-        libraries=("scipy_reused", "scipy_toarray", "scipy_tensor", *everyone, *tuned),
+        libraries=("headrace", "scipy_reused", "scipy_toarray", "scipy_tensor", *everyone, *tuned),
         metrics=(ROWS_PER_S,),
         state=_WIDE
         + " A dense batch has 123 MB. torch.zeros and torch.tensor take fresh pages of 4 KiB for"
@@ -57,7 +57,7 @@ def _tutorial() -> Task:
         width=1024,
         batch_size=1024,
         files=1,
-        libraries=("scipy_toarray", "scipy_reused",
+        libraries=("headrace", "headrace_multi_hot", "scipy_toarray", "scipy_reused",
                    "torch_scatter", "numpy_rows", "tutorial_best", "tutorial"),
         metrics=(ROWS_PER_S,),
         state=(
@@ -84,7 +84,7 @@ def _csr() -> Task:
         width=30_000,
         batch_size=1024,
         files=1,
-        libraries=("scipy_csr", "scipy_csr_to_torch"),
+        libraries=("headrace_csr", "headrace_csr_to_torch", "scipy_csr", "scipy_csr_to_torch"),
         reference="headrace_csr",
         metrics=(ROWS_PER_S,),
         state=_WIDE + _CHECKED_PASS,
@@ -109,7 +109,7 @@ def _cold() -> Task:
         bytes_per_row=4_808,
         batch_size=256,
         files=12,
-        libraries=("fio_rows_before", "fio_rows_after", "cat"),
+        libraries=("fio_rows_before", "headrace_shards", "fio_rows_after", "cat", blocks),
         reference="headrace_shards",
         metrics=COLD_METRICS,
         state=(

@@ -1,4 +1,4 @@
-"""Awkward Array: a ragged array of indices and one of values, indexed, flattened, scattered."""
+"""Awkward Array: a ragged array of indices and one of values, indexed, flattened, torch.zeros."""
 
 from __future__ import annotations
 
