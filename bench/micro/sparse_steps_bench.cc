@@ -10,7 +10,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -37,7 +36,20 @@ void count_values(benchmark::State& state, uint64_t per_row) {
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void apply_steps(benchmark::State& state, DType stored, const Layout& layout) {
+// What is measured: from which values, for which layout of float32.
+struct Case {
+  std::string name;
+  DType stored;
+  LayoutKind kind;
+  SparseSteps steps;
+};
+
+void apply_steps(benchmark::State& state, const Case& test) {
+  const DType stored = test.stored;
+  const Layout layout = {.kind = test.kind,
+                         .dtype = DType::kFloat32,
+                         .steps = test.steps,
+                         .index_dtype = DType::kInt32};
   const Field field = {.name = "x",
                        .dtype = stored,
                        .row_shape = {},
@@ -103,25 +115,24 @@ int main(int argc, char** argv) {
   std::vector<uint64_t> columns(2000);
   for (uint64_t i = 0; i < columns.size(); ++i) columns[i] = i * 15;
   const auto selected = std::make_shared<const headrace::ColumnSelection>(columns, kWidth);
-  const std::vector<std::pair<std::string, SparseSteps>> all = {
-      {"cast", {}},
-      {"scale", {.scale = 0.5}},
-      {"total", {.total = 1e4}},
-      {"log1p", {.log1p = true}},
-      {"columns", {.selected = selected}},
-      {"total_log1p", {.total = 1e4, .log1p = true}},
-      {"total_log1p_columns", {.total = 1e4, .log1p = true, .selected = selected}},
+  const SparseSteps counts = {.total = 1e4, .log1p = true};
+  const SparseSteps few_counts = {.total = 1e4, .log1p = true, .selected = selected};
+  const std::vector<Case> cases = {
+      {"cast", DType::kUint16, LayoutKind::kDense, {}},
+      {"scale", DType::kFloat32, LayoutKind::kDense, {.scale = 0.5}},
+      {"total", DType::kFloat32, LayoutKind::kDense, {.total = 1e4}},
+      {"log1p", DType::kFloat32, LayoutKind::kDense, {.log1p = true}},
+      {"columns", DType::kFloat32, LayoutKind::kDense, {.selected = selected}},
+      {"total_log1p", DType::kFloat32, LayoutKind::kDense, counts},
+      {"total_log1p_columns", DType::kFloat32, LayoutKind::kDense, few_counts},
+      {"total_log1p_columns", DType::kUint16, LayoutKind::kDense, few_counts},
+      {"as_stored", DType::kFloat32, LayoutKind::kCsr, {}},
+      {"ones", DType::kFloat32, LayoutKind::kCsr, {.binary = true}},
   };
-  for (const auto& [name, steps] : all) {
-    for (const DType stored : {DType::kFloat32, DType::kUint16}) {
-      for (const LayoutKind kind : {LayoutKind::kDense, LayoutKind::kCsr}) {
-        const Layout layout = {
-            .kind = kind, .dtype = DType::kFloat32, .steps = steps, .index_dtype = DType::kInt32};
-        benchmark::RegisterBenchmark(
-            (name + "/" + headrace::dtype_name(stored) + "/" + headrace::layout_name(kind)).c_str(),
-            [=](auto& state) { apply_steps(state, stored, layout); });
-      }
-    }
+  for (const Case& test : cases) {
+    const std::string name = test.name + "/" + headrace::dtype_name(test.stored) + "/" +
+                             headrace::layout_name(test.kind);
+    benchmark::RegisterBenchmark(name.c_str(), [test](auto& state) { apply_steps(state, test); });
   }
   benchmark::RegisterBenchmark("read_indices/float64", read_float_indices);
   benchmark::RunSpecifiedBenchmarks();

@@ -124,13 +124,13 @@ void LayoutReader::read_padded(const Batch& batch) {
         longest_row({.rows = count,
                      .offsets = reinterpret_cast<const std::byte*>(variable_->offsets().data())});
   }
-  const Padder pad(layout_->stored, layout_->layout, length);
   const uint64_t element = layout_->stored.row_elements() * dtype_size(layout_->layout.dtype);
   const uint64_t row_bytes = checked_mul(length, element, "bytes of a padded row");
   const uint64_t length_bytes = padding.mask ? length : sizeof(int64_t);
   std::byte* values = batch.allocate(batch.column, ColumnPart::kValues,
                                      checked_mul(count, row_bytes, "bytes of padded rows"));
   std::byte* lengths = batch.allocate(batch.column, ColumnPart::kLengths, count * length_bytes);
+  const Padder pad(layout_->stored, layout_->layout, length);
   for (uint64_t first = 0, end = 0; first < count; first = end) {
     batch.poll();
     end = chunk_end(first, count);
