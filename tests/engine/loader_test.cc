@@ -215,7 +215,7 @@ TEST(Loader, ChoosesThreadsAndPrefetch) {
 }
 
 TEST(Loader, PrefetchesLessOfLargeBatches) {
-  // 4 MiB a batch: three fit 12 MiB.
+  // 4 MiB a batch: four fit 16 MiB.
   const std::vector<float> row((1U << 20) / sizeof(float), 1.0F);
   const DatasetPtr dataset = in_memory({column("x", DType::kFloat32, row, {row.size()})});
   std::vector<int64_t> same(8, 0);
@@ -225,7 +225,7 @@ TEST(Loader, PrefetchesLessOfLargeBatches) {
       dataset->columns(),
       std::vector{RowSpace::mapped(std::make_shared<const RowMap>(IndexMap{indices}), 8,
                                    dataset->groups().front())});
-  EXPECT_EQ(Loader(repeated, options).options().prefetch, 3U);
+  EXPECT_EQ(Loader(repeated, options).options().prefetch, 4U);
   options.num_threads = 6;
   EXPECT_EQ(Loader(repeated, options).options().prefetch, 6U);
 }
