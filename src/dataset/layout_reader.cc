@@ -98,7 +98,9 @@ void LayoutReader::read_stored(const Batch& batch) {
   const uint64_t numbers = stored.row_elements();
   write_offsets(batch, offsets);
   const auto elements = static_cast<uint64_t>(offsets.back());
-  std::byte* values = batch.allocate(batch.column, ColumnPart::kValues,
+  std::byte* values =
+      stored.binary ? nullptr
+                    : batch.allocate(batch.column, ColumnPart::kValues,
                                      checked_mul(elements, numbers * cast.to_size(), "values"));
   const uint64_t index_size = element_bytes(stored, ColumnPart::kIndices);
   std::byte* indices = index_size == 0
@@ -111,7 +113,12 @@ void LayoutReader::read_stored(const Batch& batch) {
     const auto begin = static_cast<uint64_t>(offsets[first]);
     const ColumnView rows =
         stored_rows(first, end, nullptr, index_size == 0 ? nullptr : indices + begin * index_size);
-    cast.apply(rows.values, values + begin * numbers * cast.to_size(), rows.elements * numbers);
+    if (const RowFault fault = find_row_fault(stored, rows)) {
+      fail(batch, fault, rows, first);
+    }
+    if (values != nullptr) {
+      cast.apply(rows.values, values + begin * numbers * cast.to_size(), rows.elements * numbers);
+    }
   }
 }
 
