@@ -205,17 +205,6 @@ TEST(Loader, MakesFewHugeBatchesAhead) {
   EXPECT_EQ(Loader(many, options).options().prefetch, 2U);
   options.split.batch_size = 2000;  // 131 MB
   EXPECT_EQ(Loader(many, options).options().prefetch, 8U);
-  // Dense rows that are made stay in the cache where they can: 4 MiB a batch, and 32 MiB.
-  const std::vector<ShardColumn> csr = {sparse_column(make_sparse_rows(4000, 1), true)};
-  const DatasetPtr dense = with_layout(in_memory(csr), 0, {.kind = LayoutKind::kDense});
-  LoaderOptions few = options_of(1);
-  few.split.batch_size = (uint64_t{4} << 20) / (kSparseWidth * sizeof(float));
-  const DatasetPtr repeated = concat(std::vector<DatasetPtr>(100, dense));
-  EXPECT_EQ(Loader(repeated, few).options().prefetch, 2U);
-  few.split.batch_size *= 8;
-  EXPECT_EQ(Loader(repeated, few).options().prefetch, 2U);
-  few.split.batch_size /= 32;
-  EXPECT_EQ(Loader(repeated, few).options().prefetch, 14U);
   // Rows of any size count as they are on average: 2.5 elements of 1 byte, and 8 of offsets.
   const std::vector<ShardColumn> bytes = {
       make_column({.name = "b", .kind = ColumnKind::kBytes}, 90)};
@@ -279,8 +268,8 @@ TEST(Loader, ChoosesThreadsAndPrefetch) {
 }
 
 TEST(Loader, PrefetchesLessOfLargeBatches) {
-  // 16 MiB a batch: four fit 64 MiB.
-  const std::vector<float> row((4U << 20) / sizeof(float), 1.0F);
+  // 4 MiB a batch: four fit 16 MiB.
+  const std::vector<float> row((1U << 20) / sizeof(float), 1.0F);
   const DatasetPtr dataset = in_memory({column("x", DType::kFloat32, row, {row.size()})});
   std::vector<int64_t> same(8, 0);
   LoaderOptions options = options_of(4, Shuffle::Kind::kSequential, 1);
