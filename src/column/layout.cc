@@ -60,7 +60,7 @@ void check_kind(const Field& stored, const Layout& layout) {
   if (stored.is_tensor()) {
     refuse(stored, found + "which needs no layout; cast changes its dtype");
   }
-  if (layout.kind == LayoutKind::kStored && stored.binary) {
+  if (layout.kind == LayoutKind::kStored && stored.binary && layout.dtype != stored.dtype) {
     refuse(stored, found + "which has no values to cast; layout csr makes ones of any dtype");
   }
   if (layout.kind == LayoutKind::kPadded && stored.kind == ColumnKind::kCsr) {
@@ -182,6 +182,7 @@ Field shown_field(const Field& stored, const Layout& layout) {
   }
   switch (layout.kind) {
     case LayoutKind::kStored:
+      field.binary = stored.binary;
       break;
     case LayoutKind::kDense:
       return {.name = field.name, .dtype = field.dtype, .row_shape = {field.width}};

@@ -15,16 +15,13 @@ namespace {
 // So many offsets are looked at between two polls.
 constexpr uint64_t kStepOffsets = uint64_t{1} << 17;
 
-// One array of one dimension in a .npy file.
+// One array of one dimension in a .npy file: `file` as a column of scalars.
 struct StoredArray {
-  SharedPath path;
-  FileInfo info = {};
-  uint64_t begin = 0;  // of the first element, in bytes
+  StoredRows file = {};
   uint64_t elements = 0;
-  DType dtype = DType::kUint8;
 
-  uint64_t size() const noexcept { return dtype_size(dtype); }
-  uint64_t bytes() const noexcept { return elements * size(); }
+  const std::string& path() const noexcept { return file.path; }
+  uint64_t bytes() const noexcept { return elements * file.row_bytes; }
 };
 
 struct StoredCsr {
@@ -35,20 +32,21 @@ struct StoredCsr {
 
 [[noreturn]] void refuse(const std::string& name, const StoredArray& array, const std::string& why,
                          ErrorCode code = ErrorCode::kInvalid) {
-  throw Error(code, array.path.text() + " " + why, {.file = array.path, .column = name});
+  throw Error(code, array.path() + " " + why, {.file = array.path(), .column = name});
 }
 
 StoredArray look_at(const std::string& name, const std::string& path) {
-  StoredArray array{.path = path, .info = inspect_file(path)};
+  StoredArray array{.file = {.path = path, .info = inspect_file(path)}};
   const NpyHeader header = read_npy_header(path);
   if (header.shape.size() != 1) {
     refuse(name, array,
            "has " + std::to_string(header.shape.size()) +
                " dimensions; the arrays of csr have one: save indptr, indices and values");
   }
-  array.begin = header.data_offset;
+  array.file.offset = header.data_offset;
+  array.file.row_bytes = dtype_size(header.dtype);
+  array.file.dtype = header.dtype;
   array.elements = header.shape.front();
-  array.dtype = header.dtype;
   return array;
 }
 
@@ -64,7 +62,7 @@ class CsrFileSource : public Source {
 
   bool in_files() const noexcept override { return true; }
   DType dtype(size_t /*column*/) const noexcept override { return field_.dtype; }
-  std::string file(size_t /*column*/) const override { return stored_.indptr.path; }
+  std::string file(size_t /*column*/) const override { return stored_.indptr.path(); }
   uint64_t variable_bytes(size_t /*column*/) const noexcept override {
     return stored_.indptr.bytes() + stored_.indices.bytes() + stored_.values.bytes();
   }
@@ -77,22 +75,32 @@ class CsrFileSource : public Source {
   void read_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count, std::byte* out,
                  OpenFiles& files) const override {
     const StoredArray& array = array_of(part);
-    files.get(array.path, array.info)
-        .read(array.begin + first * array.size(), {out, count * array.size()});
+    const uint64_t size = array.file.row_bytes;
+    files.get(array.path(), array.file.info)
+        .read(array.file.offset + first * size, {out, count * size});
+  }
+
+  StoredPart stored_part(size_t /*column*/, ColumnPart part) const override {
+    const StoredArray& array = array_of(part);
+    return array.elements == 0
+               ? StoredPart{}
+               : StoredPart{
+                     .file = &array.file, .offset = array.file.offset, .bytes = array.bytes()};
   }
 
   void will_need_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
                       OpenFiles& files) const override {
     const StoredArray& array = array_of(part);
+    const uint64_t size = array.file.row_bytes;
     const std::byte* data = part_of(open().variable.front(), part);
     for (const auto& map : open().maps) {
       if (data != nullptr && map->contains(data)) {
-        map->will_need(data + first * array.size(), count * array.size());
+        map->will_need(data + first * size, count * size);
         return;
       }
     }
-    files.get(array.path, array.info)
-        .will_need(array.begin + first * array.size(), count * array.size());
+    files.get(array.path(), array.file.info)
+        .will_need(array.file.offset + first * size, count * size);
   }
 
  protected:
@@ -101,7 +109,7 @@ class CsrFileSource : public Source {
     auto open = std::make_unique<OpenSource>();
     open->columns.emplace_back();
     ColumnView view{.rows = rows(),
-                    .offset_size = static_cast<uint8_t>(stored_.indptr.size()),
+                    .offset_size = static_cast<uint8_t>(stored_.indptr.file.row_bytes),
                     .elements = stored_.indices.elements};
     const std::byte* indptr = map(stored_.indptr, open->maps);
     const std::byte* indices = map(stored_.indices, open->maps);
@@ -130,12 +138,13 @@ class CsrFileSource : public Source {
   // is none to be had.
   const std::byte* map(const StoredArray& array,
                        std::vector<std::shared_ptr<const MappedFile>>& maps) const {
-    const File file(array.path, array.info);
-    if (file.info().size < array.begin + array.bytes()) {
-      throw truncated_error(array.path, array.begin + array.bytes(), file.info().size);
+    const File file(array.path(), array.file.info);
+    const uint64_t expected = array.file.offset + array.bytes();
+    if (file.info().size < expected) {
+      throw truncated_error(array.path(), expected, file.info().size);
     }
     maps.push_back(map_file(file, io_));
-    return maps.back() == nullptr ? nullptr : maps.back()->data() + array.begin;
+    return maps.back() == nullptr ? nullptr : maps.back()->data() + array.file.offset;
   }
 
   Field field_;
@@ -147,28 +156,29 @@ template <typename Offset>
 void check_offsets(const std::string& name, const StoredCsr& stored,
                    const std::function<void()>& poll) {
   const StoredArray& indptr = stored.indptr;
-  const File file(indptr.path, indptr.info);
+  const File file(indptr.path(), indptr.file.info);
   std::vector<Offset> offsets(std::min(indptr.elements, kStepOffsets));
   Offset before = 0;
   for (uint64_t first = 0; first < indptr.elements; first += offsets.size()) {
     poll();
     offsets.resize(std::min<uint64_t>(offsets.size(), indptr.elements - first));
-    file.read(indptr.begin + first * sizeof(Offset), std::as_writable_bytes(std::span(offsets)));
+    file.read(indptr.file.offset + first * sizeof(Offset),
+              std::as_writable_bytes(std::span(offsets)));
     for (uint64_t i = 0; i < offsets.size(); ++i) {
       if (offsets[i] < before) {
         throw Error(
             ErrorCode::kInvalid,
-            indptr.path.text() + " decreases from " + std::to_string(before) + " to " +
+            indptr.path() + " decreases from " + std::to_string(before) + " to " +
                 std::to_string(offsets[i]) + " at " + std::to_string(first + i) +
                 "; row i is indices[indptr[i]:indptr[i + 1]]",
-            {.file = indptr.path, .column = name, .row = first + i == 0 ? 0 : first + i - 1});
+            {.file = indptr.path(), .column = name, .row = first + i == 0 ? 0 : first + i - 1});
       }
       before = offsets[i];
     }
   }
   if (static_cast<uint64_t>(before) != stored.indices.elements) {
     refuse(name, indptr,
-           "ends at " + std::to_string(before) + ", and " + stored.indices.path.text() + " has " +
+           "ends at " + std::to_string(before) + ", and " + stored.indices.path() + " has " +
                std::to_string(stored.indices.elements) + " elements; the three files of csr " +
                "belong together");
   }
@@ -177,13 +187,13 @@ void check_offsets(const std::string& name, const StoredCsr& stored,
 StoredCsr look_at(const std::string& name, const CsrFiles& files) {
   StoredCsr stored{
       .indptr = look_at(name, files.indptr), .indices = look_at(name, files.indices), .values = {}};
-  const DType offset = stored.indptr.dtype;
+  const DType offset = stored.indptr.file.dtype;
   if (offset != DType::kInt32 && offset != DType::kInt64) {
     refuse(name, stored.indptr,
            std::string("has ") + dtype_name(offset) + "; save indptr as int32 or int64",
            ErrorCode::kUnsupported);
   }
-  const DType index = stored.indices.dtype;
+  const DType index = stored.indices.file.dtype;
   if (index != DType::kUint16 && index != DType::kInt32 && index != DType::kInt64) {
     refuse(name, stored.indices,
            std::string("has ") + dtype_name(index) + "; save indices as uint16, int32 or int64",
@@ -197,7 +207,7 @@ StoredCsr look_at(const std::string& name, const CsrFiles& files) {
     if (stored.values.elements != stored.indices.elements) {
       refuse(name, stored.values,
              "has " + std::to_string(stored.values.elements) + " elements, and " +
-                 stored.indices.path.text() + " has " + std::to_string(stored.indices.elements) +
+                 stored.indices.path() + " has " + std::to_string(stored.indices.elements) +
                  "; csr has a value for each index, or no values at all");
     }
   }
@@ -206,10 +216,10 @@ StoredCsr look_at(const std::string& name, const CsrFiles& files) {
 
 Field field_of(const std::string& name, const StoredCsr& stored, bool binary, uint64_t width) {
   Field field{.name = name,
-              .dtype = binary ? DType::kUint8 : stored.values.dtype,
+              .dtype = binary ? DType::kUint8 : stored.values.file.dtype,
               .row_shape = {},
               .kind = ColumnKind::kCsr,
-              .index_dtype = stored.indices.dtype,
+              .index_dtype = stored.indices.file.dtype,
               .width = width,
               .binary = binary};
   check_field(field);
@@ -234,8 +244,8 @@ DatasetPtr dataset_from_csr_files(const std::string& name, const std::vector<Csr
                  " indices, and the files before it are of " + describe(field) + " with " +
                  dtype_name(field.index_dtype) + " indices; parts of a column need equal dtypes");
     }
-    stored.indptr.dtype == DType::kInt32 ? check_offsets<int32_t>(name, stored, poll)
-                                         : check_offsets<int64_t>(name, stored, poll);
+    stored.indptr.file.dtype == DType::kInt32 ? check_offsets<int32_t>(name, stored, poll)
+                                              : check_offsets<int64_t>(name, stored, poll);
     const uint64_t rows = stored.indptr.elements - 1;
     if (rows > 0) {
       pieces.push_back({.source = std::make_shared<CsrFileSource>(field, std::move(stored), io),

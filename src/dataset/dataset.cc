@@ -158,7 +158,9 @@ uint64_t Dataset::bytes() const noexcept {
   for (size_t c = 0; c < columns_.size(); ++c) {
     const DatasetColumn& column = columns_[c];
     const Field& rows_of = column.field.is_tensor() ? column.field : column.stored();
-    bytes += rows_of.is_tensor() ? rows_ * rows_of.row_bytes() : variable_bytes_[c];
+    // Dense rows of a wide column may be more than anybody has.
+    bytes = saturating_add(bytes, rows_of.is_tensor() ? saturating_mul(rows_, rows_of.row_bytes())
+                                                      : variable_bytes_[c]);
   }
   return bytes;
 }

@@ -98,7 +98,9 @@ void LayoutReader::read_stored(const Batch& batch) {
   const uint64_t numbers = stored.row_elements();
   write_offsets(batch, offsets);
   const auto elements = static_cast<uint64_t>(offsets.back());
-  std::byte* values = batch.allocate(batch.column, ColumnPart::kValues,
+  std::byte* values =
+      stored.binary ? nullptr
+                    : batch.allocate(batch.column, ColumnPart::kValues,
                                      checked_mul(elements, numbers * cast.to_size(), "values"));
   const uint64_t index_size = element_bytes(stored, ColumnPart::kIndices);
   std::byte* indices = index_size == 0
@@ -111,7 +113,12 @@ void LayoutReader::read_stored(const Batch& batch) {
     const auto begin = static_cast<uint64_t>(offsets[first]);
     const ColumnView rows =
         stored_rows(first, end, nullptr, index_size == 0 ? nullptr : indices + begin * index_size);
-    cast.apply(rows.values, values + begin * numbers * cast.to_size(), rows.elements * numbers);
+    if (const RowFault fault = find_row_fault(stored, rows)) {
+      fail(batch, fault, rows, first);
+    }
+    if (values != nullptr) {
+      cast.apply(rows.values, values + begin * numbers * cast.to_size(), rows.elements * numbers);
+    }
   }
 }
 
@@ -124,13 +131,14 @@ void LayoutReader::read_padded(const Batch& batch) {
         longest_row({.rows = count,
                      .offsets = reinterpret_cast<const std::byte*>(variable_->offsets().data())});
   }
-  const Padder pad(layout_->stored, layout_->layout, length);
   const uint64_t element = layout_->stored.row_elements() * dtype_size(layout_->layout.dtype);
   const uint64_t row_bytes = checked_mul(length, element, "bytes of a padded row");
   const uint64_t length_bytes = padding.mask ? length : sizeof(int64_t);
   std::byte* values = batch.allocate(batch.column, ColumnPart::kValues,
                                      checked_mul(count, row_bytes, "bytes of padded rows"));
   std::byte* lengths = batch.allocate(batch.column, ColumnPart::kLengths, count * length_bytes);
+  // After what may refuse the memory: it takes some for one row itself.
+  const Padder pad(layout_->stored, layout_->layout, length);
   for (uint64_t first = 0, end = 0; first < count; first = end) {
     batch.poll();
     end = chunk_end(first, count);

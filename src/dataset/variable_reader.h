@@ -15,7 +15,8 @@
 
 namespace headrace {
 
-// Gives memory for `bytes` bytes, perhaps 0, of one part of a column of a batch of n rows:
+// Gives memory for `bytes` bytes, perhaps 0, of one part of a column of a batch of n rows, at a
+// multiple of 8:
 //
 //   shown as      offsets        values              indices              lengths
 //   ragged, text  int64, n + 1   elements            -                    -
@@ -27,7 +28,7 @@ namespace headrace {
 //   padded        -              n rows of length m  -                    int64, n; or the mask,
 //                                                                         n * m bools
 //
-// A part is asked for once its size is known, offsets first.
+// Each part is asked for once, when its size is known; offsets first.
 using AllocatePart = std::function<std::byte*(size_t column, ColumnPart part, uint64_t bytes)>;
 
 // Reads rows of columns with offsets as they are stored, but for casts: ragged, bytes, text, csr.

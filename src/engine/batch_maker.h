@@ -23,7 +23,7 @@ struct LoaderOptions {
   uint64_t local_ranks = 1;  // of the ranks, how many read from this machine's memory
   uint64_t num_threads = 0;  // 0 = the processors that this process may use but one, at most 8
   uint64_t listed = 0;       // batches whose rows the consumer names; 0 = the split makes batches
-  uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 64 MiB, between 2 and 32
+  uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 16 MiB, between 2 and 32
 };
 
 // Which items the batches of a pass hold: rows of the dataset, or listed batches.

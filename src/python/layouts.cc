@@ -153,10 +153,11 @@ GivenLayout layout_from(const nb::dict& options, const DatasetColumn& column) {
   layout.kind = kind_from(nb::cast<std::string>(options["kind"]));
   layout.indices = indices_from(options, column);
   const Field sparse = sparse_field(stored, layout);
+  const bool sparse_kind = layout.kind != LayoutKind::kStored && layout.kind != LayoutKind::kPadded;
   const auto dtype = nb::cast<std::optional<std::string>>(options["dtype"]);
-  layout.dtype = dtype.has_value()                                  ? dtype_from_name(*dtype)
-                 : sparse.kind == ColumnKind::kCsr && sparse.binary ? DType::kFloat32
-                                                                    : stored.dtype;
+  layout.dtype = dtype.has_value()              ? dtype_from_name(*dtype)
+                 : sparse_kind && sparse.binary ? DType::kFloat32
+                                                : stored.dtype;
   switch (layout.kind) {
     case LayoutKind::kStored:
       given.presentation =

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "dataset/memory_limit.h"
 #include "dataset/reader.h"
 #include "python/arrays.h"
 #include "python/gil.h"
@@ -86,6 +87,13 @@ std::vector<uint64_t> checked_rows(const Dataset& dataset, const Indices& rows) 
   return checked;
 }
 
+// Memory for `bytes` bytes of a column's rows.
+ColumnMemory::Part allocate_part(const Field& field, uint64_t rows, uint64_t bytes) {
+  check_memory(
+      bytes, "column " + field.name + ": " + std::to_string(rows) + " rows of " + describe(field));
+  return {AlignedBytes(allocate_aligned(bytes)), bytes};
+}
+
 // The arrays of `rows` rows: tensors filled by fill_tensors(outs, poll), the other columns by
 // fill_variable(wanted, allocate, poll), both without the GIL.
 template <typename FillTensors, typename FillVariable>
@@ -102,14 +110,14 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
       variable[c] = !columns[c].gathered();
       if (!variable[c]) {
         const uint64_t bytes = checked_mul(rows, columns[c].field.row_bytes(), "bytes of the rows");
-        memory[c].values = {AlignedBytes(allocate_aligned(bytes)), bytes};
+        memory[c].values = allocate_part(columns[c].field, rows, bytes);
         outs[c] = memory[c].values.memory.get();
       }
     }
     fill_tensors(outs, poll);
     const AllocatePart allocate = [&](size_t column, ColumnPart part, uint64_t bytes) {
       ColumnMemory::Part& made = memory[column].part(part);
-      made = {AlignedBytes(allocate_aligned(bytes)), bytes};
+      made = allocate_part(columns[column].field, rows, bytes);
       return made.memory.get();
     };
     if (std::find(variable.begin(), variable.end(), true) != variable.end()) {

@@ -162,6 +162,9 @@ TEST(Layout, NamesTheColumnAndWhatToDoWhereItCannotBe) {
   Field binary = csr(10);
   binary.binary = true;
   expect_refused(binary, {.kind = LayoutKind::kStored}, "no values to cast");
+  const Layout as_stored{.kind = LayoutKind::kStored, .dtype = DType::kUint8};
+  check_layout(binary, as_stored);
+  EXPECT_TRUE(shown_field(binary, as_stored).binary);
   expect_refused(wide, int32, "too wide for int32");
   expect_refused(csr(10), uint16, "int32 or int64, not uint16");
   expect_refused(widest, dense({}), "more bytes than 64 bits count");

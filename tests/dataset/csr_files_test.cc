@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/extents.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "storage/fault_guard.h"
@@ -163,6 +164,20 @@ TEST(CsrFiles, ThatChangedSinceAreErrorsThatNameThem) {
   std::filesystem::resize_file(files.indices, 4096);
   expect_error(ErrorCode::kTruncated, {"bindices.npy"},
                [&] { read_part<float>(mapped, {3999}, ColumnPart::kIndices); });
+}
+
+TEST(CsrFiles, SayWhereTheirPartsLie) {
+  const TempDir dir;
+  const CsrFiles files = Rows(0, 10).write(dir, "a");  // 13 elements
+  const DatasetPtr dataset = open({files});
+  std::map<std::string, uint64_t> found;
+  for (const Extent& extent : file_extents(*dataset, kNoPoll)) {
+    EXPECT_EQ(extent.offset, 128U);
+    found[extent.rows->path] = extent.bytes;
+  }
+  EXPECT_EQ(found, (std::map<std::string, uint64_t>{
+                       {files.indptr, 88}, {files.indices, 52}, {files.values, 52}}));
+  EXPECT_EQ(dataset->bytes(), 88U + 52 + 52);
 }
 
 TEST(CsrFiles, AreLookedAtWithPolls) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,11 +11,14 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
+#include "dataset/reader.h"
 #include "dataset/views.h"
 #include "testing/any_rows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/loading.h"
+#include "testing/sparse_columns.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -143,6 +147,55 @@ TEST(Loader, PeeksAndReadsColumnsOfEveryKind) {
   }
 }
 
+// The parts of these rows of column 0, read without a loader.
+std::map<ColumnPart, std::vector<std::byte>> parts_of(const DatasetPtr& dataset,
+                                                      const std::vector<uint64_t>& rows) {
+  std::map<ColumnPart, std::vector<std::byte>> parts;
+  Reader(dataset).read_parts(rows, {true}, [&](size_t /*column*/, ColumnPart part, uint64_t bytes) {
+    return parts.emplace(part, std::vector<std::byte>(bytes)).first->second.data();
+  });
+  return parts;
+}
+
+TEST(Loader, GivesEveryLayout) {
+  const std::vector<ShardColumn> csr = {sparse_column(make_sparse_rows(100, 1), false)};
+  const std::vector<ShardColumn> ragged = {index_column(make_sparse_rows(100, 2), true)};
+  const LoaderOptions options = options_of(9, Shuffle::Kind::kExact);
+  const Batches expected = expected_batches(100, options, 0, 0);
+  for (const LayoutKind kind :
+       {LayoutKind::kDense, LayoutKind::kCsr, LayoutKind::kCoo, LayoutKind::kPadded}) {
+    const bool padded = kind == LayoutKind::kPadded;
+    const DType dtype = padded ? DType::kFloat64 : DType::kFloat32;
+    const DatasetPtr dataset =
+        with_layout(in_memory(padded ? ragged : csr), 0, {.kind = kind, .dtype = dtype});
+    Loader loader(dataset, options);
+    const auto pass = loader.start(0, 0);
+    Batch batch;
+    uint64_t bytes = 0;
+    for (const std::vector<uint64_t>& rows : expected) {
+      ASSERT_TRUE(next_batch(*pass, batch));
+      for (const auto& [part, made] : parts_of(dataset, rows)) {
+        const BatchColumn::Part& found = batch.columns[0][part];
+        ASSERT_EQ(std::vector<std::byte>(found.slot.data(), found.slot.data() + found.bytes), made)
+            << layout_name(kind);
+        bytes += made.size();
+      }
+    }
+    EXPECT_FALSE(next_batch(*pass, batch));
+    EXPECT_EQ(loader.stats().bytes, bytes) << layout_name(kind);
+  }
+}
+
+TEST(Loader, RefusesDenseBatchesThatNeedMoreMemoryThanThereIs) {
+  ShardColumn wide = sparse_column(make_sparse_rows(100, 1), true);
+  wide.field.width = uint64_t{1} << 30;  // 4 GiB a row
+  const std::vector<ShardColumn> columns = {wide};
+  const DatasetPtr dataset = with_layout(in_memory(columns), 0, {.kind = LayoutKind::kDense});
+  expect_error(ErrorCode::kInvalid, {"column x", "4 batches of 100 dense rows", "batch_size"},
+               [&] { Loader(dataset, options_of(100)); });
+  EXPECT_NO_THROW(Loader(in_memory(columns), options_of(100)));
+}
+
 TEST(Loader, MakesFewHugeBatchesAhead) {
   // 10,000 rows of 64 KiB would be a batch of 640 MB; none is made here.
   const DatasetPtr huge = in_memory({random_floats("x", 1, {16384}, 1)});
@@ -215,8 +268,8 @@ TEST(Loader, ChoosesThreadsAndPrefetch) {
 }
 
 TEST(Loader, PrefetchesLessOfLargeBatches) {
-  // 16 MiB a batch: four fit 64 MiB.
-  const std::vector<float> row((4U << 20) / sizeof(float), 1.0F);
+  // 4 MiB a batch: four fit 16 MiB.
+  const std::vector<float> row((1U << 20) / sizeof(float), 1.0F);
   const DatasetPtr dataset = in_memory({column("x", DType::kFloat32, row, {row.size()})});
   std::vector<int64_t> same(8, 0);
   LoaderOptions options = options_of(4, Shuffle::Kind::kSequential, 1);

@@ -64,6 +64,15 @@ def test_the_page_on_converting_runs(run_script: RunScript) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_on_sparse_data_runs(run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("scipy.sparse")
+    page = (DOCS / "sparse.md").read_text()
+    assert page.count("```python") > 5
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
     pytest.importorskip("pyarrow")
     page = (DOCS / "shards.md").read_text()

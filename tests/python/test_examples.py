@@ -9,7 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["04_shards"])
+@pytest.mark.parametrize("name", ["03_sparse", "04_shards"])
 def test_an_example_runs_and_says_what_came_out(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     command = [sys.executable, str(EXAMPLES / f"{name}.py")]
