@@ -8,10 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "dataset/read_faults.h"
 #include "storage/fault_guard.h"
 
@@ -27,7 +25,6 @@ constexpr std::chrono::milliseconds kCheckEvery{50};
 constexpr uint64_t kCheckedPieces = 32;
 
 constexpr uint64_t kRangeRows = 8192;
-constexpr uint64_t kFingerprintRows = 64;
 
 // One step of reading cold rows: enough requests to keep a device busy, few enough that a
 // cancelled read ends soon.
@@ -414,69 +411,6 @@ void read_parts_range(const DatasetPtr& dataset, uint64_t start, uint64_t count,
   Reader reader(dataset);
   reader.read_parts(rows, wanted, allocate, poll);
   reader.check_files();
-}
-
-namespace {
-
-// The rows of one column with offsets, kept as long as this lives.
-class PartMemory {
- public:
-  AllocatePart allocate() {
-    return [this](size_t /*column*/, ColumnPart /*part*/, uint64_t bytes) {
-      parts_.push_back({AlignedBytes(allocate_aligned(bytes)), bytes});
-      return parts_.back().memory.get();
-    };
-  }
-
-  void hash_into(Hasher& hasher) const {
-    for (const Part& part : parts_) {
-      hasher.update({part.memory.get(), part.bytes});
-    }
-  }
-
- private:
-  struct Part {
-    AlignedBytes memory;
-    uint64_t bytes;
-  };
-  std::vector<Part> parts_;
-};
-
-}  // namespace
-
-uint64_t fingerprint(const DatasetPtr& dataset) {
-  Hasher hasher;
-  hasher.update(schema_hash(dataset->schema()));
-  hasher.update(dataset->rows());
-  Reader reader(dataset);
-  const uint64_t last = dataset->rows() - 1;
-  std::vector<AlignedBytes> memory;
-  std::vector<std::byte*> outs;
-  for (const DatasetColumn& column : dataset->columns()) {
-    memory.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes()) : nullptr);
-    outs.push_back(memory.back().get());
-  }
-  std::vector<uint64_t> rows(kFingerprintRows);
-  for (uint64_t i = 0; i < kFingerprintRows; ++i) {
-    rows[i] = mul_div(last, i, kFingerprintRows - 1);
-  }
-  RowRequests(*dataset).will_need(rows);
-  for (const uint64_t row : rows) {
-    reader.read({&row, 1}, outs);
-    for (size_t c = 0; c < outs.size(); ++c) {
-      if (outs[c] != nullptr) {
-        hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
-        continue;
-      }
-      PartMemory parts;
-      std::vector<bool> wanted(outs.size());
-      wanted[c] = true;
-      reader.read_parts({&row, 1}, wanted, parts.allocate());
-      parts.hash_into(hasher);
-    }
-  }
-  reader.check_files();
-  return hasher.digest();
 }
 
 }  // namespace headrace

@@ -124,8 +124,4 @@ void read_parts_range(
     const DatasetPtr& dataset, uint64_t start, uint64_t count, int64_t step,
     const std::vector<bool>& wanted, const AllocatePart& allocate, const Poll& poll = [] {});
 
-// XXH3-64 over the schema, the number of rows and 64 rows at fixed places: tells whether two
-// datasets are likely the same. Reads those rows. Throws as Reader::read.
-uint64_t fingerprint(const DatasetPtr& dataset);
-
 }  // namespace headrace

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "column/row_faults.h"
+#include "dataset/memory_limit.h"
 
 namespace headrace {
 namespace {
@@ -107,6 +108,11 @@ void BatchMaker::build(std::span<const uint64_t> rows, const SlotPools& pools, W
   }
   const AllocatePart allocate = [&](size_t column, ColumnPart part, uint64_t bytes) {
     BatchColumn::Part& made = batch.columns[column][part];
+    if (pools[column].parts != nullptr && !pools[column].parts->knows(part, bytes)) {
+      // Of a size that is new: one long row among those of a padded batch may need any memory.
+      check_memory(bytes, "column " + space.dataset->columns()[column].field.name + ": " +
+                              std::to_string(rows.size()) + " rows");
+    }
     made = {pools[column].acquire(part, bytes), bytes};
     return made.slot.data();
   };

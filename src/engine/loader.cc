@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "dataset/memory_limit.h"
 
 namespace headrace {
 namespace {
@@ -65,6 +66,22 @@ uint64_t batch_bytes(const Dataset& dataset, uint64_t rows) {
   return std::max<uint64_t>(1, checked_add(sum, of_any_size, "bytes of a batch"));
 }
 
+// Throws kInvalid where dense rows of all batches that there are at a time, `batches` of them with
+// `rows` rows each, need more memory than there is: the first such batch would be too late to say.
+void check_dense_columns(const Dataset& dataset, uint64_t rows, uint64_t batches) {
+  uint64_t bytes = 0;
+  std::string names;
+  for (const DatasetColumn& column : dataset.columns()) {
+    if (column.field.is_tensor() && column.layout != nullptr) {
+      const uint64_t of_batch = saturating_mul(rows, column.field.row_bytes());
+      bytes = saturating_add(bytes, saturating_mul(batches, of_batch));
+      names += (names.empty() ? "column " : ", ") + column.field.name;
+    }
+  }
+  check_memory(bytes, names + ": " + std::to_string(batches) + " batches of " +
+                          std::to_string(rows) + " dense rows (the prefetch, and two in use)");
+}
+
 // How many batches are made ahead where the user does not say.
 uint64_t default_prefetch(const LoaderOptions& options, uint64_t batch_bytes) {
   // Every thread has a batch to make, unless that alone takes much memory.
@@ -110,6 +127,9 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
   const uint64_t bytes = batch_bytes(*dataset_, batch_rows);
   if (options_.prefetch == 0) {
     options_.prefetch = default_prefetch(options_, bytes);
+  }
+  if (options_.listed == 0) {
+    check_dense_columns(*dataset_, batch_rows, options_.prefetch + 2);
   }
   const size_t kept = options_.prefetch + options_.num_threads + 2;
   sized_pools_ = SizedPools(row_bytes(*dataset_), kept);

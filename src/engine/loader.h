@@ -17,7 +17,8 @@ namespace headrace {
 // time; batches may be released on any.
 class Loader {
  public:
-  // Throws kInvalid for sizes of zero or beyond 64 bits. Starts nothing.
+  // Throws kInvalid for sizes of zero or beyond 64 bits, and for dense rows of batches that need
+  // more memory than there is. Starts nothing.
   Loader(DatasetPtr dataset, const LoaderOptions& options);
 
   const Dataset& dataset() const noexcept { return *dataset_; }

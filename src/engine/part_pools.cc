@@ -25,9 +25,18 @@ PartPools::~PartPools() {
   }
 }
 
+size_t PartPools::exponent_of(uint64_t bytes) noexcept {
+  return static_cast<size_t>(std::bit_width(std::max<uint64_t>(bytes, kBufferAlignment) - 1));
+}
+
+bool PartPools::knows(ColumnPart part, uint64_t bytes) const noexcept {
+  const size_t exponent = exponent_of(bytes);
+  return exponent < kSizes &&
+         pools_[static_cast<size_t>(part)][exponent].load(std::memory_order_acquire) != nullptr;
+}
+
 Slot PartPools::acquire(ColumnPart part, uint64_t bytes) {
-  const uint64_t least = std::max<uint64_t>(bytes, kBufferAlignment);
-  const auto exponent = static_cast<size_t>(std::bit_width(least - 1));
+  const size_t exponent = exponent_of(bytes);
   if (exponent >= kSizes) {
     throw std::bad_alloc();
   }

@@ -57,7 +57,11 @@ class PartPools {
   // these pools. Throws std::bad_alloc.
   Slot acquire(ColumnPart part, uint64_t bytes);
 
+  // Whether a buffer of that size was ever asked for.
+  bool knows(ColumnPart part, uint64_t bytes) const noexcept;
+
  private:
+  static size_t exponent_of(uint64_t bytes) noexcept;
   static constexpr size_t kSizes = 63;  // powers of two up to 2^62
 
   using PoolPtr = std::shared_ptr<SlotPool>;

@@ -23,6 +23,7 @@
 #include "dataset/csr_files.h"
 #include "dataset/dataset.h"
 #include "dataset/files.h"
+#include "dataset/fingerprint.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"

@@ -11,6 +11,7 @@
 
 #include "dataset/arrow_files.h"
 #include "dataset/column_views.h"
+#include "dataset/fingerprint.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"

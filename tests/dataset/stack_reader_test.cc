@@ -8,6 +8,7 @@
 
 #include "dataset/column_views.h"
 #include "dataset/extents.h"
+#include "dataset/fingerprint.h"
 #include "dataset/reader.h"
 #include "dataset/row_requests.h"
 #include "dataset/views.h"

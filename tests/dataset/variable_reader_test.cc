@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/column_views.h"
+#include "dataset/fingerprint.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "column/elementwise.h"
+#include "dataset/fingerprint.h"
 #include "dataset/reader.h"
 #include "dataset/column_views.h"
 #include "dataset/views.h"

@@ -7,10 +7,12 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
 #include "testing/any_rows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/loading.h"
+#include "testing/sparse_columns.h"
 
 namespace headrace {
 namespace {
@@ -107,6 +109,19 @@ TEST(BatchMaker, TextThatIsNotUtf8NamesColumnAndRow) {
                                    [&] { maker.make(3, space, batch); });
   EXPECT_EQ(error.context().row, row);
   EXPECT_EQ(error.context().column, "t");
+}
+
+TEST(BatchMaker, RefusesPaddedRowsThatNeedMoreMemoryThanThereIs) {
+  const std::vector<ShardColumn> columns = {index_column(make_sparse_rows(50, 2), true)};
+  const DatasetPtr dataset = with_layout(in_memory(columns), 0,
+                                         {.kind = LayoutKind::kPadded,
+                                          .dtype = DType::kFloat64,
+                                          .padding = {.max_length = uint64_t{1} << 40}});
+  BatchMaker::Workspace space(dataset);
+  Batch batch;
+  const BatchMaker maker = maker_of(dataset, options_of(10));
+  expect_error(ErrorCode::kInvalid, {"column x: 10 rows", "need", "batch_size"},
+               [&] { maker.make(0, space, batch); });
 }
 
 TEST(BatchMaker, SaysHowManyRowsAreRepeated) {

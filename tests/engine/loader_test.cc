@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,11 +11,14 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/column_views.h"
+#include "dataset/reader.h"
 #include "dataset/views.h"
 #include "testing/any_rows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/loading.h"
+#include "testing/sparse_columns.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -141,6 +145,55 @@ TEST(Loader, PeeksAndReadsColumnsOfEveryKind) {
     EXPECT_EQ(rows_of(*peeked, c, columns[c].field), rows_of(columns[c], {8, 9, 10, 11}));
     EXPECT_EQ(rows_of(read, c, columns[c].field), rows_of(columns[c], {7, 7, 1}));
   }
+}
+
+// The parts of these rows of column 0, read without a loader.
+std::map<ColumnPart, std::vector<std::byte>> parts_of(const DatasetPtr& dataset,
+                                                      const std::vector<uint64_t>& rows) {
+  std::map<ColumnPart, std::vector<std::byte>> parts;
+  Reader(dataset).read_parts(rows, {true}, [&](size_t /*column*/, ColumnPart part, uint64_t bytes) {
+    return parts.emplace(part, std::vector<std::byte>(bytes)).first->second.data();
+  });
+  return parts;
+}
+
+TEST(Loader, GivesEveryLayout) {
+  const std::vector<ShardColumn> csr = {sparse_column(make_sparse_rows(100, 1), false)};
+  const std::vector<ShardColumn> ragged = {index_column(make_sparse_rows(100, 2), true)};
+  const LoaderOptions options = options_of(9, Shuffle::Kind::kExact);
+  const Batches expected = expected_batches(100, options, 0, 0);
+  for (const LayoutKind kind :
+       {LayoutKind::kDense, LayoutKind::kCsr, LayoutKind::kCoo, LayoutKind::kPadded}) {
+    const bool padded = kind == LayoutKind::kPadded;
+    const DType dtype = padded ? DType::kFloat64 : DType::kFloat32;
+    const DatasetPtr dataset =
+        with_layout(in_memory(padded ? ragged : csr), 0, {.kind = kind, .dtype = dtype});
+    Loader loader(dataset, options);
+    const auto pass = loader.start(0, 0);
+    Batch batch;
+    uint64_t bytes = 0;
+    for (const std::vector<uint64_t>& rows : expected) {
+      ASSERT_TRUE(next_batch(*pass, batch));
+      for (const auto& [part, made] : parts_of(dataset, rows)) {
+        const BatchColumn::Part& found = batch.columns[0][part];
+        ASSERT_EQ(std::vector<std::byte>(found.slot.data(), found.slot.data() + found.bytes), made)
+            << layout_name(kind);
+        bytes += made.size();
+      }
+    }
+    EXPECT_FALSE(next_batch(*pass, batch));
+    EXPECT_EQ(loader.stats().bytes, bytes) << layout_name(kind);
+  }
+}
+
+TEST(Loader, RefusesDenseBatchesThatNeedMoreMemoryThanThereIs) {
+  ShardColumn wide = sparse_column(make_sparse_rows(100, 1), true);
+  wide.field.width = uint64_t{1} << 30;  // 4 GiB a row
+  const std::vector<ShardColumn> columns = {wide};
+  const DatasetPtr dataset = with_layout(in_memory(columns), 0, {.kind = LayoutKind::kDense});
+  expect_error(ErrorCode::kInvalid, {"column x", "4 batches of 100 dense rows", "batch_size"},
+               [&] { Loader(dataset, options_of(100)); });
+  EXPECT_NO_THROW(Loader(in_memory(columns), options_of(100)));
 }
 
 TEST(Loader, MakesFewHugeBatchesAhead) {

@@ -30,6 +30,16 @@ TEST(PartPools, GivesTheSameMemoryForAnyBatchUpToThePowerOfTwo) {
   EXPECT_EQ(pools.acquire(ColumnPart::kValues, 1200).data(), first);
 }
 
+TEST(PartPools, KnowTheSizesThatWereAskedFor) {
+  PartPools pools(2);
+  EXPECT_FALSE(pools.knows(ColumnPart::kValues, 100));
+  pools.acquire(ColumnPart::kValues, 128);
+  EXPECT_TRUE(pools.knows(ColumnPart::kValues, 65));
+  EXPECT_FALSE(pools.knows(ColumnPart::kValues, 64));
+  EXPECT_FALSE(pools.knows(ColumnPart::kOffsets, 100));
+  EXPECT_FALSE(pools.knows(ColumnPart::kValues, UINT64_MAX));
+}
+
 TEST(PartPools, GivesMemoryForNothingToo) {
   PartPools pools(2);
   EXPECT_NE(pools.acquire(ColumnPart::kValues, 0).data(), nullptr);
