@@ -160,8 +160,8 @@ def _stored(field: Field) -> Presenter:
     name = field.name
     raise UnsupportedError(
         f"column {name!r} is csr ({field.width} columns); choose what batches show of it: "
-        f'ds.with_layout({name}="dense") for a tensor of {field.width} columns, "csr" or "coo" for '
-        'a sparse tensor, "jagged" for indices and offsets, as EmbeddingBag takes them',
+        f'ds.with_layout({{{name!r}: "dense"}}) for a tensor of {field.width} columns, "csr" or '
+        '"coo" for a sparse tensor, "jagged" for indices and offsets, as EmbeddingBag takes them',
         column=name,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,9 +73,15 @@ def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
 
 
 def _join(rows: Sequence[Any]) -> Ragged:
+    values = _join_lists(rows)
+    if values is not None:
+        return Ragged(values, _offsets_of(rows))
     if not all(torch_bridge.is_tensor(row) for row in rows):
         lists = all(isinstance(row, list | tuple) for row in rows)
-        rows = [_as_row(number, row) for number, row in enumerate(rows)]
+        rows = [
+            row if type(row) is np.ndarray and row.ndim else _as_row(number, row)
+            for number, row in enumerate(rows)
+        ]
         filled = [row for row in rows if len(row)]
         if lists and filled:  # Python's numbers have no dtype of their own
             dtype = np.result_type(*filled)
@@ -93,9 +100,27 @@ def _join(rows: Sequence[Any]) -> Ragged:
             )
     parts = [row for _, row in numbered]
     values = torch_bridge.join(parts) if torch_bridge.is_tensor(first) else np.concatenate(parts)
+    return Ragged(values, _offsets_of(rows))
+
+
+def _offsets_of(rows: Sequence[Any]) -> NDArray[np.int64]:
     offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum([len(row) for row in rows], out=offsets[1:])
-    return Ragged(values, offsets)
+    np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
+    return offsets
+
+
+def _join_lists(rows: Sequence[Any]) -> NDArray[Any] | None:
+    """Returns the elements of lists of numbers at once; None for other rows, and wrong ones."""
+    if not all(type(row) is list or type(row) is tuple for row in rows):
+        return None
+    elements = list(itertools.chain.from_iterable(rows))
+    if not elements or torch_bridge.is_tensor(elements[0]):
+        return None
+    try:
+        values = np.array(elements)
+    except ValueError:
+        return None
+    return values if values.dtype.kind in "biuf" else None
 
 
 def _as_row(number: int, row: object) -> NDArray[Any]:

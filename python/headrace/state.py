@@ -82,7 +82,11 @@ def _check_worker(found: object, own: object) -> None:
 def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name, what, advice in (
         ("rows", "rows", "open the same dataset, and make the same views of it"),
-        ("schema", "schema hash", "open the same columns, with the same names, dtypes and shapes"),
+        (
+            "schema",
+            "schema hash",
+            "open the same columns, of the same names, dtypes, shapes, layouts",
+        ),
         ("id", "content id", "rows at some positions have other values: open the same files"),
         ("batches", "number of batches", "give the same batch_sampler="),
         ("batches_id", "hash of batches", "give the same batch_sampler="),

@@ -173,7 +173,9 @@ Situation Prefetch::situation() {
                                         : maker_.plan().batches() * maker_.plan().batch(0).count;
   uint64_t row_bytes = 0;
   for (const FileColumn& column : columns_) {
-    situation.wanted += rows * column.row_page_bytes * setting_.sharers;
+    // Of a small column no more than all of it, however often its pages are wanted.
+    const uint64_t wanted = rows * column.row_page_bytes * setting_.sharers;
+    situation.wanted += std::min(wanted, column.bytes);
     row_bytes += column.row_bytes;
   }
   situation.resident = resident_share();

@@ -188,24 +188,5 @@ TEST(Cast, RefusesWhatHoldsNoNumbers) {
             "csr float64[10]");
 }
 
-TEST(Concat, OfCsrOfOtherWidthsNeedsTheWidth) {
-  const DatasetPtr narrow = unread(csr_field(10));
-  const DatasetPtr wide = unread(csr_field(12));
-  expect_error(ErrorCode::kInvalid, {"csr float32[10]", "csr float32[12]", "columns="}, [&] {
-    concat({narrow, wide});
-  });
-  EXPECT_EQ(describe(concat({narrow, wide}, {20})->schema()[0]), "csr float32[20]");
-  EXPECT_EQ(describe(concat({narrow, narrow}, {0})->schema()[0]), "csr float32[10]");
-  expect_error(ErrorCode::kInvalid, {"column x is csr float32[12]", "11"}, [&] {
-    concat({narrow, wide}, {11});
-  });
-  expect_error(ErrorCode::kInvalid, {"without a layout"}, [&] {
-    concat({with_layout(narrow, 0, {.kind = LayoutKind::kDense}), wide}, {20});
-  });
-  expect_error(ErrorCode::kInvalid, {"uint16", "65536"}, [&] {
-    concat({unread(csr_field(10, DType::kUint16)), narrow}, {70000});
-  });
-}
-
 }  // namespace
 }  // namespace headrace

@@ -200,6 +200,29 @@ TEST(Prefetch, OfChosenRowsInNoOrderIsNotInRuns) {
   hints.join();
 }
 
+TEST(Prefetch, CountsNoMoreOfASmallColumnThanItHas) {
+  const TempDir dir;
+  const Values values =
+      column("x", DType::kUint8, std::vector<uint8_t>(kRows * kRowBytes, 1), {kRowBytes});
+  std::vector<int64_t> chosen;
+  for (int64_t row = 0; row < static_cast<int64_t>(kRows); row += 6) {
+    chosen.push_back(row);  // a sixth, a page each
+  }
+  const DatasetPtr dataset =
+      subset(in_files(dir, "f", {values, counting("id", kRows)}, {kRows}), index_buffer(chosen));
+  if (!drop_pages(dir.path("f-x-0.bin"))) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  const BatchMaker maker(dataset, options_of(17, Shuffle::Kind::kExact), 0, 0, SlotPools());
+  const BatchRing ring(4, maker.plan().batches());
+  Prefetch prefetch(dataset, maker, ring, Prefetch::Setting());
+  std::thread hints([&] { prefetch.run_hints(); });
+  EXPECT_TRUE(soon([&] { return prefetch.regime() != Regime::kUnknown; }));
+  prefetch.stop();
+  hints.join();
+  EXPECT_EQ(prefetch.regime(), Regime::kHints);
+}
+
 TEST(Prefetch, OfABlockShuffleAsksForWholeBlocksAheadOfTheBatches) {
   Prefetching fixture(Shuffle::Kind::kBlocks);
   if (!fixture.drop()) {

@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -399,3 +400,14 @@ def test_a_wrong_row_of_an_item_is_found(harness: types.SimpleNamespace, tmp_pat
     assert harness.once.measure_items(load, data).metrics["items_per_s"] > 0
     with pytest.raises(harness.data.WrongAnswerError, match=r"000000.*is wrong"):
         harness.once.measure_items(lambda paths, function: load(paths, function)[::-1], data)
+
+
+def test_density_is_measured_and_drawn() -> None:
+    density = of_bench("density")
+    points = density.measure(1100, 1, 0, 0.0)
+    assert len(points) == len(density.DENSITIES) * len(density.STORES)
+    assert density.table(points).count("\n") == 1 + len(density.DENSITIES)
+    image = ElementTree.fromstring(density.chart(points, 1100))
+    drawn = [node for node in image.iter() if node.tag.endswith("circle")]
+    assert len(drawn) == 2 * len(points)
+    assert all(0 < float(node.get("cx", "-1")) < 430 for node in drawn)

@@ -96,3 +96,36 @@ def test_a_missing_shard_fails_its_batch_and_no_other(folder: Path) -> None:
             next(batches)
     finally:
         away.rename(path)
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize("stored", ["shards", "csr files", "indices"])
+def test_cold_rows_are_expanded(
+    tmp_path: Path, io: Any, stored: str, make_cold: Callable[[Iterable[Path]], None]
+) -> None:
+    rng = np.random.default_rng(4)
+    indices = rng.integers(0, 500, (ROWS, 300)).astype(np.int32)
+    indptr = np.arange(ROWS + 1) * 300
+    ds: hr.Dataset
+    if stored == "shards":
+        with hr.Writer(tmp_path) as writer:
+            writer.write(x=hr.csr(indptr=indptr, indices=indices.ravel(), columns=500))
+        ds = hr.open(tmp_path, io=io)
+    elif stored == "csr files":
+        np.save(tmp_path / "indptr.npy", indptr)
+        np.save(tmp_path / "indices.npy", indices.ravel())
+        ds = hr.open({"x": tmp_path}, columns=500, io=io)
+    else:
+        np.save(tmp_path / "x.npy", indices)
+        ds = hr.open({"x": tmp_path / "x.npy"}, io=io).multi_hot("x", columns=500)
+    shown = ds.with_layout(x="dense").with_row_ids("id")
+    expected = np.zeros((ROWS, 500), np.float32)
+    np.put_along_axis(expected, indices, 1, axis=1)
+    make_cold(path for path in tmp_path.rglob("*") if path.is_file())
+    with hr.Loader(shown, batch_size=64, shuffle=True, output="numpy") as loader:
+        seen = 0
+        for batch in loader:
+            assert np.array_equal(batch["x"], expected[batch["id"]])
+            seen += len(batch["id"])
+        assert loader.stats()["regime"] in ("hints", "read_ahead", "resident")
+    assert seen == ROWS
