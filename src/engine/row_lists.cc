@@ -2,9 +2,11 @@
 
 #include <bit>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/checked.h"
+#include "dataset/memory_limit.h"
 
 namespace headrace {
 
@@ -40,6 +42,7 @@ const SlotPools& SizedPools::of(uint64_t rows) {
   SlotPools& pools = pools_.at(exponent);
   if (pools.empty()) {
     SlotPools fresh;
+    uint64_t wanted = 0;
     for (size_t c = 0; c < row_bytes_.size(); ++c) {
       if (parts_[c] != nullptr) {
         fresh.push_back({.parts = parts_[c]});
@@ -48,7 +51,9 @@ const SlotPools& SizedPools::of(uint64_t rows) {
       const uint64_t bytes =
           checked_mul(uint64_t{1} << exponent, row_bytes_[c], "bytes of a batch");
       fresh.push_back({.rows = std::make_shared<SlotPool>(bytes, kept_)});
+      wanted = saturating_add(wanted, rows * row_bytes_[c]);
     }
+    check_memory(wanted, "a batch of " + std::to_string(rows) + " rows");
     pools = std::move(fresh);
   }
   return pools;

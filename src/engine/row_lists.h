@@ -42,7 +42,8 @@ class SizedPools {
   // buffers.
   SizedPools(std::vector<uint64_t> row_bytes, size_t kept);
 
-  // One pool for each column whose buffers hold `rows` rows. Throws kInvalid beyond 64 bits.
+  // One pool for each column whose buffers hold `rows` rows. Throws kInvalid beyond 64 bits, and
+  // before the first batch of a size that needs more memory than there is.
   // Requires: rows > 0.
   const SlotPools& of(uint64_t rows);
 

@@ -68,6 +68,13 @@ TEST(SizedPools, ShareMemoryOfRowsOfAnySizeAmongAllSizes) {
   EXPECT_EQ(pools.of(5)[1].parts, nullptr);
 }
 
+TEST(SizedPools, RefuseMoreMemoryThanThereIs) {
+  SizedPools pools({uint64_t{1} << 30, 0, uint64_t{1} << 20}, 2);
+  EXPECT_EQ(pools.of(1).size(), 3U);
+  expect_error(ErrorCode::kInvalid, {"a batch of 1048577 rows", "batch_size"},
+               [&] { pools.of((uint64_t{1} << 20) + 1); });
+}
+
 TEST(SizedPools, RefuseSizesBeyond64Bits) {
   SizedPools pools({uint64_t{1} << 40}, 2);
   expect_error(ErrorCode::kInvalid, {"bytes of a batch"}, [&] { pools.of(uint64_t{1} << 30); });
