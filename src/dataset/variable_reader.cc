@@ -183,13 +183,15 @@ uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin,
     }
   }
   std::sort(requests_.begin(), requests_.end(), [](const Request& a, const Request& b) {
-    return std::tuple(a.origin.source, a.first) < std::tuple(b.origin.source, b.first);
+    return std::tuple(a.origin.source, a.origin.column, a.first) <
+           std::tuple(b.origin.source, b.origin.column, b.first);
   });
   const uint64_t gap = kGapBytes / size;
   uint64_t bytes = 0;
   for (size_t i = 0; i < requests_.size();) {
     Request request = requests_[i++];
     for (; i < requests_.size() && requests_[i].origin.source == request.origin.source &&
+           requests_[i].origin.column == request.origin.column &&
            requests_[i].first <= request.first + request.count + gap;
          ++i) {
       const uint64_t ahead = requests_[i].first + requests_[i].count;

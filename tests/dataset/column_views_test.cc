@@ -1,6 +1,7 @@
 #include "dataset/column_views.h"
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -162,6 +163,17 @@ TEST(WithLayout, KeepsTheIndicesOfAnEarlierOne) {
   const DatasetPtr csr = with_layout(hot, 0, {.kind = LayoutKind::kCsr});
   EXPECT_EQ(describe(csr->columns()[0].field), "csr float32[5]");
   EXPECT_EQ(describe(without_layout(csr, 0)->columns()[0].field), "int64");
+}
+
+TEST(Cast, OfPaddedRowsCastsWhatTheyAreFilledWith) {
+  const Layout padded{
+      .kind = LayoutKind::kPadded, .dtype = DType::kInt64, .padding = {.fill = {std::byte{7}}}};
+  const DatasetPtr ragged =
+      unread({.name = "x", .dtype = DType::kInt64, .kind = ColumnKind::kRagged});
+  const DatasetPtr floats = cast(with_layout(ragged, 0, padded), {DType::kFloat32});
+  float fill = 0;
+  std::memcpy(&fill, floats->columns()[0].layout->layout.padding.fill.data(), sizeof(fill));
+  EXPECT_EQ(fill, 7);
 }
 
 TEST(Cast, RefusesWhatHoldsNoNumbers) {
