@@ -10,7 +10,8 @@ from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 
 _ANSWERS = {
     "num_workers": "headrace uses threads; drop it or use num_threads",
-    "collate_fn": "batches are gathered as a whole; drop it, and change them with transform=",
+    "collate_fn": "batches are gathered as a whole; drop it, and change them with transform=; "
+    "sparse and ragged columns are expanded by ds.with_layout, indices by ds.multi_hot",
     "sampler": "use shuffle= for the order, ds.subset(indices) for chosen rows, batch_sampler= for "
     "batches of your own, rank= and world_size= for many processes",
     "pin_memory": "batches are in plain memory; drop it, or call .pin_memory() on a batch",

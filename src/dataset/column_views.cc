@@ -1,11 +1,13 @@
 #include "dataset/column_views.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "base/error.h"
+#include "column/elementwise.h"
 
 namespace headrace {
 
@@ -57,6 +59,9 @@ void set_layout(DatasetColumn& column, Layout layout, Presentation presentation)
 void cast_column(DatasetColumn& column, DType dtype) {
   if (column.layout != nullptr) {
     Layout layout = column.layout->layout;
+    const Padding& before = column.layout->layout.padding;
+    Conversion(std::array{layout.dtype, dtype})
+        .apply(before.fill.data(), layout.padding.fill.data(), 1);
     layout.dtype = dtype;
     set_layout(column, std::move(layout), column.layout->presentation);
     return;

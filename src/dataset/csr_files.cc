@@ -62,6 +62,7 @@ class CsrFileSource : public Source {
 
   bool in_files() const noexcept override { return true; }
   DType dtype(size_t /*column*/) const noexcept override { return field_.dtype; }
+  DType index_dtype(size_t /*column*/) const noexcept override { return field_.index_dtype; }
   std::string file(size_t /*column*/) const override { return stored_.indptr.path(); }
   uint64_t variable_bytes(size_t /*column*/) const noexcept override {
     return stored_.indptr.bytes() + stored_.indices.bytes() + stored_.values.bytes();

@@ -44,6 +44,7 @@ struct DatasetColumn {
   std::vector<DType> casts;  // from the dtype of the sources, one after another, to stored().dtype
   std::shared_ptr<const StoredLayout> layout = nullptr;
   DatasetPtr members = nullptr;  // of a stack: its columns alone, with the rows of the dataset
+  bool recasts_indices = false;  // of csr: some source holds others than stored().index_dtype
 
   // The rows before a layout: what is read of the sources.
   const Field& stored() const noexcept { return layout == nullptr ? field : layout->stored; }

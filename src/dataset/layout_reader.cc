@@ -26,11 +26,17 @@ bool all_ones(const Field& sparse, const Layout& layout) noexcept {
 
 // What to do about a row of which the layout cannot be made, where its fault does not say.
 const char* advice(RowFaultKind kind, bool is_index) noexcept {
-  if (kind == RowFaultKind::kRowTooLong) {
-    return "";
+  switch (kind) {
+    case RowFaultKind::kIndexOutside:
+    case RowFaultKind::kNotIndex:
+      return is_index
+                 ? "; pass columns= above the largest index, and pad= for a number that is none"
+                 : "; the indices are damaged, or the width that was given is wrong";
+    case RowFaultKind::kNotBool:
+      return "; the values are damaged";
+    default:
+      return "";
   }
-  return is_index ? "; pass columns= above the largest index, and pad= for a number that is none"
-                  : "; the indices are damaged, or the width that was given is wrong";
 }
 
 }  // namespace
@@ -90,11 +96,12 @@ void LayoutReader::read(const Batch& batch) {
   }
 }
 
-// Rows as they are stored, of another dtype.
+// Rows as they are stored, perhaps of another dtype.
 void LayoutReader::read_stored(const Batch& batch) {
   const Field& stored = layout_->stored;
   const std::span<const int64_t> offsets = variable_->offsets();
   const Conversion cast(std::vector<DType>{stored.dtype, layout_->layout.dtype});
+  const bool casts = stored.dtype != layout_->layout.dtype;
   const uint64_t numbers = stored.row_elements();
   write_offsets(batch, offsets);
   const auto elements = static_cast<uint64_t>(offsets.back());
@@ -111,13 +118,14 @@ void LayoutReader::read_stored(const Batch& batch) {
     batch.poll();
     end = chunk_end(first, batch.rows.size());
     const auto begin = static_cast<uint64_t>(offsets[first]);
-    const ColumnView rows =
-        stored_rows(first, end, nullptr, index_size == 0 ? nullptr : indices + begin * index_size);
+    std::byte* out = values == nullptr ? nullptr : values + begin * numbers * cast.to_size();
+    const ColumnView rows = stored_rows(first, end, casts ? nullptr : out,
+                                        index_size == 0 ? nullptr : indices + begin * index_size);
     if (const RowFault fault = find_row_fault(stored, rows)) {
       fail(batch, fault, rows, first);
     }
-    if (values != nullptr) {
-      cast.apply(rows.values, values + begin * numbers * cast.to_size(), rows.elements * numbers);
+    if (casts && out != nullptr) {
+      cast.apply(rows.values, out, rows.elements * numbers);
     }
   }
 }
@@ -368,7 +376,8 @@ void LayoutReader::fail(const Batch& batch, const RowFault& fault, const ColumnV
   const Field& field = outside && is_index ? kernels_[batch.column]->sparse : layout_->stored;
   const uint64_t row = batch.rows[first + fault.row];
   const Dataset::Location at = dataset_.locate(row, batch.column);
-  throw Error(outside && !is_index ? ErrorCode::kCorrupt : ErrorCode::kInvalid,
+  const bool damaged = fault.kind == RowFaultKind::kNotBool || (outside && !is_index);
+  throw Error(damaged ? ErrorCode::kCorrupt : ErrorCode::kInvalid,
               (at.file.empty() ? "memory" : at.file) + ": row " + std::to_string(at.row) +
                   " of column " + layout_->stored.name + " (row " + std::to_string(row) +
                   " of the dataset): " + describe(fault, field, view) +

@@ -123,7 +123,9 @@ void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>&
       }
     }
     for (const size_t c : columns) {
-      if (!dataset_->columns()[c].changes_rows()) {
+      const DatasetColumn& column = dataset_->columns()[c];
+      const bool csr_layout = column.layout != nullptr && column.stored().kind == ColumnKind::kCsr;
+      if (!column.changes_rows() && !csr_layout) {  // indices are checked by layouts
         variable_.read(c, runs, rows.size(), requests_.files(), allocate, poll, asked);
         continue;
       }

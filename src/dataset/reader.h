@@ -45,10 +45,10 @@ class Reader {
   // Reads the rows of every column that `wanted` holds and that is not gathered(), into the memory
   // that `allocate` gives: the parts that AllocatePart says, each exactly once. Asks the kernel for
   // coming rows while it copies those before them, but for the first `asked` rows: they were asked
-  // for already, or are in memory. Calls `poll` at least every few thousand rows,
-  // which may throw to stop. Throws as read(); kCorrupt naming file, column and row for damaged
-  // offsets and for indices of csr beyond its width; kInvalid for rows of which the layout cannot
-  // be made: too long for it, or indices (multi_hot) that are none. Requires: as read().
+  // for already, or are in memory. Calls `poll` at least every few thousand rows, which may throw
+  // to stop. Throws as read(); kCorrupt naming file, column and row for damaged offsets and, of
+  // layouts, for indices of csr beyond its width; kInvalid for rows of which the layout cannot be
+  // made: too long for it, or indices (multi_hot) that are none. Requires: as read().
   void read_parts(
       std::span<const uint64_t> rows, const std::vector<bool>& wanted, const AllocatePart& allocate,
       const Poll& poll = [] {}, uint64_t asked = 0);

@@ -28,6 +28,10 @@ DType ShardSource::dtype(size_t column) const noexcept {
   return file_->set().schema()[column].dtype;
 }
 
+DType ShardSource::index_dtype(size_t column) const noexcept {
+  return file_->set().schema()[column].index_dtype;
+}
+
 std::string ShardSource::file(size_t /*column*/) const { return file_->path(); }
 
 bool ShardSource::shares_file(const Source& other) const noexcept {

@@ -23,6 +23,7 @@ class ShardSource : public Source {
 
   bool in_files() const noexcept override { return true; }
   DType dtype(size_t column) const noexcept override;
+  DType index_dtype(size_t column) const noexcept override;
   std::string file(size_t column) const override;
   uint64_t first_row_in_file() const noexcept override { return first_row_; }
   bool shares_file(const Source& other) const noexcept override;

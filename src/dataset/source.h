@@ -105,6 +105,9 @@ class Source {
   // What `column` holds.
   virtual DType dtype(size_t column) const noexcept = 0;
 
+  // What the indices of `column` are, if it is csr.
+  virtual DType index_dtype(size_t /*column*/) const noexcept { return DType::kInt64; }
+
   // Whether rows lie in files; file() then says in which.
   virtual bool in_files() const noexcept { return false; }
 
@@ -165,12 +168,14 @@ class ArraySource : public Source {
     DType dtype = DType::kUint8;
     std::optional<ColumnView> variable = std::nullopt;  // of a column with offsets
     uint64_t variable_bytes = 0;
+    DType index_dtype = DType::kInt64;  // of csr
   };
 
   // Requires: every array has `rows` rows.
   ArraySource(uint64_t rows, std::vector<Array> arrays);
 
   DType dtype(size_t column) const noexcept override;
+  DType index_dtype(size_t column) const noexcept override { return arrays_[column].index_dtype; }
   std::string file(size_t column) const override;
   uint64_t variable_bytes(size_t column) const noexcept override;
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,

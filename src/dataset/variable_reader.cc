@@ -183,13 +183,15 @@ uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin,
     }
   }
   std::sort(requests_.begin(), requests_.end(), [](const Request& a, const Request& b) {
-    return std::tuple(a.origin.source, a.first) < std::tuple(b.origin.source, b.first);
+    return std::tuple(a.origin.source, a.origin.column, a.first) <
+           std::tuple(b.origin.source, b.origin.column, b.first);
   });
   const uint64_t gap = kGapBytes / size;
   uint64_t bytes = 0;
   for (size_t i = 0; i < requests_.size();) {
     Request request = requests_[i++];
     for (; i < requests_.size() && requests_[i].origin.source == request.origin.source &&
+           requests_[i].origin.column == request.origin.column &&
            requests_[i].first <= request.first + request.count + gap;
          ++i) {
       const uint64_t ahead = requests_[i].first + requests_[i].count;
@@ -274,8 +276,10 @@ void VariableReader::copy(ColumnPart part, uint64_t first, uint64_t count, std::
   const uint64_t size = element_bytes(dataset_.columns()[column_].stored(), part);
   will_need_until(part, size, first + count);
   choose_rows(first, count);
-  if (part == ColumnPart::kValues && dataset_.converts(column_)) {
-    cast_chosen(out);
+  const bool casts = part == ColumnPart::kValues ? dataset_.converts(column_)
+                                                 : dataset_.columns()[column_].recasts_indices;
+  if (casts) {
+    cast_chosen(part, out);
   } else {
     copy_chosen(0, chosen_.size(), part, size, out);
   }
@@ -337,21 +341,29 @@ void VariableReader::copy_chosen(size_t begin, size_t end, ColumnPart part, uint
   }
 }
 
-// Copies the values of chosen_ to `out`, cast; runs of sources with one dtype together.
-void VariableReader::cast_chosen(std::byte* out) {
+// The dtypes from what a source holds of `part` to what the column has.
+std::vector<DType> VariableReader::conversion_path(ColumnPart part, const Origin& origin) const {
   const DatasetColumn& column = dataset_.columns()[column_];
-  const uint64_t numbers = column.stored().row_elements();  // in an element
-  const auto dtype_of = [&](size_t r) {
-    const Origin& origin = origins_[chosen_run_ + r];
-    return origin.source->dtype(origin.column);
-  };
+  if (part == ColumnPart::kValues) {
+    return column.conversion_path(origin.source->dtype(origin.column));
+  }
+  return {origin.source->index_dtype(origin.column), column.stored().index_dtype};
+}
+
+// Copies `part` of chosen_ to `out`, cast; runs of sources with one dtype together.
+void VariableReader::cast_chosen(ColumnPart part, std::byte* out) {
+  // In an element.
+  const uint64_t numbers =
+      part == ColumnPart::kValues ? dataset_.columns()[column_].stored().row_elements() : 1;
   for (size_t begin = 0; begin < chosen_.size();) {
-    const DType dtype = dtype_of(begin);
+    const std::vector<DType> path = conversion_path(part, origins_[chosen_run_ + begin]);
     size_t end = begin + 1;
-    while (end < chosen_.size() && dtype_of(end) == dtype) {
+    while (end < chosen_.size() &&
+           (origins_[chosen_run_ + end].source == origins_[chosen_run_ + end - 1].source ||
+            conversion_path(part, origins_[chosen_run_ + end]) == path)) {
       ++end;
     }
-    const Conversion& conversion = conversions_.of(column.conversion_path(dtype));
+    const Conversion& conversion = conversions_.of(path);
     const uint64_t size = numbers * conversion.from_size();
     const auto first = static_cast<uint64_t>(chosen_offsets_[chosen_[begin].out]);
     const uint64_t last_row = chosen_[end - 1].out + chosen_[end - 1].count;
@@ -361,7 +373,7 @@ void VariableReader::cast_chosen(std::byte* out) {
     if (uncast_.size() < bytes) {
       uncast_.resize(bytes);
     }
-    copy_chosen(begin, end, ColumnPart::kValues, size, uncast_.data());
+    copy_chosen(begin, end, part, size, uncast_.data());
     conversion.apply(uncast_.data() + first * size, out + first * numbers * conversion.to_size(),
                      (last - first) * numbers);
     begin = end;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "dataset/csr_alignment.h"
 #include "order/key.h"
 
 namespace headrace {
@@ -143,32 +144,6 @@ RowSpacePtr joined_space(const std::vector<DatasetPtr>& parts, const std::vector
   return RowSpace::concat(spaces);
 }
 
-// `part` with csr columns of other widths; 0 leaves a column as it is.
-DatasetPtr with_widths(const DatasetPtr& part, const std::vector<uint64_t>& widths) {
-  std::vector<DatasetColumn> columns = part->columns();
-  bool changed = false;
-  for (size_t c = 0; c < std::min(columns.size(), widths.size()); ++c) {
-    Field& field = columns[c].field;
-    if (widths[c] == 0 || (field.kind == ColumnKind::kCsr && field.width == widths[c])) {
-      continue;
-    }
-    const bool widens = field.kind == ColumnKind::kCsr && columns[c].layout == nullptr;
-    if (!widens || widths[c] < field.width) {
-      throw Error(ErrorCode::kInvalid,
-                  "column " + field.name + " is " + describe_column(columns[c]) +
-                      (widens ? ", and cannot become " + std::to_string(widths[c]) +
-                                    " wide: " + "rows may have any of its columns"
-                              : "; only csr without a layout becomes wider") +
-                      "; choose a width of at least the widest part, before layouts",
-                  {.file = "", .column = field.name});
-    }
-    field.width = widths[c];
-    check_field(field);
-    changed = true;
-  }
-  return changed ? std::make_shared<Dataset>(std::move(columns), part->groups()) : part;
-}
-
 // What the stack at position `c` is made of, in every part.
 std::vector<DatasetPtr> members_of(const std::vector<DatasetPtr>& parts, size_t c) {
   std::vector<DatasetPtr> members(parts.size());
@@ -208,9 +183,7 @@ DatasetPtr concat(const std::vector<DatasetPtr>& given, const std::vector<uint64
   if (given.empty()) {
     throw Error(ErrorCode::kInvalid, "concat needs at least one dataset; found none");
   }
-  std::vector<DatasetPtr> parts(given.size());
-  std::transform(given.begin(), given.end(), parts.begin(),
-                 [&](const DatasetPtr& part) { return with_widths(part, widths); });
+  const std::vector<DatasetPtr> parts = with_equal_csr(given, widths);
   const Dataset& first = *parts.front();
   for (size_t i = 1; i < parts.size(); ++i) {
     check_same_schema(first, *parts[i], i);
@@ -224,6 +197,9 @@ DatasetPtr concat(const std::vector<DatasetPtr>& given, const std::vector<uint64
         columns[c].casts = part->columns()[c].casts;
       }
     }
+    columns[c].recasts_indices =
+        std::any_of(parts.begin(), parts.end(),
+                    [c](const DatasetPtr& part) { return part->columns()[c].recasts_indices; });
     if (columns[c].members != nullptr) {
       columns[c].members = concat(members_of(parts, c));
     }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/read_ahead.h"
+#include "storage/fault_guard.h"
 #include "storage/memory.h"
 
 namespace headrace {
@@ -56,6 +57,7 @@ Prefetch::Prefetch(const DatasetPtr& dataset, const BatchMaker& maker, const Bat
 
 // Lists what is in files; in its own thread, since there may be tens of thousands of them.
 void Prefetch::prepare() {
+  install_fault_guard();  // offsets are read here, perhaps before any worker reads
   std::vector<Extent> extents = file_extents(*dataset_, [this] { check_running(); });
   std::vector<uint64_t> ends;
   uint64_t end = 0;

@@ -107,6 +107,7 @@ ForeignArray view_rows(const nb::tuple& tuple) {
   ArraySource::Array array;
   array.owner = Buffer(share_owner(owners_of(given)), nullptr, 0);
   array.dtype = field.dtype;
+  array.index_dtype = field.index_dtype;
   array.variable = given.view;
   array.variable_bytes = bytes_of(given);
   return {std::move(field), given.view.rows, std::move(array)};

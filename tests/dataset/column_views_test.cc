@@ -1,6 +1,7 @@
 #include "dataset/column_views.h"
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -164,6 +165,17 @@ TEST(WithLayout, KeepsTheIndicesOfAnEarlierOne) {
   EXPECT_EQ(describe(without_layout(csr, 0)->columns()[0].field), "int64");
 }
 
+TEST(Cast, OfPaddedRowsCastsWhatTheyAreFilledWith) {
+  const Layout padded{
+      .kind = LayoutKind::kPadded, .dtype = DType::kInt64, .padding = {.fill = {std::byte{7}}}};
+  const DatasetPtr ragged =
+      unread({.name = "x", .dtype = DType::kInt64, .kind = ColumnKind::kRagged});
+  const DatasetPtr floats = cast(with_layout(ragged, 0, padded), {DType::kFloat32});
+  float fill = 0;
+  std::memcpy(&fill, floats->columns()[0].layout->layout.padding.fill.data(), sizeof(fill));
+  EXPECT_EQ(fill, 7);
+}
+
 TEST(Cast, RefusesWhatHoldsNoNumbers) {
   Field binary = csr_field(10);
   binary.binary = true;
@@ -174,25 +186,6 @@ TEST(Cast, RefusesWhatHoldsNoNumbers) {
   }
   EXPECT_EQ(describe(cast(unread(csr_field(10)), {DType::kFloat64})->schema()[0]),
             "csr float64[10]");
-}
-
-TEST(Concat, OfCsrOfOtherWidthsNeedsTheWidth) {
-  const DatasetPtr narrow = unread(csr_field(10));
-  const DatasetPtr wide = unread(csr_field(12));
-  expect_error(ErrorCode::kInvalid, {"csr float32[10]", "csr float32[12]", "columns="}, [&] {
-    concat({narrow, wide});
-  });
-  EXPECT_EQ(describe(concat({narrow, wide}, {20})->schema()[0]), "csr float32[20]");
-  EXPECT_EQ(describe(concat({narrow, narrow}, {0})->schema()[0]), "csr float32[10]");
-  expect_error(ErrorCode::kInvalid, {"column x is csr float32[12]", "11"}, [&] {
-    concat({narrow, wide}, {11});
-  });
-  expect_error(ErrorCode::kInvalid, {"without a layout"}, [&] {
-    concat({with_layout(narrow, 0, {.kind = LayoutKind::kDense}), wide}, {20});
-  });
-  expect_error(ErrorCode::kInvalid, {"uint16", "65536"}, [&] {
-    concat({unread(csr_field(10, DType::kUint16)), narrow}, {70000});
-  });
 }
 
 }  // namespace

@@ -288,6 +288,22 @@ TEST(LayoutReader, CastsRaggedAndCsrValuesInSequence) {
             (std::vector<double>{0.5, 1.5, 257, 0.5, 1.5}));
 }
 
+TEST(LayoutReader, BytesThatAreNoBoolsAreNotCast) {
+  ShardColumn bools{.field = {.name = "x", .dtype = DType::kBool, .kind = ColumnKind::kRagged},
+                    .offsets = {0, 1, 2},
+                    .rows = 2};
+  append(bools.values, uint8_t{1});
+  append(bools.values, uint8_t{7});
+  const DatasetPtr floats =
+      with_layout(in_arrays(bools), 0, {.kind = LayoutKind::kStored, .dtype = DType::kFloat32});
+  EXPECT_EQ(PartsRead(floats, {0}).get<float>(ColumnPart::kValues), (std::vector<float>{1}));
+  const Error error =
+      expect_error(ErrorCode::kCorrupt, {"row 1 of column x", "byte 7", "values are damaged"}, [&] {
+        PartsRead(floats, {0, 1});
+      });
+  EXPECT_EQ(std::string(error.what()).find("indices"), std::string::npos);
+}
+
 TEST(LayoutReader, FaultsNameColumnAndRow) {
   ShardColumn csr = sparse_column({{{1, 1.0F}}, {{2, 1.0F}, {3, 2.0F}}}, false);
   csr.field.width = 3;
@@ -299,6 +315,12 @@ TEST(LayoutReader, FaultsNameColumnAndRow) {
         });
     EXPECT_EQ(error.context().row, 1U);
   }
+  const Layout stored{.kind = LayoutKind::kStored, .dtype = DType::kFloat32};
+  const DatasetPtr jagged = with_layout(damaged, 0, stored, Presentation::kOffsets);
+  expect_error(ErrorCode::kCorrupt, {"row 1 of column x", "index 3", "width 3"}, [&] {
+    PartsRead(jagged, {0, 1});
+  });
+  EXPECT_EQ(PartsRead(jagged, {0, 0}).get<float>(ColumnPart::kValues), (std::vector<float>{1, 1}));
   const DatasetPtr numbers = in_memory({column<double>("x", DType::kFloat64, {1, 2.5, 7, -1})});
   const auto multi_hot = [&](std::optional<int64_t> pad) {
     return with_layout(numbers, 0, {.kind = LayoutKind::kDense, .indices = IndexSource{5, pad}});

@@ -63,6 +63,17 @@ TEST(RowRequests, AskForEveryMemberOfAStack) {
   EXPECT_EQ(file_extents(*stacked).size(), 2 * 3U);
 }
 
+TEST(RowRequests, OfTwoColumnsOfAFileAreNotTakenForOne) {
+  const TempDir dir;
+  const DatasetPtr both = dataset_from_arrow_files(
+      {dir.write("a.arrow", shard_bytes({blobs("a", 10, 100), blobs("b", 10, 300)}, 10))});
+  const DatasetPtr joined = concat({select(both, {0}), rename(select(both, {1}), {"a"})});
+  RowRequests requests(*joined);
+  const std::vector<uint64_t> rows = {3, 13};  // row 3 of each column
+  EXPECT_EQ(requests.will_need_offsets(rows, {true}), 2 * 2 * 8U);
+  EXPECT_EQ(requests.will_need_elements(rows, {true}), 100 + 300U);
+}
+
 TEST(RowRequests, AskForRowsOfAnySizeInTwoSteps) {
   const TempDir dir;
   const std::vector<ShardColumn> columns = {

@@ -1,6 +1,7 @@
 #include "engine/prefetch.h"
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -58,6 +59,11 @@ class Prefetching {
 
   bool drop() const { return drop_pages(path_); }
   void remove_file() const { std::filesystem::remove(path_); }
+  // Once it is mapped, so that nothing can be read any more of what is mapped.
+  void cut_file() const {
+    dataset_->groups()[0]->piece(0).source->open();
+    std::filesystem::resize_file(path_, 0);
+  }
   // A fiftieth of the rows, so that each is asked for.
   void choose_few() {
     std::vector<int64_t> rows;
@@ -275,6 +281,18 @@ TEST(Prefetch, OfAFileThatIsGoneStopsAllTheSame) {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   fixture.stop();
   EXPECT_THROW(prefetch.check_running(), Error);
+}
+
+TEST(Prefetch, OfOffsetsThatWereCutOffLeavesTheErrorToTheWorkers) {
+  std::signal(SIGBUS, SIG_DFL);  // as before the first worker reads
+  Prefetching fixture(Shuffle::Kind::kExact, Stored::kBytes);
+  fixture.choose_few();
+  fixture.cut_file();
+  Prefetch& prefetch = fixture.start();
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() > 0; }));  // the offsets, in vain
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  fixture.stop();
+  EXPECT_EQ(prefetch.hinted_bytes() % 8, 0U);
 }
 
 TEST(Prefetch, AsksForRowsOfAFileThatIsGoneButStillMapped) {

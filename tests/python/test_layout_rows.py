@@ -122,6 +122,19 @@ def test_dense_is_what_scipy_makes(ds: hr.Dataset, layout: Any, key: Any) -> Non
     np.testing.assert_array_equal(shown["w"][key], found)
 
 
+def test_large_batches_are_those_of_scipy() -> None:
+    """Batches beyond the cache are written in another way, and read in several chunks."""
+    rng = np.random.default_rng(8)
+    lengths = rng.integers(0, 90, 2000)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    indices, values = rng.integers(0, 5000, indptr[-1]), rng.random(indptr[-1], dtype=np.float32)
+    given = scipy_sparse.csr_array((values, indices, indptr), shape=(2000, 5000))
+    expected = given.toarray()
+    ds = hr.from_arrays(w=given, y=np.arange(2000)).with_layout(w="dense")
+    for batch in hr.Loader(ds, batch_size=900, shuffle=True, output="numpy"):
+        np.testing.assert_array_equal(batch["w"], expected[batch["y"]])
+
+
 def test_sums_of_repeats_are_those_of_scipy_bit_for_bit() -> None:
     given = weights("float32")
     given.data = np.random.default_rng(0).random(len(given.data), dtype=np.float32)
