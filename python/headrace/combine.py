@@ -16,7 +16,8 @@ def concat(
 ) -> Dataset:
     """Returns the rows of several datasets one after the other, without copying.
 
-    All must have the same columns: names, dtypes and row shapes, and equal layouts.
+    All must have the same columns: names, dtypes and row shapes, and equal layouts. Indices of csr
+    may differ in dtype; the widest is taken.
 
     Args:
         datasets: At least one dataset.
@@ -36,9 +37,9 @@ def concat(
     parts = _checked("concat", datasets)
     first = parts[0]
     widths = [] if columns is None else _widths(first.schema, columns)
-    wanted = _widened(first.schema, widths)
+    wanted = _aligned(first.schema, widths)
     for position, part in enumerate(parts):
-        found = _widened(part.schema, widths)
+        found = _aligned(part.schema, widths)
         if found != wanted or list(found) != list(wanted):
             raise _unequal(position, wanted, found)
         if part._as_tuple != first._as_tuple:
@@ -69,12 +70,15 @@ def _widths(schema: Schema, given: int | Mapping[str, int]) -> list[int]:
     ]
 
 
-def _widened(schema: Schema, widths: Sequence[int]) -> Schema:
-    """Returns the schema with the widths that csr is to get; no width is a schema's own."""
-    return Schema(
-        replace(field, width=widths[k]) if widths and widths[k] else field
-        for k, field in enumerate(schema.values())
-    )
+def _aligned(schema: Schema, widths: Sequence[int]) -> Schema:
+    """Returns the schema as the core makes it: csr of the given widths, with one index dtype."""
+    fields = []
+    for k, field in enumerate(schema.values()):
+        width = widths[k] if widths and widths[k] else field.width
+        plain = field.kind == "csr" and field.layout is None
+        index = "int64" if plain else field.index_dtype
+        fields.append(replace(field, width=width, index_dtype=index))
+    return Schema(fields)
 
 
 def _unequal(position: int, wanted: Schema, found: Schema) -> InvalidError:
@@ -85,7 +89,7 @@ def _unequal(position: int, wanted: Schema, found: Schema) -> InvalidError:
             if one.index_dtype != other.index_dtype:
                 advice = (
                     f"the indices of {one.name!r} are {one.index_dtype} and {other.index_dtype}; "
-                    "give them one dtype first"
+                    "choose layouts after concat"
                 )
             elif replace(one, width=other.width) == other:
                 width = max(one.width, other.width)

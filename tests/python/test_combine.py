@@ -67,3 +67,19 @@ def test_only_datasets_are_combined(combine: Any, parts: Any) -> None:
         combine(parts)
     with pytest.raises(hr.InvalidError, match=r"\[a, b\]"):
         combine(hr.from_arrays(np.arange(3)))
+
+
+def test_concat_of_csr_takes_the_widest_index_dtype() -> None:
+    rows = np.arange(4)
+    narrow, wide = (
+        hr.from_arrays(
+            x=hr.csr(indptr=rows, indices=rows[:3].astype(dtype), values=np.ones(3), columns=5)
+        )
+        for dtype in ("int32", "int64")
+    )
+    joined = hr.concat([narrow, wide])
+    assert joined.schema["x"].index_dtype == "int64"
+    dense = joined.with_layout(x="dense")[:]["x"]
+    np.testing.assert_array_equal(dense, np.tile(np.eye(3, 5), (2, 1)))
+    with pytest.raises(hr.InvalidError, match="layouts after concat"):
+        hr.concat([narrow.with_layout(x="csr"), wide.with_layout(x="csr")])
