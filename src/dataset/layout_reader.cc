@@ -145,6 +145,9 @@ void LayoutReader::read_padded(const Batch& batch) {
   std::byte* values = batch.allocate(batch.column, ColumnPart::kValues,
                                      checked_mul(count, row_bytes, "bytes of padded rows"));
   std::byte* lengths = batch.allocate(batch.column, ColumnPart::kLengths, count * length_bytes);
+  if (count == 0) {
+    return;
+  }
   // After what may refuse the memory: it takes some for one row itself.
   const Padder pad(layout_->stored, layout_->layout, length);
   for (uint64_t first = 0, end = 0; first < count; first = end) {

@@ -72,10 +72,11 @@ Fill fill_from(nb::handle given, DType dtype, const Field& stored) {
     return converted(bytes_of(nb::cast<double>(given)), DType::kFloat64, dtype);
   }
   const bool large = dtype == DType::kUint64;
-  const nb::object whole = nb::module_::import_("builtins").attr("int")(given);
+  const nb::object whole = nb::steal(PyNumber_Long(given.ptr()));
+  PyErr_Clear();  // of infinity and NaN, which are refused below
   int64_t number = 0;
   uint64_t large_number = 0;
-  const bool held = whole.equal(given) &&
+  const bool held = whole.is_valid() && whole.equal(given) &&
                     (large ? nb::try_cast(whole, large_number) : nb::try_cast(whole, number));
   if (held) {
     if (large) {

@@ -250,6 +250,11 @@ TEST(LayoutReader, PadsRowsToTheLongestOfTheBatchOrToALength) {
   EXPECT_EQ(cut.get<int32_t>(ColumnPart::kValues), (std::vector<int32_t>{1, 2, 9, 9}));
   EXPECT_EQ(cut.get<uint8_t>(ColumnPart::kLengths), (std::vector<uint8_t>{1, 0}));
 
+  // Of no rows it takes no memory, whatever a row would.
+  padded.padding = {.max_length = uint64_t{1} << 42};
+  EXPECT_TRUE(
+      PartsRead(with_layout(dataset, 0, padded), {}).get<int32_t>(ColumnPart::kValues).empty());
+
   padded.padding = {.max_length = 1};
   const Error error =
       expect_error(ErrorCode::kInvalid, {"row 0 of column x (row 1 of the dataset)", "2 elements"},
