@@ -358,9 +358,11 @@ void VariableReader::cast_chosen(ColumnPart part, std::byte* out) {
   for (size_t begin = 0; begin < chosen_.size();) {
     const std::vector<DType> path = conversion_path(part, origins_[chosen_run_ + begin]);
     size_t end = begin + 1;
+    const auto is_alike = [&](const Origin& a, const Origin& b) {
+      return (a.source == b.source && a.column == b.column) || conversion_path(part, b) == path;
+    };
     while (end < chosen_.size() &&
-           (origins_[chosen_run_ + end].source == origins_[chosen_run_ + end - 1].source ||
-            conversion_path(part, origins_[chosen_run_ + end]) == path)) {
+           is_alike(origins_[chosen_run_ + end - 1], origins_[chosen_run_ + end])) {
       ++end;
     }
     const Conversion& conversion = conversions_.of(path);

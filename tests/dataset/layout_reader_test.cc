@@ -293,6 +293,26 @@ TEST(LayoutReader, CastsRaggedAndCsrValuesInSequence) {
             (std::vector<double>{0.5, 1.5, 257, 0.5, 1.5}));
 }
 
+TEST(LayoutReader, CastsColumnsOfOneFileEachFromItsOwnDtype) {
+  const TempDir dir;
+  ShardColumn wide{.field = {.name = "x", .dtype = DType::kInt64, .kind = ColumnKind::kRagged},
+                   .offsets = {0, 2},
+                   .rows = 1};
+  ShardColumn small{.field = {.name = "y", .dtype = DType::kUint8, .kind = ColumnKind::kRagged},
+                    .offsets = {0, 2},
+                    .rows = 1};
+  for (const int number : {1, 2}) {
+    append(wide.values, int64_t{number});
+    append(small.values, static_cast<uint8_t>(number + 2));
+  }
+  const DatasetPtr both =
+      dataset_from_arrow_files({dir.write("x.arrow", shard_bytes({wide, small}, 1))});
+  const DatasetPtr joined = concat({cast(select(both, {0}), {DType::kFloat32}),
+                                    cast(rename(select(both, {1}), {"x"}), {DType::kFloat32})});
+  EXPECT_EQ(PartsRead(joined, {0, 1, 0}).get<float>(ColumnPart::kValues),
+            (std::vector<float>{1, 2, 3, 4, 1, 2}));
+}
+
 TEST(LayoutReader, BytesThatAreNoBoolsAreNotCast) {
   ShardColumn bools{.field = {.name = "x", .dtype = DType::kBool, .kind = ColumnKind::kRagged},
                     .offsets = {0, 1, 2},
