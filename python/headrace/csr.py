@@ -106,15 +106,27 @@ def _of_arrays(indptr: object, indices: object, values: object, columns: int) ->
     if numbers.dtype not in (np.uint16, np.int32, np.int64) or columns - 1 > _highest(numbers):
         smallest = np.int32 if columns <= _INT32_WIDTH and numbers.itemsize < 4 else np.int64
         numbers = numbers.astype(smallest)
+    _check_ends(offsets, len(numbers))
     if values is None:
         return SparseColumn(offsets, numbers, None, columns)
-    weights = as_rows("values", values)
+    none = isinstance(values, list) and not values  # an empty list has no dtype of its own
+    weights = np.empty(0) if none else as_rows("values", values)
     if weights.ndim != 1 or len(weights) != len(numbers):
         raise InvalidError(
             f"csr needs a value for each of {len(numbers)} indices; values= has the shape "
             f"{tuple(weights.shape)}"
         )
     return SparseColumn(offsets, numbers, weights, columns)
+
+
+def _check_ends(offsets: _Ints, entries: int) -> None:
+    """Raises InvalidError where entries belong to no row: arrays that do not belong together."""
+    first, last = int(offsets[0]), int(offsets[-1])
+    if first != 0 or last < entries:
+        raise InvalidError(
+            f"indptr goes from {first} to {last}, and there are {entries} indices; it begins with "
+            "0 and ends with their number, as indptr of scipy does"
+        )
 
 
 def _of_padded(rows: Any, values: object, columns: int, pad: int | None) -> SparseColumn:

@@ -119,3 +119,14 @@ def test_arrays_of_csr_are_used_as_they_are() -> None:
 def test_what_is_no_csr_is_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(hr.InvalidError, match=said):
         hr.csr(**{"columns": 6, **arguments})
+
+
+@pytest.mark.parametrize("indptr", [[0, 1, 2], [1, 2, 3]])
+def test_indices_that_belong_to_no_row_are_refused(indptr: list[int]) -> None:
+    with pytest.raises(hr.InvalidError, match=rf"from {indptr[0]} to {indptr[-1]}, .* 3 indices"):
+        hr.csr(indptr=indptr, indices=[1, 2, 3], columns=4)
+
+
+def test_arrays_of_no_entries_may_be_empty_lists() -> None:
+    ds = hr.from_arrays(x=hr.csr(indptr=[0, 0, 0], indices=[], values=[], columns=2))
+    assert ds.with_layout(x="dense")[:]["x"].tolist() == [[0, 0], [0, 0]]

@@ -132,9 +132,8 @@ def test_dlpack_batches(ds: hr.Dataset) -> None:
 
 def test_csr_without_a_layout_says_what_to_choose(tmp_path: Path) -> None:
     ds = hr.open(write(tmp_path / "a.arrow"))
-    with pytest.raises(
-        hr.UnsupportedError, match=r"'w' is csr \(7 columns\).*w=\"dense\""
-    ) as error:
+    advice = r"'w' is csr \(7 columns\).*with_layout\(\{'w': \"dense\"\}\)"
+    with pytest.raises(hr.UnsupportedError, match=advice) as error:
         hr.Loader(ds)
     assert error.value.column == "w"
 
