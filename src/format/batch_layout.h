@@ -56,6 +56,11 @@ struct BatchLayout {
 // In our profile each body and each buffer in it starts at a multiple of this.
 inline constexpr uint64_t kBodyAlignment = 64;
 
+// Bodies of so many bytes are written to start on a page: rows of 256 bytes then lie in one page
+// each, and rows of 4 KiB take one page of a disk instead of two. A reader does not ask for it.
+inline constexpr uint64_t kLargeBody = uint64_t{64} << 10;
+inline constexpr uint64_t kLargeBodyAlignment = 4096;
+
 // In our profile no column of a record batch has this many leaf elements: some readers count them
 // in 32 bits.
 inline constexpr uint64_t kMaxBatchElements = uint64_t{1} << 31;

@@ -34,9 +34,11 @@ int32_t length_of(uint64_t bytes) {
   return static_cast<int32_t>(bytes);
 }
 
-// The finished message for `offset` of the file.
-std::vector<std::byte> framed(const FlatBufferBuilder& builder, uint64_t offset) {
-  const uint64_t end = aligned_body_size(offset + kMessagePrefix + builder.GetSize());
+// The finished message for `offset` of the file; what follows starts at a multiple of `alignment`.
+std::vector<std::byte> framed(const FlatBufferBuilder& builder, uint64_t offset,
+                              uint64_t alignment) {
+  const uint64_t size = offset + kMessagePrefix + builder.GetSize();
+  const uint64_t end = (size + alignment - 1) / alignment * alignment;
   std::vector<std::byte> message(end - offset, std::byte{0});
   put(message.data(), kContinuation);
   put(message.data() + sizeof(kContinuation), length_of(message.size() - kMessagePrefix));
@@ -58,7 +60,7 @@ std::vector<std::byte> schema_message(const Schema& schema, const Metadata& meta
   FlatBufferBuilder builder;
   const auto schema_at = build_schema(builder, schema, metadata);
   finish_message(builder, MessageHeader::Schema, schema_at, 0, {});
-  return framed(builder, kFileHead.size());
+  return framed(builder, kFileHead.size(), kBodyAlignment);
 }
 
 std::vector<std::byte> batch_message(std::span<const ColumnLayout> columns,
@@ -85,7 +87,8 @@ std::vector<std::byte> batch_message(std::span<const ColumnLayout> columns,
       flatbuf::CreateRecordBatch(builder, to_signed(batch.rows), nodes_at, buffers_at);
   finish_message(builder, MessageHeader::RecordBatch, header, batch.body.bytes,
                  {{std::string(kBodyHashKey), hash_digits(batch.xxh3.value_or(0))}});
-  return framed(builder, offset);
+  return framed(builder, offset,
+                batch.body.bytes >= kLargeBody ? kLargeBodyAlignment : kBodyAlignment);
 }
 
 std::vector<std::byte> file_footer(const Schema& schema, const Metadata& metadata,

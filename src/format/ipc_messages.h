@@ -21,7 +21,7 @@
 //   footer, its length (int32), "ARROW1"
 //
 // A message is 0xFFFFFFFF, the length of what follows (int32), a flatbuffer, zeros: so many that
-// the next part of the file starts at a multiple of kBodyAlignment.
+// the next part of the file starts at a multiple of kBodyAlignment, and a large body on a page.
 namespace headrace {
 
 inline constexpr std::string_view kArrowMagic = "ARROW1";

@@ -62,6 +62,20 @@ TEST(BatchMessage, EndsAtAMultipleOf64AndSaysWhereTheRowsLie) {
   }
 }
 
+TEST(BatchMessage, LetsALargeBodyStartOnAPage) {
+  const uint64_t rows = kLargeBody / 4;
+  for (const uint64_t offset : {64, 8, 4096, 4032, 100'032}) {
+    const Bytes large =
+        batch_message(kColumns, profile_batch(kColumns, rows, std::vector<uint64_t>{0}, 0), offset);
+    EXPECT_EQ((offset + large.size()) % kLargeBodyAlignment, 0U);
+    EXPECT_LE(large.size(), kLargeBodyAlignment + 320);
+    EXPECT_EQ(message_in(large).body_length(), kLargeBody);
+    const Bytes small = batch_message(
+        kColumns, profile_batch(kColumns, rows - 16, std::vector<uint64_t>{0}, 0), offset);
+    EXPECT_LE(small.size(), 384U);
+  }
+}
+
 TEST(FileFooter, CarriesTheHashOfAllMetadataWithZerosInItsPlace) {
   const Bytes message = schema_message({kField}, {});
   Hasher hasher;
