@@ -62,7 +62,12 @@ lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every u
 .PHONY: test-cpp test-asan test-tsan
 test-cpp: preset-test   ## the C++ tests
 test-asan: preset-asan  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
-test-tsan: preset-tsan  ## the C++ tests under ThreadSanitizer
+test-tsan: preset-tsan  ## the C++ tests of layers that know threads under ThreadSanitizer
+
+# The other layers are functions of their arguments: their tests have one thread.
+TSAN_LAYERS := storage dataset engine
+preset-tsan: BUILT = --target $(TSAN_LAYERS:%=%_test)
+preset-tsan: TESTED = -R '^($(shell echo $(TSAN_LAYERS) | tr ' ' '|'))/'
 
 # ThreadSanitizer of g++ before 14 refuses the wide address randomisation of newer kernels.
 preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
@@ -70,8 +75,8 @@ preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch
 .PHONY: preset-test preset-asan preset-tsan
 preset-test preset-asan preset-tsan: preset-%: packages-test
 	cmake --preset $* --log-level=WARNING
-	cmake --build --preset $* -j $(JOBS)
-	$(WITHOUT_ASLR) ctest --preset $* -j $(JOBS) --no-tests=error
+	cmake --build --preset $* -j $(JOBS) $(BUILT)
+	$(WITHOUT_ASLR) ctest --preset $* -j $(JOBS) --no-tests=error $(TESTED)
 
 .PHONY: test-crash
 test-crash: packages-test $(STAMPS)/test ## writers that are killed, and system calls that fail, at hundreds of points
@@ -95,11 +100,15 @@ test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: check
-check: check-soak check-crash check-asan-python ## the long tests, which make test leaves out
+check: check-soak check-crash check-tsan check-asan-python ## the long tests, which make test leaves out
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
 	$(BIN)/python -m pytest tests/soak
+
+.PHONY: check-tsan
+check-tsan: TSAN_LAYERS := base order storage column format dataset engine
+check-tsan: preset-tsan ## all C++ tests under ThreadSanitizer
 
 .PHONY: check-crash
 check-crash: export CRASH_POINTS = 5000

@@ -34,8 +34,8 @@ enum class ColumnPart : uint8_t { kOffsets, kValues, kIndices, kLengths };
 inline constexpr size_t kColumnParts = 4;
 
 // Bytes of one element of `part` of a column `field`: of an offset as batches have them (8), of an
-// element's values (0 for binary csr), of an index (0 for all but csr); 0 for lengths. Requires: not
-// a tensor.
+// element's values (0 for binary csr), of an index (0 for all but csr); 0 for lengths. Requires:
+// not a tensor.
 uint64_t element_bytes(const Field& field, ColumnPart part) noexcept;
 
 // Where `part` of `view` begins; null for lengths.

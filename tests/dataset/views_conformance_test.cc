@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "column/elementwise.h"
+#include "dataset/column_views.h"
 #include "dataset/fingerprint.h"
 #include "dataset/reader.h"
-#include "dataset/column_views.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "order/key.h"

@@ -157,8 +157,12 @@ TEST(ForeignFiles, WithoutRowsHaveALayoutWithoutBatches) {
 
 TEST(ForeignFiles, ThatAreNotReadInPlaceAreTypedErrorsThatSayWhatToDo) {
   const std::vector<std::pair<std::string, std::string>> refused = {
-      {"views", "View"},          {"zstd", "compressed"},       {"stream", "stream"},
-      {"nulls", "x has 2 null values"}, {"dictionary", "dictionary"}, {"timestamp", "Timestamp"},
+      {"views", "View"},
+      {"zstd", "compressed"},
+      {"stream", "stream"},
+      {"nulls", "x has 2 null values"},
+      {"dictionary", "dictionary"},
+      {"timestamp", "Timestamp"},
       {"legacy", "before"},
   };
   for (const auto& [name, what] : refused) {
