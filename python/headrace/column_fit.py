@@ -151,10 +151,9 @@ def _other(field: Field, came: Field, declared: Facts | None = None) -> InvalidE
         what_to_do = "make a sparse matrix of it: scipy.sparse.csr_array(x)"
     if declared and came == replace(field, dtype=came.dtype):
         return InvalidError(
-            f"columns= says that column {field.name!r} is {_type(field)}, and it comes as "
-            f"{_type(came)}: what has a dtype is not cast as it is written. Make it {field.dtype} "
-            "before (in a conversion: in a transform), or keep its dtype and cast what is read, by "
-            "ds.cast",
+            f"column {field.name!r} is {_type(field)}, by columns= or in the dataset, and comes as "
+            f"{_type(came)}: what has a dtype is not cast as it is written; {what_to_do} (in a "
+            "conversion: in a transform), or keep its dtype and cast what is read, by ds.cast",
             column=field.name,
         )
     return InvalidError(
