@@ -15,7 +15,8 @@ def train(ds: hr.Dataset, *, classes: int, epochs: int, what: str) -> None:
     """Trains one linear layer on the dense column x, and says how many test rows it has right."""
     train_rows, test_rows = ds.split(0.9, seed=1)
     loader = hr.Loader(train_rows, batch_size=512, shuffle=True, seed=7)
-    model = torch.nn.Linear(*ds.schema["x"].row_shape, classes)
+    (width,) = ds.schema["x"].row_shape
+    model = torch.nn.Linear(width, classes)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(epochs):
         for batch in loader:

@@ -23,6 +23,11 @@ bool reads_as(const Field& found, const Field& wanted) {
   return widened == wanted;
 }
 
+const std::string& SchemaDifference::column() const noexcept {
+  static const std::string kNone;
+  return found ? found->name : wanted ? wanted->name : kNone;
+}
+
 bool SchemaDifference::only_wider() const { return wanted && found && reads_as(*wanted, *found); }
 
 std::optional<SchemaDifference> find_difference(const Schema& found, const Schema& wanted) {

@@ -19,7 +19,7 @@ struct SchemaDifference {
   std::optional<Field> found = std::nullopt;   // absent: the found schema does
 
   // The name that an error is about: of the found column, where there is one.
-  const std::string& column() const noexcept { return (found ? found : wanted)->name; }
+  const std::string& column() const noexcept;
 
   // Whether the found column would fit if the wanted one, of csr, were wider.
   bool only_wider() const;

@@ -110,7 +110,7 @@ class ShardVerifier {
     try {
       // Without a hash to compare with, it is still known that every byte can be read.
       const uint64_t hash = hashes_->part(batch.body, room_for(batch.body));
-      if (batch.xxh3.has_value() && hash != *batch.xxh3) {
+      if (hash != batch.xxh3.value_or(hash)) {
         lose_batch(number, ErrorCode::kCorrupt, "its bytes do not have the hash that they carry");
         return;
       }

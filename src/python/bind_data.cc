@@ -126,6 +126,7 @@ Handle from_csr_files(const std::string& name,
                       const std::vector<std::tuple<std::string, std::string, std::string>>& paths,
                       uint64_t width, const std::string& io) {
   std::vector<CsrFiles> parts;
+  parts.reserve(paths.size());
   for (const auto& [indptr, indices, values] : paths) {
     parts.push_back({.indptr = indptr, .indices = indices, .values = values});
   }

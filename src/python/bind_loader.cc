@@ -263,9 +263,7 @@ Tail tail_of(bool drop_last, bool exact) {
   return drop_last ? Tail::kDrop : exact ? Tail::kExact : Tail::kRepeat;
 }
 
-}  // namespace
-
-void bind_loader(nb::module_& module) {
+void bind_pass(nb::module_& module) {
   nb::class_<PyPass>(module, "Pass", "The iterator of one pass over an epoch.")
       .def(
           "__iter__", [](nb::handle self) { return nb::borrow(self); },
@@ -284,7 +282,12 @@ void bind_loader(nb::module_& module) {
       .def_prop_ro("asked", [](const PyPass& self) { return self.pass().asked(); })
       .def_prop_ro("done", [](const PyPass& self) { return self.pass().done(); })
       .def_prop_ro("live", [](const PyPass& self) { return self.pass().live(); });
+}
 
+}  // namespace
+
+void bind_loader(nb::module_& module) {
+  bind_pass(module);
   nb::class_<PyLoader>(module, "Loader", "Makes batches of a dataset in C++ threads.")
       .def(
           "__init__",

@@ -273,7 +273,7 @@ def test_a_loader_gives_what_the_dataset_gives(
         ({"r": "padded"}, lambda batch: batch["r"].values.shape[0] == 8),
         ({"r": hr.Padded(max_length=9, mask=True)}, lambda batch: batch["r"].mask.shape == (8, 9)),
     ],
-    ids=str,
+    ids=["dense", "padded", "masked"],
 )
 def test_rows_are_collated_by_the_dataloader_of_torch(
     ds: hr.Dataset, layouts: dict[str, Any], check: Callable[[Any], bool]
