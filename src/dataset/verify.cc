@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <memory>
-#include <optional>
 #include <utility>
 
 #include "column/row_faults.h"
@@ -48,7 +46,7 @@ class ShardVerifier {
     map_ = MappedFile::open(file_);
     install_fault_guard();
     using enum FileHashes::Whole;
-    hashes_.emplace(file_, committed_ != nullptr ? kYes : kNo, poll_);
+    hashes_ = std::make_unique<FileHashes>(file_, committed_ != nullptr ? kYes : kNo, poll_);
     for (size_t number = 0; number < layout_.batches.size(); ++number) {
       check_batch(number);
     }
@@ -189,7 +187,7 @@ class ShardVerifier {
   ShardVerdict& verdict_;
   ShardLayout layout_ = {};
   std::shared_ptr<const MappedFile> map_ = nullptr;
-  std::optional<FileHashes> hashes_ = std::nullopt;
+  std::unique_ptr<FileHashes> hashes_;
   std::vector<std::byte> body_ = {};  // of a file that cannot be mapped
 };
 

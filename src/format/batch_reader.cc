@@ -204,13 +204,18 @@ void BatchReader::check_nulls() const {
   for (size_t column = 0; column < columns_.size(); ++column) {
     if (nulls_[column] > 0) {
       const std::string& name = columns_[column].field.name;
-      std::string message = path_ + ": column " + name + " has " + std::to_string(nulls_[column]);
+      std::string message = path_ + ": column ";
+      message += name + " has ";
+      message += std::to_string(nulls_[column]);
       message += nulls_[column] == 1 ? " null value" : " null values";
       message +=
           ", and columns that are read in place have none; write it as shards once, with a value "
           "that stands for them: in Python hr.convert(..., fill={\"";
-      message += name + "\": value}), in a shell headrace convert --fill " + name;
-      message += "=VALUE; column " + name + "_valid then says where they were";
+      message += name;
+      message += "\": value}), in a shell headrace convert --fill ";
+      message += name;
+      message += "=VALUE; column ";
+      message += name + "_valid then says where they were";
       throw Error(ErrorCode::kUnsupported, message, {.file = path_, .column = name});
     }
   }
