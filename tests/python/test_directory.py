@@ -73,7 +73,9 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         directory.commit(entries, schema, metadata="[]")
     directory.commit(entries, schema)
     other, other_schema = built(tmp_path / "data", 3, x=np.zeros(3, np.float32))
-    with pytest.raises(InvalidError, match=r"column 0 is x: float32 in the new shards and x: int64 in the dataset") as caught:
+    with pytest.raises(
+        InvalidError, match=r"column 0 is x: float32 in the new shards and x: int64 in the dataset"
+    ) as caught:
         directory.commit(other, other_schema)
     assert caught.value.column == "x"
     with pytest.raises(NotFoundError, match=r"no version 2; the newest is 1"):
