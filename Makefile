@@ -49,7 +49,7 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 ##@ Test
 
 .PHONY: test
-test: packages-test lint test-cpp test-crash test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
+test: packages-test lint test-crash test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
 
 .PHONY: lint
 lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
@@ -60,7 +60,7 @@ lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every u
 	$(BIN)/python tools/check_tests.py
 
 .PHONY: test-cpp test-asan test-tsan
-test-cpp: preset-test   ## the C++ tests
+test-cpp: preset-test   ## the C++ tests without a sanitizer, which make test leaves to make check
 test-asan: preset-asan  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 test-tsan: preset-tsan  ## the C++ tests of layers that know threads under ThreadSanitizer
 
@@ -100,7 +100,7 @@ test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: check
-check: check-soak check-crash check-tsan check-asan-python ## the long tests, which make test leaves out
+check: test-cpp check-soak check-crash check-tsan check-asan-python ## the long tests, which make test leaves out
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
