@@ -107,7 +107,7 @@ check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under r
 	$(BIN)/python -m pytest tests/soak
 
 .PHONY: check-tsan
-check-tsan: TSAN_LAYERS := base order storage column format dataset engine
+check-tsan: TSAN_LAYERS := base order storage column format transform dataset engine
 check-tsan: preset-tsan ## all C++ tests under ThreadSanitizer
 
 .PHONY: check-crash
