@@ -1,8 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <fcntl.h>
 #include <string>
+#include <sys/mman.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include "storage/file.h"
 
@@ -36,6 +41,32 @@ inline uint64_t resident_pages(const std::string& path) {
     pages += file.residency(at) == Residency::kResident ? 1 : 0;
   }
   return pages;
+}
+
+// Waits until so many pages of a file that the caller owns are in memory, without asking for any.
+// False if they are not there after ten seconds.
+inline bool wait_for_pages(const std::string& path, uint64_t pages) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const auto bytes = static_cast<size_t>(::lseek(descriptor, 0, SEEK_END));
+  void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  ::close(descriptor);
+  if (mapped == MAP_FAILED) {
+    return false;
+  }
+  std::vector<unsigned char> resident((bytes + 4095) / 4096);
+  const auto are_there = [&] {
+    return ::mincore(mapped, bytes, resident.data()) == 0 &&
+           static_cast<uint64_t>(std::ranges::count_if(
+               resident, [](unsigned char page) { return (page & 1U) != 0; })) >= pages;
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  bool found = are_there();
+  while (!found && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    found = are_there();
+  }
+  ::munmap(mapped, bytes);
+  return found;
 }
 
 }  // namespace headrace
