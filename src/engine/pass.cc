@@ -1,7 +1,6 @@
 #include "engine/pass.h"
 
 #include <algorithm>
-#include <csignal>
 #include <optional>
 #include <pthread.h>
 #include <system_error>
@@ -10,35 +9,16 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/signals_blocked.h"
 
 namespace headrace {
 namespace {
 
-// Threads started while this lives get no asynchronous signal: Ctrl-C belongs to the interpreter's
-// own thread.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) {
-      sigdelset(&blocked, fault);
-    }
-    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
 using Clock = std::chrono::steady_clock;
 
-// Handing a batch to a sleeping consumer costs 3 to 6 microseconds for each side. Longer batches
-// are not worth the loss of an interruptible wait.
-constexpr std::chrono::nanoseconds kHelpBelow = std::chrono::microseconds(200);
+// A consumer that waits leaves a processor idle. While it makes a batch it cannot be interrupted,
+// so that longer batches are left to the workers.
+constexpr std::chrono::nanoseconds kHelpBelow = std::chrono::milliseconds(20);
 
 constexpr uint64_t kHelpAhead = 2;  // batches beyond one for each worker
 
@@ -175,8 +155,8 @@ void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
   make_ns_.store(before == 0 ? took : before + (took - before) / 8, std::memory_order_relaxed);
 }
 
-// Makes the next unclaimed batch in the consumer's own thread, if batches are small. False if it
-// should rather wait.
+// Makes the next unclaimed batch in the consumer's own thread, if that does not take long. False if
+// it should rather wait.
 bool Pass::help(Engine& engine) noexcept {
   const int64_t expected = make_ns_.load(std::memory_order_relaxed);
   if (expected == 0 || expected > kHelpBelow.count()) {
