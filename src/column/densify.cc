@@ -8,6 +8,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "column/elements.h"
 #include "column/elementwise.h"
 #include "column/half.h"
 
@@ -22,27 +23,10 @@ constexpr uint64_t kCachedBytes = uint64_t{8} << 20;
 // The longest row that stays in a second-level cache while it is built.
 constexpr uint64_t kStreamedRowBytes = uint64_t{512} << 10;
 
-template <typename T>
-T load(const std::byte* from) noexcept {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
-template <typename T>
-void store(std::byte* to, T value) noexcept {
-  std::memcpy(to, &value, sizeof(T));
-}
-
 int64_t index_at(DType dtype, const std::byte* indices, uint64_t i) noexcept {
-  switch (dtype) {
-    case DType::kUint16:
-      return load<uint16_t>(indices + i * sizeof(uint16_t));
-    case DType::kInt32:
-      return load<int32_t>(indices + i * sizeof(int32_t));
-    default:
-      return load<int64_t>(indices + i * sizeof(int64_t));
-  }
+  return with_index_type(dtype, [&](auto index) {
+    return static_cast<int64_t>(load_element<decltype(index)>(indices, i));
+  });
 }
 
 // The element types of sums; a sum of integers wraps the same with and without a sign.
@@ -61,49 +45,38 @@ T add(T a, T b) noexcept {
   return static_cast<T>(a + b);
 }
 
-// A negative index becomes one above every width.
-template <typename Index>
-inline uint64_t unsigned_index(const std::byte* indices, uint64_t i) noexcept {
-  return static_cast<uint64_t>(static_cast<int64_t>(load<Index>(indices + i * sizeof(Index))));
-}
-
-template <typename Index, typename T>
-uint64_t scatter_one(const std::byte* indices, const std::byte* values, uint64_t count,
-                     uint64_t width, std::byte* row) noexcept {
-  const T one = load<T>(values);
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t index = unsigned_index<Index>(indices, i);
-    if (index >= width) {
-      return i;
-    }
-    store(row + index * sizeof(T), one);
+// What becomes of element `index` of a row where value `i` is put there.
+template <typename T>
+struct PutFirst {  // of binary rows, whose values are all the first
+  static void put(const std::byte* values, uint64_t /*i*/, std::byte* row,
+                  uint64_t index) noexcept {
+    store_element(row, index, load_element<T>(values, 0));
   }
-  return count;
-}
+};
 
-template <typename Index, typename T>
-uint64_t scatter_set(const std::byte* indices, const std::byte* values, uint64_t count,
-                     uint64_t width, std::byte* row) noexcept {
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t index = unsigned_index<Index>(indices, i);
-    if (index >= width) {
-      return i;
-    }
-    store(row + index * sizeof(T), load<T>(values + i * sizeof(T)));
+template <typename T>
+struct PutLast {
+  static void put(const std::byte* values, uint64_t i, std::byte* row, uint64_t index) noexcept {
+    store_element(row, index, load_element<T>(values, i));
   }
-  return count;
-}
+};
 
-template <typename Index, typename T>
-uint64_t scatter_sum(const std::byte* indices, const std::byte* values, uint64_t count,
-                     uint64_t width, std::byte* row) noexcept {
+template <typename T>
+struct PutSum {
+  static void put(const std::byte* values, uint64_t i, std::byte* row, uint64_t index) noexcept {
+    store_element(row, index, add(load_element<T>(row, index), load_element<T>(values, i)));
+  }
+};
+
+template <typename Index, typename Put>
+uint64_t scatter(const std::byte* indices, const std::byte* values, uint64_t count, uint64_t width,
+                 std::byte* row) noexcept {
   for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t index = unsigned_index<Index>(indices, i);
+    const uint64_t index = load_index<Index>(indices, i);
     if (index >= width) {
       return i;
     }
-    std::byte* element = row + index * sizeof(T);
-    store(element, add(load<T>(element), load<T>(values + i * sizeof(T))));
+    Put::put(values, i, row, index);
   }
   return count;
 }
@@ -111,7 +84,7 @@ uint64_t scatter_sum(const std::byte* indices, const std::byte* values, uint64_t
 template <typename Index, typename T>
 void clear(const std::byte* indices, uint64_t count, std::byte* row) noexcept {
   for (uint64_t i = 0; i < count; ++i) {
-    store(row + unsigned_index<Index>(indices, i) * sizeof(T), T{});
+    store_element(row, load_index<Index>(indices, i), T{});
   }
 }
 
@@ -146,19 +119,6 @@ auto with_summand(DType dtype, const Use& use) {
       return use(double{});
     default:
       return with_word(dtype_size(dtype), use);
-  }
-}
-
-// Calls `use` with a value of the type of an index.
-template <typename Use>
-auto with_index(DType dtype, const Use& use) {
-  switch (dtype) {
-    case DType::kUint16:
-      return use(uint16_t{});
-    case DType::kInt32:
-      return use(int32_t{});
-    default:
-      return use(int64_t{});
   }
 }
 
@@ -218,15 +178,16 @@ Densifier::Densifier(const Field& field, DType dtype, Repeats repeats, DenseStor
       value_size_(field.binary ? 0 : dtype_size(dtype)),
       width_(field.width),
       row_bytes_(field.width * dtype_size(dtype)) {
-  with_index(field.index_dtype, [&](auto index) {
+  with_index_type(field.index_dtype, [&](auto index) {
     using Index = decltype(index);
     with_word(dtype_size(dtype), [&](auto word) {
       using Word = decltype(word);
       clear_ = &clear<Index, Word>;
-      scatter_ = field.binary ? &scatter_one<Index, Word> : &scatter_set<Index, Word>;
+      scatter_ = field.binary ? &scatter<Index, PutFirst<Word>> : &scatter<Index, PutLast<Word>>;
     });
     if (!field.binary && repeats == Repeats::kSum) {
-      with_summand(dtype, [&](auto summand) { scatter_ = &scatter_sum<Index, decltype(summand)>; });
+      with_summand(dtype,
+                   [&](auto summand) { scatter_ = &scatter<Index, PutSum<decltype(summand)>>; });
     }
   });
   constexpr std::byte kOne{1};

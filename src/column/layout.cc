@@ -17,11 +17,6 @@ constexpr std::array<const char*, 5> kLayoutNames = {"stored", "dense", "csr", "
   throw Error(code, "column " + stored.name + ": " + why, {.file = "", .column = stored.name});
 }
 
-bool is_float(DType dtype) noexcept {
-  return dtype == DType::kFloat16 || dtype == DType::kBfloat16 || dtype == DType::kFloat32 ||
-         dtype == DType::kFloat64;
-}
-
 // Whether the layout is made of rows of csr.
 bool is_sparse(LayoutKind kind) noexcept {
   return kind == LayoutKind::kDense || kind == LayoutKind::kCsr || kind == LayoutKind::kCoo;

@@ -1,27 +1,20 @@
 #include "column/row_indices.h"
 
-#include <cstring>
 #include <type_traits>
 
+#include "column/elements.h"
 #include "column/half.h"
 
 namespace headrace {
 namespace {
 
-template <typename T>
-constexpr bool kIsSmallFloat = std::is_same_v<T, Half> || std::is_same_v<T, Bfloat>;
-
 // A stored number, ready to be compared: an integer, a float or a double.
-template <typename Stored>
-auto load(const std::byte* from, uint64_t i) noexcept {
-  Stored value;
-  std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
-  if constexpr (kIsSmallFloat<Stored>) {
-    return to_float(value);
-  } else {
-    return value;
-  }
+template <typename T>
+T widened(T value) noexcept {
+  return value;
 }
+float widened(Half value) noexcept { return to_float(value); }
+float widened(Bfloat value) noexcept { return to_float(value); }
 
 template <typename T>
 int64_t to_int64(T value) noexcept {
@@ -57,7 +50,7 @@ RowFault read_row(const Numbers& numbers, const IndexSource& source, uint64_t ro
   const bool padded = source.pad.has_value();
   const int64_t pad = source.pad.value_or(0);
   for (uint64_t i = numbers.begin; i < numbers.end; ++i) {
-    const auto value = load<Stored>(numbers.stored, i);
+    const auto value = widened(load_element<Stored>(numbers.stored, i));
     int64_t whole = 0;
     const bool is_number = as_whole(value, whole);
     const bool is_pad = padded && is_number && whole == pad;
@@ -67,8 +60,7 @@ RowFault read_row(const Numbers& numbers, const IndexSource& source, uint64_t ro
                        : RowFault{RowFaultKind::kNotIndex, row, 0, static_cast<double>(value)};
     }
     // Written even for a pad, since a branch would be mispredicted.
-    const auto index = static_cast<Index>(whole);
-    std::memcpy(out + end * sizeof(Index), &index, sizeof(Index));
+    store_element(out, end, static_cast<Index>(whole));
     end += is_pad ? 0 : 1;
   }
   return {};

@@ -86,6 +86,11 @@ ColumnKind kind_from_name(std::string_view name) {
 
 size_t dtype_size(DType dtype) noexcept { return kFacts[static_cast<size_t>(dtype)].size; }
 
+bool is_float(DType dtype) noexcept {
+  return dtype == DType::kFloat16 || dtype == DType::kBfloat16 || dtype == DType::kFloat32 ||
+         dtype == DType::kFloat64;
+}
+
 const char* dtype_name(DType dtype) noexcept { return kFacts[static_cast<size_t>(dtype)].name; }
 
 DType dtype_from_name(std::string_view name) {

@@ -29,6 +29,9 @@ inline constexpr size_t kDTypeCount = 13;
 // Bytes of one element.
 size_t dtype_size(DType dtype) noexcept;
 
+// Whether elements are floating-point numbers, of 16 bits too.
+bool is_float(DType dtype) noexcept;
+
 // numpy's name, such as "float32"; "bfloat16" is torch's.
 const char* dtype_name(DType dtype) noexcept;
 

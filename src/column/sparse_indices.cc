@@ -4,21 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "column/elements.h"
+
 namespace headrace {
 namespace {
-
-template <typename T>
-T load(const std::byte* from, uint64_t i) noexcept {
-  T value;
-  std::memcpy(&value, from + i * sizeof(T), sizeof(T));
-  return value;
-}
-
-// A negative index becomes one above every width.
-template <typename Index>
-uint64_t load_index(const std::byte* indices, uint64_t i) noexcept {
-  return static_cast<uint64_t>(static_cast<int64_t>(load<Index>(indices, i)));
-}
 
 uint64_t offset(const ColumnView& rows, uint64_t i) noexcept {
   return static_cast<uint64_t>(offset_at(rows, i));
@@ -60,14 +49,13 @@ RowFault copy_indices_as(const ColumnView& rows, uint64_t width, std::byte* out)
   };
   if (sizeof(From) == sizeof(To) && from == out) {
     for (uint64_t i = 0; i < count; ++i) {
-      look_at(load<From>(from, i));
+      look_at(load_element<From>(from, i));
     }
   } else {
     for (uint64_t i = 0; i < count; ++i) {
-      const auto index = load<From>(from, i);
+      const auto index = load_element<From>(from, i);
       look_at(index);
-      const auto copy = static_cast<To>(index);
-      std::memcpy(out + i * sizeof(To), &copy, sizeof(To));
+      store_element(out, i, static_cast<To>(index));
     }
   }
   const bool outside = signs >> (8 * sizeof(signs) - 1) != 0;
@@ -76,14 +64,9 @@ RowFault copy_indices_as(const ColumnView& rows, uint64_t width, std::byte* out)
 
 template <typename To>
 RowFault copy_indices_to(const Field& field, const ColumnView& rows, std::byte* out) noexcept {
-  switch (field.index_dtype) {
-    case DType::kUint16:
-      return copy_indices_as<uint16_t, To>(rows, field.width, out);
-    case DType::kInt32:
-      return copy_indices_as<int32_t, To>(rows, field.width, out);
-    default:
-      return copy_indices_as<int64_t, To>(rows, field.width, out);
-  }
+  return with_index_type(field.index_dtype, [&](auto index) {
+    return copy_indices_as<decltype(index), To>(rows, field.width, out);
+  });
 }
 
 // A value of `bytes` bytes, for 0 too.
@@ -110,8 +93,7 @@ RowFault keep_in_rows(const ColumnView& rows, const ColumnSelection& selected,
       }
       // Written whether kept or not, since a branch would be mispredicted.
       const int32_t column = new_columns[index];
-      const auto copy = static_cast<To>(column);
-      std::memcpy(kept.indices + end * sizeof(To), &copy, sizeof(To));
+      store_element(kept.indices, end, static_cast<To>(column));
       move_value<value_bytes>(kept.values, end, i - first);
       end += column >= 0 ? 1 : 0;
     }
@@ -139,21 +121,12 @@ KeepInRows keep_in_rows_of(uint64_t value_bytes) noexcept {
   }
 }
 
-template <typename From>
-KeepInRows keep_in_rows_of(DType to, uint64_t value_bytes) noexcept {
-  return to == DType::kInt32 ? keep_in_rows_of<From, int32_t>(value_bytes)
-                             : keep_in_rows_of<From, int64_t>(value_bytes);
-}
-
 KeepInRows keep_in_rows_of(DType from, DType to, uint64_t value_bytes) noexcept {
-  switch (from) {
-    case DType::kUint16:
-      return keep_in_rows_of<uint16_t>(to, value_bytes);
-    case DType::kInt32:
-      return keep_in_rows_of<int32_t>(to, value_bytes);
-    default:
-      return keep_in_rows_of<int64_t>(to, value_bytes);
-  }
+  return with_index_type(from, [&](auto index) {
+    using From = decltype(index);
+    return to == DType::kInt32 ? keep_in_rows_of<From, int32_t>(value_bytes)
+                               : keep_in_rows_of<From, int64_t>(value_bytes);
+  });
 }
 
 }  // namespace

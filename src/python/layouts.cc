@@ -39,11 +39,6 @@ struct GivenLayout {
               {.file = "", .column = stored.name});
 }
 
-bool is_float(DType dtype) noexcept {
-  return dtype == DType::kFloat16 || dtype == DType::kBfloat16 || dtype == DType::kFloat32 ||
-         dtype == DType::kFloat64;
-}
-
 // One element of `from`, whose bytes `value` begins with, as one of `to`.
 Fill converted(const Fill& value, DType from, DType to) {
   Fill result = {};

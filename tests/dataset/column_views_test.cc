@@ -13,6 +13,7 @@
 #include "dataset/views.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
+#include "testing/sparse_chunk.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -117,25 +118,6 @@ TEST(Cast, RefusesAnotherNumberOfDtypes) {
   const DatasetPtr dataset = in_memory({counting("a", 5)});
   expect_error(ErrorCode::kInvalid, {"0"}, [&] { cast(dataset, {}); });
   expect_error(ErrorCode::kInvalid, {"2"}, [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
-}
-
-// A dataset of one column with offsets, of which nothing is read.
-DatasetPtr unread(Field field) {
-  ArraySource::Array array{.owner = {}, .rows = {}, .dtype = field.dtype};
-  array.variable = ColumnView{.rows = 2};
-  const auto source = std::make_shared<ArraySource>(2, std::vector{array});
-  return std::make_shared<Dataset>(
-      std::vector<DatasetColumn>{{.field = std::move(field), .group = 0, .column = 0, .casts = {}}},
-      std::vector{
-          RowSpace::table({{.source = source, .first = 0, .rows = 2, .columns = nullptr}})});
-}
-
-Field csr_field(uint64_t width, DType index_dtype = DType::kInt32) {
-  return {.name = "x",
-          .dtype = DType::kFloat32,
-          .kind = ColumnKind::kCsr,
-          .index_dtype = index_dtype,
-          .width = width};
 }
 
 TEST(WithLayout, ShowsWhatTheLayoutMakesAndCanBeReplaced) {

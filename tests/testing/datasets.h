@@ -111,6 +111,17 @@ inline DatasetPtr in_memory(const std::vector<Values>& columns) {
   return std::make_shared<Dataset>(std::move(shown), std::vector{std::move(space)});
 }
 
+// A dataset of two rows and one column with offsets, of which nothing is read.
+inline DatasetPtr unread(Field field) {
+  ArraySource::Array array{.owner = {}, .rows = {}, .dtype = field.dtype};
+  array.variable = ColumnView{.rows = 2};
+  const auto source = std::make_shared<ArraySource>(2, std::vector{array});
+  return std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{{.field = std::move(field), .group = 0, .column = 0, .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = source, .first = 0, .rows = 2, .columns = nullptr}})});
+}
+
 // The same in raw files: file k of every column has file_rows[k] rows.
 inline DatasetPtr in_files(const TempDir& dir, const std::string& stem,
                            const std::vector<Values>& columns,

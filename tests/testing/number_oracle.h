@@ -119,11 +119,6 @@ inline long double decode(DType dtype, const std::byte* from) {
   return 0;
 }
 
-inline bool is_float(DType dtype) {
-  return dtype == DType::kFloat16 || dtype == DType::kBfloat16 || dtype == DType::kFloat32 ||
-         dtype == DType::kFloat64;
-}
-
 // Bits and sign of an integer dtype.
 struct IntegerFormat {
   int bits;

@@ -59,7 +59,8 @@ struct SparseChunk {
   }
 };
 
-inline Field csr_field(uint64_t width, DType dtype, DType index_dtype, bool binary = false) {
+inline Field csr_field(uint64_t width, DType dtype = DType::kFloat32,
+                       DType index_dtype = DType::kInt32, bool binary = false) {
   return {.name = "x",
           .dtype = binary ? DType::kUint8 : dtype,
           .row_shape = {},
