@@ -45,6 +45,7 @@ from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.svmlight import iter_svmlight, read_svmlight
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 from headrace.writer import Writer
@@ -96,9 +97,11 @@ __all__ = [
     "csr",
     "from_arrays",
     "from_items",
+    "iter_svmlight",
     "memmap",
     "open",
     "ragged",
+    "read_svmlight",
     "verify",
     "windows",
     "zip",
