@@ -66,6 +66,14 @@ class SvmlightRows(CsrRows):
                     file.write(f"{labels[row]}{pairs}\n")
                     at += 2 * stored
 
+    def shape(self) -> tuple[int, int]:
+        """Returns how many rows the file has, and how wide its largest index makes them."""
+        indptr, width = self.indptr(), 0
+        for start in range(0, self.rows, _CHUNK_ROWS):
+            rows = np.arange(start, min(start + _CHUNK_ROWS, self.rows))
+            width = max(width, int(self.part(indptr, rows)[0].max()) + 1)
+        return self.rows, width
+
     def check(self, x: Any, y: Any) -> None:
         """Checks every number.
 
@@ -73,8 +81,8 @@ class SvmlightRows(CsrRows):
             WrongAnswerError: something else was read.
         """
         indptr = self.indptr()
-        if x.shape != (self.rows, self.width) or not np.array_equal(x.indptr, indptr):
-            raise WrongAnswerError(f"expected {self.rows} rows of {self.width}, found {x.shape}")
+        if x.shape != self.shape() or not np.array_equal(x.indptr, indptr):
+            raise WrongAnswerError(f"expected a shape of {self.shape()}, found {x.shape}")
         if not np.array_equal(y, self.labels()):
             raise WrongAnswerError("a label is wrong")
         for start in range(0, self.rows, _CHUNK_ROWS):
@@ -101,7 +109,7 @@ def measure_svmlight(library: Library, data: Any) -> Measurement:
     if count is None:
         x, y = library.module.as_scipy(found) if hasattr(library.module, "as_scipy") else found
         data.check(x, y)
-    elif found != (data.rows, data.width, int(data.indptr()[-1])):
+    elif found != (*data.shape(), int(data.indptr()[-1])):
         raise WrongAnswerError(f"found (rows, columns, stored values) of {found}")
     metrics = {"mb_per_s": size / 1e6 / seconds, "seconds": seconds}
     return Measurement(data.rows, True, 0, metrics)

@@ -74,14 +74,11 @@ std::string some_rows(uint64_t count, bool ends_with_newline) {
 TEST(SvmlightReader, GivesTheSameRowsForAnyPartsThreadsAndBlocks) {
   const TempDir folder;
   for (const bool ends_with_newline : {true, false}) {
-    const std::string path = write(folder, "a.svm", some_rows(700, ends_with_newline));
+    const std::string path = write(folder, "a.svm", some_rows(200, ends_with_newline));
     const Read whole = read({{path}}, {.block_bytes = uint64_t{4} << 20});
-    ASSERT_EQ(whole.labels.size(), ends_with_newline ? 700U : 701U);
-    for (const uint64_t part_bytes : {1U, 7U, 64U, 1000U, 100000000U}) {
+    ASSERT_EQ(whole.labels.size(), ends_with_newline ? 200U : 201U);
+    for (const uint64_t part_bytes : {7U, 64U, 1000U, 100000000U}) {
       for (const uint64_t threads : {1U, 3U}) {
-        if (part_bytes == 1 && threads == 1) {
-          continue;
-        }
         EXPECT_EQ(
             read({{path}},
                  {.threads = threads, .part_bytes = part_bytes, .block_bytes = kSmallestBlock}),
@@ -94,7 +91,7 @@ TEST(SvmlightReader, GivesTheSameRowsForAnyPartsThreadsAndBlocks) {
 
 TEST(SvmlightReader, GivesEachLineToTheSpanThatItBeginsIn) {
   const TempDir folder;
-  const std::string text = some_rows(60, false);
+  const std::string text = some_rows(30, false);
   const std::string path = write(folder, "a.svm", text);
   const Read whole = read({{path}}, {});
   for (uint64_t cut = 0; cut <= text.size(); cut += 3) {
