@@ -34,10 +34,11 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.files import memmap
+from headrace.files import files
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
+from headrace.memmap import memmap
 from headrace.opening import open
 from headrace.presentation import CooRows, JaggedRows, MaskedRows, PaddedRows, RaggedRows
 from headrace.ragged import ragged
@@ -94,6 +95,7 @@ __all__ = [
     "concat",
     "convert",
     "csr",
+    "files",
     "from_arrays",
     "from_items",
     "memmap",

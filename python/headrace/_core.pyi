@@ -125,6 +125,9 @@ class Dataset:
     @staticmethod
     def from_directory(root: str, version: int, io: str, verify: bool) -> Dataset: ...
 
+    @staticmethod
+    def from_whole_files(name: str, paths: Sequence[str]) -> Dataset: ...
+
     def shard_rows(self) -> list[tuple[str, int, int]]: ...
 
 class Directory:
