@@ -60,8 +60,7 @@ class WholeFileSource : public Source {
     }
     auto open = std::make_unique<OpenSource>();
     open->columns.emplace_back();
-    open->variable.push_back(
-        {.rows = 1, .offset_size = sizeof(int64_t), .elements = size()});
+    open->variable.push_back({.rows = 1, .offset_size = sizeof(int64_t), .elements = size()});
     return open;
   }
 

@@ -29,8 +29,8 @@ DatasetPtr bytes_in_memory(const std::string& name, const std::vector<std::byte>
                               .elements = values.size()};
   return std::make_shared<Dataset>(
       std::vector<DatasetColumn>{{.field = {.name = name, .kind = ColumnKind::kBytes}}},
-      std::vector{RowSpace::table({{.source = std::make_shared<ArraySource>(rows, std::vector{array}),
-                                    .rows = rows}})});
+      std::vector{RowSpace::table(
+          {{.source = std::make_shared<ArraySource>(rows, std::vector{array}), .rows = rows}})});
 }
 
 TEST(Fingerprint, IsEqualForMemoryFilesAndViewsOfTheSameRows) {

@@ -113,8 +113,7 @@ TEST_P(ChangedFile, IsAnErrorThatNamesIt) {
     const std::string path = write(dir, "a", text);
     const DatasetPtr dataset = open({path});
     GetParam().make(dir, path);
-    const Error error =
-        expect_error(GetParam().code, {path, "again"}, [&] { read(dataset, {0}); });
+    const Error error = expect_error(GetParam().code, {path, "again"}, [&] { read(dataset, {0}); });
     EXPECT_EQ(error.context().file, path);
   }
 }
@@ -149,9 +148,8 @@ TEST(WholeFiles, ThatChangeAreNoticedWhileTheyAreKeptOpen) {
   std::vector<std::byte> out(9);
   source.read_part(0, ColumnPart::kValues, 0, out.size(), out.data(), files);
   write(dir, "a", "some text, and more");
-  expect_error(ErrorCode::kCorrupt, {"had 9 bytes and has 19"}, [&] {
-    source.read_part(0, ColumnPart::kValues, 0, out.size(), out.data(), files);
-  });
+  expect_error(ErrorCode::kCorrupt, {"had 9 bytes and has 19"},
+               [&] { source.read_part(0, ColumnPart::kValues, 0, out.size(), out.data(), files); });
 }
 
 TEST(WholeFiles, MustBeFilesThatExist) {
