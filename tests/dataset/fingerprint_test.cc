@@ -28,9 +28,12 @@ DatasetPtr bytes_in_memory(const std::string& name, const std::vector<std::byte>
                               .offsets = std::as_bytes(std::span(offsets)).data(),
                               .elements = values.size()};
   return std::make_shared<Dataset>(
-      std::vector<DatasetColumn>{{.field = {.name = name, .kind = ColumnKind::kBytes}}},
-      std::vector{RowSpace::table(
-          {{.source = std::make_shared<ArraySource>(rows, std::vector{array}), .rows = rows}})});
+      std::vector<DatasetColumn>{
+          {.field = {.name = name, .kind = ColumnKind::kBytes}, .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = std::make_shared<ArraySource>(rows, std::vector{array}),
+                            .rows = rows,
+                            .columns = nullptr}})});
 }
 
 TEST(Fingerprint, IsEqualForMemoryFilesAndViewsOfTheSameRows) {

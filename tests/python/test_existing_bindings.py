@@ -144,8 +144,8 @@ def test_inputs_become_shards(bound: Any, tmp_path: Path) -> None:
 def test_a_conversion_goes_on_with_the_same_build_and_not_with_another(
     bound: Any, built_anew: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def convert(inputs: list[int], **options: Any) -> hr.Dataset:
-        return hr.convert(inputs, tmp_path / "out", transform=bound.many, progress=False, **options)
+    def convert(inputs: list[int]) -> hr.Dataset:
+        return hr.convert(inputs, tmp_path / "out", transform=bound.many, progress=False)
 
     convert([1, 2])
     assert len(convert([1, 2, 3])) == 6
@@ -262,7 +262,7 @@ def test_functions_of_nanobind_and_cython_count_by_their_module(
         functions = [getattr(module, name) for name in names]
         before = [code_version(function) for function in functions]
         assert len({*before}) == 2
-        other = tmp_path / Path(module.__file__).name
+        other = tmp_path / Path(str(module.__file__)).name
         other.write_bytes(b"another build")
         with monkeypatch.context() as patch:
             patch.setattr(module, "__file__", str(other))
@@ -271,7 +271,7 @@ def test_functions_of_nanobind_and_cython_count_by_their_module(
 
 
 def test_objects_of_compiled_classes_are_not_seen_into(bound: Any) -> None:
-    held = _core.Dataset.from_arrays(["x"], [np.arange(3)])
+    held: Any = _core.Dataset.from_arrays(["x"], [np.arange(3)])
     for value in (held, bound.adder(1)):
         with pytest.raises(hr.UnsupportedError, match="cannot be seen"):
             code_version(Items(value, 1))

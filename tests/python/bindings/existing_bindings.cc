@@ -171,7 +171,7 @@ py::dict doubled(const py::dict& batch) {
 
 // Another function for each k; nobody outside sees which.
 py::cpp_function adder(int k) {
-  return py::cpp_function([k](int value) { return value + k; });
+  return py::cpp_function([k](int value) { return py::make_tuple(value + k); });
 }
 
 }  // namespace
