@@ -9,6 +9,7 @@ Example:
     (1, 2)
 """
 
+from headrace import text
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -99,6 +100,7 @@ __all__ = [
     "memmap",
     "open",
     "ragged",
+    "text",
     "verify",
     "windows",
     "zip",
