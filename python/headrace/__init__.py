@@ -46,6 +46,7 @@ from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.svmlight import iter_svmlight, read_svmlight
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 from headrace.writer import Writer
@@ -97,9 +98,11 @@ __all__ = [
     "csr",
     "from_arrays",
     "from_items",
+    "iter_svmlight",
     "memmap",
     "open",
     "ragged",
+    "read_svmlight",
     "text",
     "verify",
     "windows",
