@@ -265,6 +265,16 @@ class Loader:
 
     def close(self) -> None: ...
 
+class SvmlightReader:
+    """Rows of files in svmlight format, one part of them after another."""
+
+    def __init__(self, spans: Sequence[tuple[str, int, int]], *, float32: bool, multilabel: bool, query_id: bool, lowest_index: int, highest_index: int, base: int, guess_base: bool, keep_rows: bool, threads: int, part_bytes: int = 0) -> None: ...
+
+    def next(self) -> dict[str, Any] | None:
+        """
+        The rows of the next part as arrays by name, without arrays if there is no row in it; None behind the last.
+        """
+
 UNICODE_VERSION: str = '14.0.0'
 
 class TextHasher:

@@ -21,11 +21,9 @@ constexpr uint64_t kGuess = 8;
 constexpr uint64_t kLeastGuess = uint64_t{16} << 20;
 
 template <typename To, typename From>
-AlignedBytes converted(const GrowingBytes& numbers) {
-  const uint64_t count = numbers.size() / sizeof(From);
-  AlignedBytes result(allocate_aligned(count * sizeof(To)));
-  const auto* const from = reinterpret_cast<const From*>(numbers.data());
-  std::transform(from, from + count, reinterpret_cast<To*>(result.get()),
+AlignedBytes converted(const GrowingArray<From>& numbers) {
+  AlignedBytes result(allocate_aligned(numbers.size() * sizeof(To)));
+  std::transform(numbers.begin(), numbers.end(), reinterpret_cast<To*>(result.get()),
                  [](From number) { return static_cast<To>(number); });
   return result;
 }
@@ -34,7 +32,7 @@ AlignedBytes converted(const GrowingBytes& numbers) {
 
 HashedText::HashedText(std::shared_ptr<const TextHasher> hasher, uint64_t threads)
     : hasher_(std::move(hasher)), threads_(threads), scratch_(threads), places_(2 * threads) {
-  std::memset(ends_.extend(sizeof(int64_t)), 0, sizeof(int64_t));
+  ends_.push_back(0);
 }
 
 std::vector<HashedText::Range> HashedText::cut(std::span<const std::string_view> documents) {
@@ -89,18 +87,21 @@ void HashedText::make(std::span<const std::string_view> documents, Range range,
 }
 
 void HashedText::append(const HashedRows& part) {
-  const uint64_t before = indices_.size() / sizeof(int32_t);
-  const uint64_t rows = part.ends.size();
-  append_to(indices_, part.indices, rows_ + rows);
-  append_to(values_, part.values, rows_ + rows);
-  auto* const ends = reinterpret_cast<int64_t*>(ends_.extend(rows * sizeof(int64_t)));
-  std::transform(part.ends.begin(), part.ends.end(), ends,
-                 [before](uint64_t end) { return static_cast<int64_t>(before + end); });
-  rows_ += rows;
+  const auto before = static_cast<int64_t>(indices_.size());
+  const uint64_t rows = rows_ + part.ends.size();
+  append_to(indices_, part.indices, rows);
+  append_to(values_, part.values, rows);
+  ends_.reserve_more(part.ends.size());
+  for (const uint64_t end : part.ends) {
+    ends_.push_back(before + static_cast<int64_t>(end));
+  }
+  rows_ = rows;
   features_ += part.features;
 }
 
-void HashedText::append_to(GrowingBytes& all, const GrowingBytes& part, uint64_t rows) const {
+// Appends the part that makes `rows` rows of all.
+template <typename T>
+void HashedText::append_to(GrowingArray<T>& all, const GrowingArray<T>& part, uint64_t rows) const {
   const uint64_t size = all.size() + part.size();
   if (size > all.capacity() && rows < expected_) {
     const double guess = 1.05 * static_cast<double>(size) / static_cast<double>(rows) *
@@ -108,22 +109,24 @@ void HashedText::append_to(GrowingBytes& all, const GrowingBytes& part, uint64_t
     const uint64_t most = kGuess * size + kLeastGuess;
     all.reserve(guess < static_cast<double>(most) ? static_cast<uint64_t>(guess) : most);
   }
+  all.reserve_more(part.size());
   if (part.size() != 0) {
-    std::memcpy(all.extend(part.size()), part.data(), part.size());
+    std::memcpy(all.data() + all.size(), part.data(), part.size() * sizeof(T));
   }
+  all.set_size(size);
 }
 
 HashedMatrix HashedText::take() {
   // As scikit-learn, which counts features before it sums those of a column.
   const bool wide = std::max(features_, rows_) > INT32_MAX;
   HashedMatrix matrix{.rows = rows_,
-                      .entries = indices_.size() / sizeof(int32_t),
+                      .entries = indices_.size(),
                       .index_dtype = wide ? DType::kInt64 : DType::kInt32,
                       .dtype = hasher_->dtype()};
   indices_.reserve(1);  // an array of nothing has an address, too
   values_.reserve(1);
-  matrix.indptr = wide ? ends_.release() : converted<int32_t, int64_t>(ends_);
-  matrix.indices = wide ? converted<int64_t, int32_t>(indices_) : indices_.release();
+  matrix.indptr = wide ? ends_.release() : converted<int32_t>(ends_);
+  matrix.indices = wide ? converted<int64_t>(indices_) : indices_.release();
   matrix.values = values_.release();
   *this = HashedText(hasher_, threads_);
   return matrix;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,9 +10,9 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/growing_bytes.h"
 #include "base/utf8.h"
 #include "column/schema.h"
+#include "transform/growing_array.h"
 #include "transform/text_hasher.h"
 
 namespace headrace {
@@ -62,7 +63,8 @@ class HashedText {
   void make(std::span<const std::string_view> documents, Range range, const Invalid& invalid,
             uint64_t place, uint64_t thread);
   void append(const HashedRows& part);
-  void append_to(GrowingBytes& all, const GrowingBytes& part, uint64_t rows) const;
+  template <typename T>
+  void append_to(GrowingArray<T>& all, const GrowingArray<T>& part, uint64_t rows) const;
 
   std::shared_ptr<const TextHasher> hasher_;
   uint64_t threads_;
@@ -71,9 +73,9 @@ class HashedText {
   std::vector<HashedRows> places_;
   uint64_t rows_ = 0;
   uint64_t features_ = 0;
-  GrowingBytes ends_;  // of the rows, as int64
-  GrowingBytes indices_;
-  GrowingBytes values_;
+  GrowingArray<int64_t> ends_;  // of the rows, behind a 0
+  GrowingArray<int32_t> indices_;
+  GrowingArray<std::byte> values_;
 };
 
 }  // namespace headrace

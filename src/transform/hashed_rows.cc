@@ -54,8 +54,8 @@ void scale(std::span<Value> values, RowNorm norm) noexcept {
 
 void HashedRows::clear() noexcept {
   ends.clear();
-  indices.shrink(0);
-  values.shrink(0);
+  indices.clear();
+  values.clear();
   features = 0;
 }
 
@@ -86,10 +86,11 @@ void HashedRowCounter::add_row(std::vector<uint32_t>& keys, std::vector<uint32_t
 
 template <typename Value>
 void HashedRowCounter::add_row_of(const std::vector<uint32_t>& keys, HashedRows& out) const {
-  const uint64_t first = out.indices.size() / sizeof(int32_t);
-  auto* const indices =
-      reinterpret_cast<int32_t*>(out.indices.extend(keys.size() * sizeof(int32_t)));
-  auto* const values = reinterpret_cast<Value*>(out.values.extend(keys.size() * sizeof(Value)));
+  const uint64_t first = out.indices.size();
+  out.indices.reserve_more(keys.size());
+  out.values.reserve_more(keys.size() * sizeof(Value));
+  int32_t* const indices = out.indices.data() + first;
+  auto* const values = reinterpret_cast<Value*>(out.values.data()) + first;
   size_t entries = 0;
   uint32_t column = UINT32_MAX;
   int64_t sum = 0;
@@ -108,8 +109,8 @@ void HashedRowCounter::add_row_of(const std::vector<uint32_t>& keys, HashedRows&
   if (options_.norm != RowNorm::kNone) {
     scale<Value>({values, entries}, options_.norm);
   }
-  out.indices.shrink((first + entries) * sizeof(int32_t));
-  out.values.shrink((first + entries) * sizeof(Value));
+  out.indices.set_size(first + entries);
+  out.values.set_size((first + entries) * sizeof(Value));
   out.ends.push_back(first + entries);
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "base/growing_bytes.h"
 #include "column/schema.h"
+#include "transform/growing_array.h"
 
 namespace headrace {
 
@@ -17,10 +18,10 @@ enum class RowNorm : uint8_t {
 
 // Rows of a sparse matrix, one behind the other.
 struct HashedRows {
-  std::vector<uint64_t> ends;  // of each row, in entries of all rows
-  GrowingBytes indices;        // int32, rising within a row
-  GrowingBytes values;         // of the dtype that they were counted in
-  uint64_t features = 0;       // counted in all rows: repeats too
+  std::vector<uint64_t> ends;      // of each row, in entries of all rows
+  GrowingArray<int32_t> indices;   // rising within a row
+  GrowingArray<std::byte> values;  // of the dtype that they were counted in
+  uint64_t features = 0;           // counted in all rows: repeats too
 
   // No rows; the memory stays.
   void clear() noexcept;

@@ -14,10 +14,14 @@ namespace headrace {
 namespace {
 
 template <typename Number>
-std::vector<Number> numbers_of(const GrowingBytes& bytes) {
+std::vector<Number> numbers_of(const GrowingArray<std::byte>& bytes) {
   std::vector<Number> numbers(bytes.size() / sizeof(Number));
   std::memcpy(numbers.data(), bytes.data(), bytes.size());
   return numbers;
+}
+
+std::vector<int32_t> numbers_of(const GrowingArray<int32_t>& indices) {
+  return {indices.begin(), indices.end()};
 }
 
 // A row of these hashes in `out`.
@@ -38,7 +42,7 @@ TEST(HashedRows, SumSignsOfTheSameColumn) {
   add(counter, {13, 7, 3, negative(23), 9, negative(17)}, rows);
   add(counter, {}, rows);
   add(counter, {negative(4)}, rows);
-  EXPECT_EQ(numbers_of<int32_t>(rows.indices), (std::vector<int32_t>{3, 7, 9, 4}));
+  EXPECT_EQ(numbers_of(rows.indices), (std::vector<int32_t>{3, 7, 9, 4}));
   EXPECT_EQ(numbers_of<double>(rows.values), (std::vector<double>{1, 0, 1, -1}));
   EXPECT_FALSE(std::signbit(numbers_of<double>(rows.values)[1]));
   EXPECT_EQ(rows.ends, (std::vector<uint64_t>{3, 3, 4}));
@@ -51,8 +55,7 @@ TEST(HashedRows, CountTheHashWithoutAMagnitudeOfItsOwn) {
     const HashedRowCounter counter({.columns = columns, .norm = RowNorm::kNone});
     HashedRows rows;
     add(counter, {0x80000000U}, rows);
-    EXPECT_EQ(numbers_of<int32_t>(rows.indices)[0],
-              static_cast<int32_t>((uint64_t{1} << 31) % columns));
+    EXPECT_EQ(numbers_of(rows.indices)[0], static_cast<int32_t>((uint64_t{1} << 31) % columns));
     EXPECT_EQ(numbers_of<double>(rows.values)[0], -1);
   }
 }
@@ -111,7 +114,7 @@ TEST(HashedRows, AgreeWithAMapForManyFeatures) {
       indices.push_back(index);
       values.push_back(value);
     }
-    EXPECT_EQ(numbers_of<int32_t>(rows.indices), indices);
+    EXPECT_EQ(numbers_of(rows.indices), indices);
     EXPECT_EQ(numbers_of<double>(rows.values), values);
   }
 }

@@ -24,9 +24,9 @@ Row row_of(const TextHasher& hasher, const std::string& text) {
   TextHasher::Scratch scratch;
   HashedRows rows;
   EXPECT_FALSE(hasher.add_row(text, scratch, rows).has_value());
-  Row row(rows.indices.size() / sizeof(int32_t));
+  Row row(rows.indices.size());
   for (size_t i = 0; i < row.size(); ++i) {
-    std::memcpy(&row[i].first, rows.indices.data() + i * sizeof(int32_t), sizeof(int32_t));
+    row[i].first = rows.indices[i];
     std::memcpy(&row[i].second, rows.values.data() + i * sizeof(double), sizeof(double));
   }
   return row;
