@@ -9,6 +9,7 @@ Example:
     (1, 2)
 """
 
+from headrace import text
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -46,6 +47,7 @@ from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.svmlight import iter_svmlight, read_svmlight
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 from headrace.writer import Writer
@@ -98,9 +100,12 @@ __all__ = [
     "files",
     "from_arrays",
     "from_items",
+    "iter_svmlight",
     "memmap",
     "open",
     "ragged",
+    "read_svmlight",
+    "text",
     "verify",
     "windows",
     "zip",

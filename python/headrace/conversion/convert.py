@@ -87,8 +87,8 @@ def convert(
     only opens the dataset. Called with more inputs, it appends the new ones.
 
     Without a transform, paths are read by their suffix: .csv, .jsonl, .ndjson (also with .gz, .bz2
-    or .zst), .parquet, .arrow, .feather, .npy, .tar of WebDataset, and directories or a Dataset of
-    Hugging Face.
+    or .zst), .parquet, .arrow, .feather, .npy, .svm, .svmlight, .libsvm, .tar of
+    WebDataset, and directories or a Dataset of Hugging Face.
 
     Args:
         inputs: A path, a glob, or a list of these; with a transform also any items to iterate over.
