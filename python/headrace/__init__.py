@@ -9,6 +9,7 @@ Example:
     (1, 2)
 """
 
+from headrace import text
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -35,10 +36,11 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.files import memmap
+from headrace.files import files
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
+from headrace.memmap import memmap
 from headrace.numeric import (
     bucketize,
     clip,
@@ -111,6 +113,7 @@ __all__ = [
     "concat",
     "convert",
     "csr",
+    "files",
     "fit",
     "from_arrays",
     "from_items",
@@ -123,6 +126,7 @@ __all__ = [
     "ragged",
     "read_svmlight",
     "standardize",
+    "text",
     "verify",
     "windows",
     "zip",
