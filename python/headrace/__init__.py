@@ -9,6 +9,7 @@ Example:
     (1, 2)
 """
 
+from headrace import native
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -23,6 +24,7 @@ from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.errors import (
     CancelledError,
+    CompileError,
     CorruptError,
     HeadraceError,
     InvalidError,
@@ -57,6 +59,7 @@ __all__ = [
     "BlockShuffle",
     "CancelledError",
     "Column",
+    "CompileError",
     "ConversionProgress",
     "Coo",
     "CooRows",
@@ -97,6 +100,7 @@ __all__ = [
     "from_arrays",
     "from_items",
     "memmap",
+    "native",
     "open",
     "ragged",
     "verify",
