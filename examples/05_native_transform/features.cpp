@@ -1,5 +1,6 @@
 // A transform: the features of one text file, as one row. Options: width=... (2^18).
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
