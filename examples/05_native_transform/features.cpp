@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string_view>
-
 #include <headrace/transform.hpp>
+#include <string_view>
 
 namespace {
 

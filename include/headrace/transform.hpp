@@ -25,12 +25,11 @@
 #ifndef HEADRACE_TRANSFORM_HPP
 #define HEADRACE_TRANSFORM_HPP
 
-#include <headrace/transform.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <exception>
+#include <headrace/transform.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -378,9 +377,9 @@ class Table {
 }  // namespace headrace::native
 
 // Exports a class as the transform of this library; once, outside of any namespace.
-#define HEADRACE_TRANSFORM(Class)                                                     \
+#define HEADRACE_TRANSFORM(Class)                                                                 \
   extern "C" HEADRACE_TRANSFORM_EXPORT const headrace_transform* headrace_transform_table(void) { \
-    return headrace::native::Table<Class>::get(#Class);                              \
+    return headrace::native::Table<Class>::get(#Class);                                           \
   }
 
 #endif  // HEADRACE_TRANSFORM_HPP

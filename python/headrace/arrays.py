@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace import _core, checks, column_input, dtypes, recipe, sparse_input
+from headrace import _core, checks, column_input, dtypes, recipe, sparse_input, torch_bridge
 from headrace.array_rows import as_rows
 from headrace.column_rows import ColumnRows
 from headrace.dataset import Dataset
@@ -166,6 +166,9 @@ def _join(columns: dict[str, list[Any]]) -> recipe.Made:
 def _as_given(part: Any) -> Any:
     if not isinstance(part, ColumnRows):
         return part
+    if part.offsets is None:
+        bits = part.field.dtype == "bfloat16"
+        return torch_bridge.bfloat16_from_bits(part.values) if bits else part.values
     return GivenRows(part.field.to_core(), *part.to_core())
 
 

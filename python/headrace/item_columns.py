@@ -35,7 +35,7 @@ class ItemColumns:
     """Keeps the columns of each result, which become one dataset in the end.
 
     As for arrays, dtypes are never promoted. A result without rows is not looked at closely: a list
-    of no text has no kind.
+    of no text has no kind, and ragged lists without a number have no dtype.
     """
 
     def __init__(self) -> None:
@@ -91,8 +91,8 @@ class ItemColumns:
                 f"{', '.join(self._parts)}; return the same for every item"
             )
         for name, rows in read.items():
-            expected = self._parts[name][0]
-            if rows.rows and expected.rows and _kind(rows) != _kind(expected):
+            expected = next(filter(_has_elements, self._parts[name]), rows)
+            if _has_elements(rows) and _has_elements(expected) and _kind(rows) != _kind(expected):
                 raise InvalidError(
                     f"column {name!r} is {rows.field!r}, and that of {self._first} is "
                     f"{expected.field!r}; return the same for every item",
@@ -109,6 +109,13 @@ def _named(result: Any) -> tuple[dict[str, Any], bool]:
     if result is None or not values:
         raise InvalidError("it has no columns; is a return missing?")
     return dict(zip(positional_names(len(values)), values, strict=True)), True
+
+
+def _has_elements(rows: ColumnRows) -> bool:
+    """Whether the dtype counts: lists without any number have none of their own."""
+    if rows.field.kind == "ragged":
+        return rows.values is not None and len(rows.values) > 0
+    return rows.rows > 0
 
 
 def _kind(rows: ColumnRows) -> object:
@@ -135,20 +142,16 @@ def _own(name: str, rows: ColumnRows) -> ColumnRows:
 
 
 def _join(parts: list[ColumnRows]) -> ColumnRows:
-    filled = [part for part in parts if part.rows] or parts[:1]
-    if len(filled) == 1:
-        return filled[0]
-    first = filled[0]
+    filled = [part for part in parts if _has_elements(part)] or parts[:1]
+    first, rows = filled[0], sum(part.rows for part in parts)
     values = None if first.values is None else np.concatenate([part.values for part in filled])
-    rows = sum(part.rows for part in filled)
     if first.offsets is None:
         return replace(first, rows=rows, values=values)
-    indices = None
-    field = first.field
+    field, indices = first.field, None
     if first.indices is not None:
         indices = np.concatenate([part.indices for part in filled])
         field = replace(field, index_dtype=indices.dtype.name)
-    lengths = np.concatenate([np.diff(part.offsets) for part in filled])
+    lengths = [np.diff(part.offsets) for part in parts if part.offsets is not None]
     offsets = np.zeros(rows + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    np.cumsum(np.concatenate(lengths), out=offsets[1:])
     return replace(first, field=field, rows=rows, values=values, offsets=offsets, indices=indices)

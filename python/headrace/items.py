@@ -104,9 +104,9 @@ def _collection(
 ) -> ItemArrays | ItemColumns:
     """Returns what collects results like the first one."""
     if rows == "many":
-        # A list of text may be empty in the first result.
-        native = isinstance(fn, NativeTransform)
-        if holds_columns(result) or (native and not all(f.is_tensor for f in fn.schema.values())):
+        # Of native transforms the kinds are known: a list of text may be empty in the first result.
+        fields = fn.schema.values() if isinstance(fn, NativeTransform) else ()
+        if holds_columns(result) or not all(field.is_tensor for field in fields):
             return ItemColumns()
     return ItemArrays(rows, total)
 

@@ -36,9 +36,9 @@ std::unique_ptr<Plugin> PluginLibrary::open() const {
 std::unique_ptr<Plugin> PluginLibrary::open(const Schema& expected) const {
   std::unique_ptr<Plugin> plugin = open();
   if (plugin->schema() != expected) {
-    throw Error(ErrorCode::kTransform,
-                name_ +
-                    ": open() declared other columns than the first time, for the same options");
+    throw Error(
+        ErrorCode::kTransform,
+        name_ + ": open() declared other columns than the first time, for the same options");
   }
   return plugin;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -142,6 +143,9 @@ class PyPlugin {
     idle_.push_back(std::move(first));
   }
 
+  PyPlugin(const PyPlugin&) = delete;
+  PyPlugin& operator=(const PyPlugin&) = delete;
+
   nb::list schema() const { return schema_list(schema_); }
 
   void present(std::vector<nb::object> presenters) {
@@ -177,18 +181,17 @@ class PyPlugin {
     }));
   }
 
-  std::unique_ptr<PyPluginMap> map(const std::vector<nb::bytes>& paths, uint64_t threads,
+  std::shared_ptr<PyPluginMap> map(const std::vector<nb::bytes>& paths, uint64_t threads,
                                    uint64_t places, uint64_t seed, uint64_t epoch) const {
     std::vector<std::string> names;
     names.reserve(paths.size());
     for (const nb::bytes& path : paths) {
       names.emplace_back(view_of(path));
     }
-    return std::make_unique<PyPluginMap>(
+    return std::make_shared<PyPluginMap>(
         std::make_unique<PluginMap>(
             library_, schema_, std::move(names),
-            PluginMap::Options{
-                .threads = threads, .places = places, .seed = seed, .epoch = epoch}),
+            PluginMap::Options{.threads = threads, .places = places, .seed = seed, .epoch = epoch}),
         rows_);
   }
 
@@ -236,8 +239,7 @@ void bind_native(nb::module_& module) {
       .def(
           "__iter__", [](nb::handle self) { return nb::borrow(self); },
           nb::sig("def __iter__(self) -> PluginMap"))
-      .def("__next__", &PyPluginMap::next,
-           nb::sig("def __next__(self) -> dict[str, typing.Any]"))
+      .def("__next__", &PyPluginMap::next, nb::sig("def __next__(self) -> dict[str, typing.Any]"))
       .def("close", &PyPluginMap::close);
   nb::class_<PyPlugin>(module, "Plugin", "A native transform in a shared library.")
       .def(

@@ -12,7 +12,7 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kSmallest = 512;          // bytes of a part's memory
+constexpr uint64_t kSmallest = 512;                // bytes of a part's memory
 constexpr uint64_t kMoved = uint64_t{1} << 16;     // bytes from which on memory moves
 constexpr uint64_t kMost = uint64_t{1} << 40;      // beyond it a size is a mistake
 constexpr uint64_t kMostKept = uint64_t{1} << 24;  // bytes of memory that waits for the next rows
@@ -113,10 +113,9 @@ void ColumnBuilder::commit(uint64_t rows, uint64_t elements) {
     int64_t before = 0;
     for (uint64_t i = 0; i < rows; ++i) {
       if (end_of[i] < before || static_cast<uint64_t>(end_of[i]) > elements) {
-        throw wrong(field_,
-                    "row " + std::to_string(i) + " of those committed ends at element " +
-                        std::to_string(end_of[i]) + ", the one before it at " +
-                        std::to_string(before) + ", all at " + std::to_string(elements));
+        throw wrong(field_, "row " + std::to_string(i) + " of those committed ends at element " +
+                                std::to_string(end_of[i]) + ", the one before it at " +
+                                std::to_string(before) + ", all at " + std::to_string(elements));
       }
       before = end_of[i];
     }

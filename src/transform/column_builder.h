@@ -12,15 +12,15 @@ namespace headrace {
 // Rows of a column in memory of their own, each part from the first byte of its memory on.
 struct BuiltColumn {
   struct Part {
-    AlignedBytes memory;  // null where the column has no such part
-    uint64_t bytes = 0;   // that are used
+    AlignedBytes memory = {};  // null where the column has no such part
+    uint64_t bytes = 0;        // that are used
   };
 
   uint64_t rows = 0;
   uint64_t elements = 0;  // of all rows; 0 for a tensor
-  Part values;            // of a tensor: the rows
-  Part offsets;           // rows + 1 of int64, from 0 on
-  Part indices;
+  Part values = {};       // of a tensor: the rows
+  Part offsets = {};      // rows + 1 of int64, from 0 on
+  Part indices = {};
 };
 
 // A column that grows by rows of unknown sizes, written in place: room is reserved, filled by

@@ -19,10 +19,10 @@ constexpr size_t kLongestText = 1 << 16;  // of an error, in bytes
 // By the codes of headrace/transform.h, from 1 on.
 constexpr std::array kKinds = {ColumnKind::kTensor, ColumnKind::kRagged, ColumnKind::kBytes,
                                ColumnKind::kText, ColumnKind::kCsr};
-constexpr std::array kDTypes = {DType::kBool,    DType::kUint8,    DType::kUint16, DType::kUint32,
-                                DType::kUint64,  DType::kInt8,     DType::kInt16,  DType::kInt32,
-                                DType::kInt64,   DType::kFloat16,  DType::kBfloat16,
-                                DType::kFloat32, DType::kFloat64};
+constexpr std::array kDTypes = {DType::kBool,   DType::kUint8,   DType::kUint16,   DType::kUint32,
+                                DType::kUint64, DType::kInt8,    DType::kInt16,    DType::kInt32,
+                                DType::kInt64,  DType::kFloat16, DType::kBfloat16, DType::kFloat32,
+                                DType::kFloat64};
 static_assert(kDTypes.size() == kDTypeCount && HEADRACE_FLOAT64 == kDTypes.size());
 static_assert(HEADRACE_CSR == kKinds.size());
 
@@ -238,9 +238,10 @@ uint64_t Plugin::process(std::span<const std::byte> bytes, const PluginInput& in
     column.truncate(before);
   }
   context.file = input.name;
-  const std::string by = failure_.in_its_words ? " refused " : " made no columns of ";
-  throw Error(ErrorCode::kTransform, library_ + by + context.file + ": " + reason,
-              std::move(context));
+  const std::string message = library_ +
+                              (failure_.in_its_words ? " refused " : " made no columns of ") +
+                              context.file + ": " + reason;
+  throw Error(ErrorCode::kTransform, message, std::move(context));
 }
 
 void Plugin::run(std::span<const std::byte> bytes, const PluginInput& input) {

@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <headrace/transform.h>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <headrace/transform.h>
 
 #include "base/error.h"
 #include "column/schema.h"

@@ -76,16 +76,14 @@ TEST(PluginMap, RefusesColumnsThatDifferFromOpenToOpen) {
   const auto library = lines();
   Schema other = library->open()->schema();
   other.pop_back();
-  expect_error(ErrorCode::kTransform, {"lines.so", "other columns"},
-               [&] { library->open(other); });
+  expect_error(ErrorCode::kTransform, {"lines.so", "other columns"}, [&] { library->open(other); });
   PluginMap map(library, other, {write(dir, "a", "text")}, {.threads = 1, .places = 2});
   expect_error(ErrorCode::kTransform, {"other columns"}, [&] { map.next(nothing); });
 }
 
 TEST(PluginLibrary, SaysWhatIsMissing) {
-  expect_error(ErrorCode::kUnsupported, {"empty.so", "headrace_transform_table"}, [] {
-    PluginLibrary library(HEADRACE_TEST_EMPTY_LIBRARY, "empty.so", "");
-  });
+  expect_error(ErrorCode::kUnsupported, {"empty.so", "headrace_transform_table"},
+               [] { PluginLibrary library(HEADRACE_TEST_EMPTY_LIBRARY, "empty.so", ""); });
   const auto refused = lines("refuse");
   expect_error(ErrorCode::kTransform, {"lines.so", "these options are refused"},
                [&] { refused->open(); });

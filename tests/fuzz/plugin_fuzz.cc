@@ -121,9 +121,12 @@ int32_t process_drawn(void* /*opened*/, const uint8_t* /*bytes*/, size_t /*lengt
 
 void close_drawn(void* /*opened*/) {}
 
-constexpr headrace_transform kTable = {
-    HEADRACE_TRANSFORM_ABI, sizeof(headrace_transform), nullptr, open_drawn, process_drawn,
-    close_drawn};
+constexpr headrace_transform kTable = {HEADRACE_TRANSFORM_ABI,
+                                       sizeof(headrace_transform),
+                                       nullptr,
+                                       open_drawn,
+                                       process_drawn,
+                                       close_drawn};
 
 // Ends the program where a column is not what its field says.
 void check(const Field& field, const BuiltColumn& column, uint64_t rows) {

@@ -26,8 +26,8 @@ TEST(SharedLibrary, SaysThatThereIsNone) {
 TEST(SharedLibrary, SaysWhatTheLoaderSays) {
   const TempDir dir;
   const std::string path = dir.fill("text.so", 100);
-  const Error error = expect_error(ErrorCode::kInvalid, {"text.so", "ELF"},
-                                   [&] { SharedLibrary library(path); });
+  const Error error =
+      expect_error(ErrorCode::kInvalid, {"text.so", "ELF"}, [&] { SharedLibrary library(path); });
   EXPECT_EQ(error.context().file, path);
 }
 

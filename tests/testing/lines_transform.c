@@ -112,8 +112,11 @@ static int32_t process_lines(void* state, const uint8_t* bytes, size_t length,
 static void close_lines(void* state) { free(state); }
 
 HEADRACE_TRANSFORM_EXPORT const headrace_transform* headrace_transform_table(void) {
-  static const headrace_transform table = {
-      HEADRACE_TRANSFORM_ABI, sizeof(headrace_transform), "lines", open_lines, process_lines,
-      close_lines};
+  static const headrace_transform table = {HEADRACE_TRANSFORM_ABI,
+                                           sizeof(headrace_transform),
+                                           "lines",
+                                           open_lines,
+                                           process_lines,
+                                           close_lines};
   return &table;
 }

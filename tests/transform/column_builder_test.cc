@@ -12,9 +12,7 @@
 namespace headrace {
 namespace {
 
-Field ragged_field() {
-  return {.name = "x", .dtype = DType::kInt32, .kind = ColumnKind::kRagged};
-}
+Field ragged_field() { return {.name = "x", .dtype = DType::kInt32, .kind = ColumnKind::kRagged}; }
 
 Field csr_field(bool binary = false) {
   return {.name = "x",
@@ -146,8 +144,8 @@ TEST(ColumnBuilder, RefusesMoreThanWasReserved) {
 }
 
 TEST(ColumnBuilder, RefusesEndsThatAreNotInOrder) {
-  const std::vector<std::vector<int64_t>> wrong = {
-      {2, 1, 4}, {-1, 2, 4}, {1, 2, 3}, {1, 2, 5}, {1, 2, INT64_MAX}, {5, 4, 4}};
+  const std::vector<std::vector<int64_t>> wrong = {{2, 1, 4}, {-1, 2, 4},        {1, 2, 3},
+                                                   {1, 2, 5}, {1, 2, INT64_MAX}, {5, 4, 4}};
   for (const std::vector<int64_t>& ends : wrong) {
     ColumnBuilder builder(ragged_field());
     add(builder, {1, 2});

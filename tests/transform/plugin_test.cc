@@ -41,12 +41,12 @@ int32_t process_scripted(void* state, const uint8_t* bytes, size_t length,
 void close_scripted(void* state) { ++static_cast<Scripted*>(state)->closed; }
 
 constexpr headrace_transform kTable = {
-    HEADRACE_TRANSFORM_ABI, sizeof(headrace_transform), nullptr, open_scripted, process_scripted,
-    close_scripted};
+    HEADRACE_TRANSFORM_ABI, sizeof(headrace_transform), nullptr,
+    open_scripted,          process_scripted,           close_scripted};
 
 constexpr headrace_field kSize = {"size", HEADRACE_TENSOR, HEADRACE_INT64, 0, 0, nullptr, 0};
-constexpr headrace_field kWords = {"words", HEADRACE_CSR,  HEADRACE_FLOAT32, HEADRACE_INT32,
-                                   0,       nullptr, 10};
+constexpr headrace_field kWords = {
+    "words", HEADRACE_CSR, HEADRACE_FLOAT32, HEADRACE_INT32, 0, nullptr, 10};
 
 int32_t declare(const headrace_setup& setup, std::initializer_list<headrace_field> fields) {
   for (const headrace_field& field : fields) {
@@ -102,9 +102,8 @@ class PluginTest : public testing::Test {
   // row.
   void expect_refused(std::initializer_list<std::string_view> words) {
     const std::unique_ptr<Plugin> plugin = open();
-    const Error error = expect_error(ErrorCode::kTransform, words, [&] {
-      plugin->process(bytes_of("text"), {.name = "a.txt"});
-    });
+    const Error error = expect_error(ErrorCode::kTransform, words,
+                                     [&] { plugin->process(bytes_of("text"), {.name = "a.txt"}); });
     EXPECT_NE(std::string_view(error.what()).find("features.so"), std::string_view::npos);
     EXPECT_NE(std::string_view(error.what()).find("a.txt"), std::string_view::npos);
     EXPECT_EQ(error.context().file, "a.txt");
@@ -224,8 +223,7 @@ TEST_F(PluginTest, ForgetsRoomOfAnEarlierInput) {
   scripted_.process = [](auto*, size_t, auto&, const headrace_builder& to) {
     return to.commit(to.context, 0, 5, 0);
   };
-  expect_error(ErrorCode::kTransform, {"reserved 0"},
-               [&] { plugin->process({}, {.name = "b"}); });
+  expect_error(ErrorCode::kTransform, {"reserved 0"}, [&] { plugin->process({}, {.name = "b"}); });
 }
 
 TEST_F(PluginTest, RefusesSizesThatCannotBe) {

@@ -2,7 +2,6 @@
 // their version. What is found here never changes while HEADRACE_TRANSFORM_ABI is 1.
 
 #include <cstddef>
-
 #include <headrace/transform.h>
 
 #include <gtest/gtest.h>
@@ -62,9 +61,9 @@ TEST(TransformAbi, KeepsTheLayoutOfWhatPluginsAreGiven) {
 TEST(TransformAbi, KeepsItsNumbers) {
   const int kinds[] = {HEADRACE_TENSOR, HEADRACE_RAGGED, HEADRACE_BYTES, HEADRACE_TEXT,
                        HEADRACE_CSR};
-  const int dtypes[] = {HEADRACE_NONE,   HEADRACE_BOOL,    HEADRACE_UINT8,    HEADRACE_UINT16,
-                        HEADRACE_UINT32, HEADRACE_UINT64,  HEADRACE_INT8,     HEADRACE_INT16,
-                        HEADRACE_INT32,  HEADRACE_INT64,   HEADRACE_FLOAT16,  HEADRACE_BFLOAT16,
+  const int dtypes[] = {HEADRACE_NONE,    HEADRACE_BOOL,   HEADRACE_UINT8,   HEADRACE_UINT16,
+                        HEADRACE_UINT32,  HEADRACE_UINT64, HEADRACE_INT8,    HEADRACE_INT16,
+                        HEADRACE_INT32,   HEADRACE_INT64,  HEADRACE_FLOAT16, HEADRACE_BFLOAT16,
                         HEADRACE_FLOAT32, HEADRACE_FLOAT64};
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(kinds[i], i + 1);

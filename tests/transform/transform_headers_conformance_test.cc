@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <cstring>
+#include <headrace/transform.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <headrace/transform.hpp>
 
 #include <gtest/gtest.h>
 
@@ -123,9 +122,8 @@ TEST(TransformHeaders, TellTheTextOfAnExceptionAsOfAnError) {
     expect_error(ErrorCode::kTransform, {"refused x: it begins with '!'"},
                  [&] { plugin->process(bytes_of("!"), {.name = "x"}); });
   }
-  expect_error(ErrorCode::kTransform, {"no std::exception"}, [&] {
-    cpp.process(bytes_of(std::string(1001, ' ')), {.name = "x"});
-  });
+  expect_error(ErrorCode::kTransform, {"no std::exception"},
+               [&] { cpp.process(bytes_of(std::string(1001, ' ')), {.name = "x"}); });
   expect_error(ErrorCode::kTransform, {"end_row"},
                [&] { cpp.process(bytes_of("open row"), {.name = "x"}); });
 }

@@ -138,8 +138,8 @@ def _command(language: Language) -> tuple[str, ...]:
             return (program,)
     raise MissingDependencyError(
         f"there is no {language.name} compiler: tried ${language.variable}, "
-        f"{', '.join(language.programs)}; install one (Debian: apt-get install {language.package}), "
-        "or load a library that was built elsewhere"
+        f"{', '.join(language.programs)}; install one (Debian: apt-get install "
+        f"{language.package}), or load a library that was built elsewhere"
     )
 
 

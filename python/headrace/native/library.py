@@ -30,7 +30,9 @@ def library_of(path: Path, flags: tuple[str, ...]) -> tuple[str, str]:
             file=str(path),
         )
     if flags:
-        raise InvalidError(f"flags={list(flags)!r}: {path.name} is compiled already", file=str(path))
+        raise InvalidError(
+            f"flags={list(flags)!r}: {path.name} is compiled already", file=str(path)
+        )
     with open(path, "rb") as file:
         content = hashlib.blake2b(file.read(), digest_size=16)
     return str(path), content.hexdigest()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from headrace import _core, row_values
 from headrace.csr import SparseColumn
 from headrace.errors import UnsupportedError
 from headrace.ragged import Ragged
 from headrace.schema import Field
+
+_MOST_INT32 = np.iinfo(np.int32).max
 
 Presenter = Callable[[Any, Any, Any], Any]  # of offsets, values, indices
 
@@ -52,6 +56,9 @@ def _bytes(offsets: Any, values: Any, indices: Any) -> list[bytes]:
 
 def _csr(width: int) -> Presenter:
     def present(offsets: Any, values: Any, indices: Any) -> Any:
+        # scipy has one dtype for both, and would copy the indices to make it so.
+        if indices.dtype == np.int32 and offsets[-1] <= _MOST_INT32:
+            offsets = offsets.astype(np.int32)
         return row_values.csr_rows(values, indices, offsets, (len(offsets) - 1, width))
 
     return present
