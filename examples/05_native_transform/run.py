@@ -44,7 +44,7 @@ def main() -> None:
             print("Rust is left out: there is no cargo")
 
         ds = hr.convert(paths, Path(folder) / "features", transform=fn, progress=False)
-        train = ds.with_layout({"words": "dense", "line_lengths": hr.Padded(8)})
+        train = ds.with_layout({"words": "dense", "line_lengths": "padded"})
         seen = 0
         for batch in hr.Loader(train, batch_size=64, shuffle=True, output="numpy"):
             assert (batch["words"].sum(axis=1) == batch["totals"][:, 1]).all()
