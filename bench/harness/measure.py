@@ -160,6 +160,13 @@ def _write(library: Library, data: Data, task: Task, min_seconds: float) -> Meas
     return measure_write(library, data)
 
 
+def _svmlight(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    # By name, as the rows are: it is scipy's.
+    measure: Callable[[Library, Data], Measurement]
+    measure = importlib.import_module("harness.svmlight").measure_svmlight
+    return measure(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -170,6 +177,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "items": _items,
     "open": _open,
     "write": _write,
+    "svmlight": _svmlight,
 }
 
 
@@ -180,6 +188,7 @@ _ROWS = {
     "valued": ("sparse", "ValuedRows"),
     "valued_csr": ("sparse", "ValuedRowsAsCsr"),
     "binary": ("sparse", "BinaryRows"),
+    "svmlight": ("svmlight", "SvmlightRows"),
     "csr_shards": ("sparse_cold", "CsrShards"),
 }
 

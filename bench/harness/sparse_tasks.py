@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Task
+from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
 
 _CHECKED_PASS = (
     " Each run is a fresh process: files of the arrays read into memory, one pass of which every"
@@ -133,4 +133,36 @@ def _cold() -> Task:
     )  # fmt: skip
 
 
-SPARSE_TASKS: tuple[Task, ...] = (_wide(), _tutorial(), _csr(), _cold())
+def _svmlight() -> Task:
+    def figure(bound: float, other: str, what: str) -> Figure:
+        text = f"MB/s / those of {what}"
+        return Figure(text, "headrace", "mb_per_s", bound, True, (other,), "mb_per_s")
+
+    return Task(
+        name="svmlight",
+        title="Svmlight: 1 GB of text, 900,000 rows of 60 to 90 values, to csr in memory",
+        kind="svmlight",
+        data="svmlight",
+        rows=900_000,
+        width=47_236,
+        batch_size=1,
+        files=1,
+        libraries=("headrace", "headrace_1_thread", "headrace_to_scipy", "sklearn_load",
+                   "xgboost_dmatrix"),
+        metrics=(
+            Metric("mb_per_s", "MB/s of text", "si", higher_is_better=True),
+            Metric("seconds", "whole file", "seconds"),
+        ),
+        state=(
+            "One file in the page cache, values of six decimals. Each run is a fresh process that"
+            " reads it once; every number is then compared with what was written, bit for bit (of"
+            " xgboost, which has a form of its own, how many there are)."
+        ),
+        figures=(
+            figure(25, "sklearn_load", "scikit-learn's load_svmlight_file"),
+            figure(3, "xgboost_dmatrix", "xgboost's DMatrix"),
+        ),
+    )  # fmt: skip
+
+
+SPARSE_TASKS: tuple[Task, ...] = (_wide(), _tutorial(), _csr(), _cold(), _svmlight())

@@ -9,6 +9,7 @@ Example:
     (1, 2)
 """
 
+from headrace import text
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -34,10 +35,11 @@ from headrace.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from headrace.files import memmap
+from headrace.files import files
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
+from headrace.memmap import memmap
 from headrace.opening import open
 from headrace.presentation import CooRows, JaggedRows, MaskedRows, PaddedRows, RaggedRows
 from headrace.ragged import ragged
@@ -45,6 +47,7 @@ from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
 from headrace.shuffle import BlockShuffle
+from headrace.svmlight import iter_svmlight, read_svmlight
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
 from headrace.writer import Writer
@@ -94,11 +97,15 @@ __all__ = [
     "concat",
     "convert",
     "csr",
+    "files",
     "from_arrays",
     "from_items",
+    "iter_svmlight",
     "memmap",
     "open",
     "ragged",
+    "read_svmlight",
+    "text",
     "verify",
     "windows",
     "zip",

@@ -125,6 +125,9 @@ class Dataset:
     @staticmethod
     def from_directory(root: str, version: int, io: str, verify: bool) -> Dataset: ...
 
+    @staticmethod
+    def from_whole_files(name: str, paths: Sequence[str]) -> Dataset: ...
+
     def shard_rows(self) -> list[tuple[str, int, int]]: ...
 
 class Directory:
@@ -264,6 +267,37 @@ class Loader:
     def stats(self) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
+
+class SvmlightReader:
+    """Rows of files in svmlight format, one part of them after another."""
+
+    def __init__(self, spans: Sequence[tuple[str, int, int]], *, float32: bool, multilabel: bool, query_id: bool, lowest_index: int, highest_index: int, base: int, guess_base: bool, keep_rows: bool, threads: int, part_bytes: int = 0) -> None: ...
+
+    def next(self) -> dict[str, Any] | None:
+        """
+        The rows of the next part as arrays by name, without arrays if there is no row in it; None behind the last.
+        """
+
+UNICODE_VERSION: str = '14.0.0'
+
+class TextHasher:
+    """Text as rows of hashed n-grams."""
+
+    @staticmethod
+    def make(*, n_features: int, least: int, most: int, analyzer: str, lowercase: bool, alternate_sign: bool, binary: bool, norm: str, stop_words: Sequence[str], decode_error: str, dtype: str) -> TextHasher: ...
+
+class HashedFiles:
+    """Rows of the documents of files, in blocks."""
+
+    def __init__(self, hasher: TextHasher, paths: Sequence[str], *, split: str, threads: int) -> None: ...
+
+    def next(self) -> tuple[Any, Any, Any] | None: ...
+
+def hash_texts(hasher: TextHasher, texts: Any, *, expected: int, threads: int) -> tuple[Any, Any, Any]:
+    """The indptr, indices and values of str and bytes."""
+
+def hash_rows(hasher: TextHasher, offsets: Any, values: Any, *, threads: int) -> tuple[Any, Any, Any]:
+    """The same of rows of bytes, as a text column has them."""
 
 def verify_shard(path: str, schema: list[tuple[Any, ...]] | None = None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, stored_xxh3: int = 0) -> dict[str, Any]:
     """

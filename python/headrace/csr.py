@@ -30,6 +30,16 @@ class SparseColumn:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
+    def __getitem__(self, rows: slice) -> SparseColumn:
+        """Returns neighbouring rows over the same arrays."""
+        begin, end, step = rows.indices(len(self))
+        if step != 1:
+            raise InvalidError(f"rows of csr are sliced with a step of 1, not {step}")
+        ends = self.indptr[begin : max(begin, end) + 1]
+        first, last = int(ends[0]), int(ends[-1])
+        values = None if self.values is None else self.values[first:last]
+        return SparseColumn(ends - first, self.indices[first:last], values, self.columns)
+
     def __repr__(self) -> str:
         kind = "binary" if self.values is None else self.values.dtype
         return f"headrace.csr(<{len(self)} rows of csr {kind}[{self.columns}]>)"

@@ -50,23 +50,28 @@ const uint8_t* skip_ascii(const uint8_t* at, const uint8_t* end) noexcept {
 
 }  // namespace
 
-bool is_utf8(std::span<const std::byte> bytes) noexcept {
-  const auto* at = reinterpret_cast<const uint8_t*>(bytes.data());
-  const uint8_t* const end = at + bytes.size();
+bool is_utf8(std::span<const std::byte> bytes) noexcept { return !find_utf8_fault(bytes); }
+
+std::optional<Utf8Fault> find_utf8_fault(std::span<const std::byte> bytes) noexcept {
+  const auto* const begin = reinterpret_cast<const uint8_t*>(bytes.data());
+  const uint8_t* const end = begin + bytes.size();
+  const uint8_t* at = begin;
   while ((at = skip_ascii(at, end)) != end) {
+    const uint8_t* const first = at;
     const Followers followers = followers_of(*at++);
-    if (followers.count == 0 || end - at < followers.count || *at < followers.low ||
-        *at > followers.high) {
-      return false;
+    const uint8_t* const behind = at + followers.count;
+    bool well = followers.count != 0 && at != end && *at >= followers.low && *at <= followers.high;
+    at += well ? 1 : 0;
+    while (well && at != behind) {
+      well = at != end && (*at & 0xC0) == 0x80;
+      at += well ? 1 : 0;
     }
-    for (int i = 1; i < followers.count; ++i) {
-      if ((at[i] & 0xC0) != 0x80) {
-        return false;
-      }
+    if (!well) {
+      return Utf8Fault{.offset = static_cast<uint64_t>(first - begin),
+                       .length = static_cast<uint64_t>(at - first)};
     }
-    at += followers.count;
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace headrace

@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -74,6 +75,49 @@ TEST(Utf8, FindsABadByteAtEveryPlaceOfALongText) {
     std::string bad = good;
     bad[place] = '\xFF';
     EXPECT_FALSE(check(bad)) << place;
+  }
+}
+
+// The faults that are replaced one after another: "offset+length".
+std::string faults(const std::string& text) {
+  std::string found;
+  auto rest = std::as_bytes(std::span(text));
+  uint64_t before = 0;
+  while (const auto fault = find_utf8_fault(rest)) {
+    found += std::to_string(before + fault->offset) + "+" + std::to_string(fault->length) + " ";
+    before += fault->offset + fault->length;
+    rest = rest.subspan(fault->offset + fault->length);
+  }
+  return found;
+}
+
+TEST(Utf8, FaultsAreWhatPythonReplaces) {
+  EXPECT_EQ(faults("pl\xC3\xA4in"), "");
+  EXPECT_EQ(faults("a\x80\xBF"), "1+1 2+1 ");                 // no lead byte
+  EXPECT_EQ(faults("\xC0\x80\xC1\xBF"), "0+1 1+1 2+1 3+1 ");  // overlong
+  EXPECT_EQ(faults("\xE2\x82z"), "0+2 ");                     // cut short by another character
+  EXPECT_EQ(faults("z\xE2\x82"), "1+2 ");                     // or by the end
+  EXPECT_EQ(faults("\xE0\x80\x80"), "0+1 1+1 2+1 ");          // overlong
+  EXPECT_EQ(faults("\xED\xA0\x80"), "0+1 1+1 2+1 ");          // a surrogate
+  EXPECT_EQ(faults("\xF0\x9F\x98"), "0+3 ");
+  EXPECT_EQ(faults("\xF0\x9F\x98\xF0\x9F\x98\x80"), "0+3 ");
+  EXPECT_EQ(faults("\xF4\x90\x80\x80"), "0+1 1+1 2+1 3+1 ");  // beyond U+10FFFF
+  EXPECT_EQ(faults("\xF5\xFF"), "0+1 1+1 ");
+}
+
+TEST(Utf8, CharactersAreDecodedAsTheyAreEncoded) {
+  for (char32_t code = 0; code <= 0x10FFFF; ++code) {
+    if (code >= 0xD800 && code <= 0xDFFF) {
+      continue;
+    }
+    std::array<char, kLongestUtf8> bytes{};
+    char* const end = encode_utf8(code, bytes.data());
+    const std::string expected = encode(code, shortest(code));
+    ASSERT_EQ(std::string(bytes.data(), end), expected);
+    const char* at = bytes.data();
+    ASSERT_EQ(decode_utf8(at), code);
+    ASSERT_EQ(at, end);
+    ASSERT_EQ(previous_utf8(end), bytes.data());
   }
 }
 

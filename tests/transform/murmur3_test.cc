@@ -35,5 +35,18 @@ TEST(Murmur3, ReadsTextThatIsNotAligned) {
   EXPECT_EQ(murmur3(std::string_view(text).substr(1)), murmur3("The quick brown fox"));
 }
 
+TEST(Murmur3Prefixes, HashEveryBeginningOfAText) {
+  const std::string text = "The quick brown fox jumps over the lazy dog";
+  const std::string readable = text + std::string(Murmur3Prefixes::kReadBehind, '!');
+  for (size_t first = 0; first < 5; ++first) {
+    Murmur3Prefixes prefixes(readable.data() + first);
+    for (size_t end = first; end <= text.size(); ++end) {
+      const std::string_view prefix = std::string_view(text).substr(first, end - first);
+      ASSERT_EQ(prefixes.to(readable.data() + end), murmur3(prefix)) << prefix;
+      ASSERT_EQ(prefixes.to(readable.data() + end), murmur3(prefix)) << "asked for again";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headrace

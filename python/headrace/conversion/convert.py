@@ -20,6 +20,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
+from headrace.transform import function_name
 
 Errors = Literal["raise", "skip"]
 Transform = Callable[[Any], Any]
@@ -86,8 +87,8 @@ def convert(
     only opens the dataset. Called with more inputs, it appends the new ones.
 
     Without a transform, paths are read by their suffix: .csv, .jsonl, .ndjson (also with .gz, .bz2
-    or .zst), .parquet, .arrow, .feather, .npy, .tar of WebDataset, and directories or a Dataset of
-    Hugging Face.
+    or .zst), .parquet, .arrow, .feather, .npy, .svm, .svmlight, .libsvm, .tar of
+    WebDataset, and directories or a Dataset of Hugging Face.
 
     Args:
         inputs: A path, a glob, or a list of these; with a transform also any items to iterate over.
@@ -182,9 +183,8 @@ def _options(job: Job, version: str | None) -> dict[str, str]:
     transform = job.transform
     if version is not None or transform is not None:
         version = version_of("transform", transform, version)
-    name = getattr(transform, "__qualname__", type(transform).__qualname__)
     return {
-        "transform": "none" if transform is None else name,
+        "transform": "none" if transform is None else function_name(transform),
         "version": version or "",
         "rows": job.rows,
         "columns": repr(job.columns),

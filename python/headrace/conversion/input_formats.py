@@ -11,6 +11,7 @@ from headrace import advice
 from headrace.conversion.columnar_formats import Arrow, Npy, Parquet
 from headrace.conversion.imported_formats import HuggingFace, WebDataset, is_huggingface
 from headrace.conversion.inputs import Input
+from headrace.conversion.sparse_formats import Svmlight
 from headrace.conversion.text_formats import COMPRESSION, Csv, JsonLines, Span, Types
 from headrace.errors import UnsupportedError
 
@@ -31,9 +32,12 @@ _BY_SUFFIX: dict[str, Format] = {
     ".feather": Arrow(),
     ".ipc": Arrow(),
     ".jsonl": JsonLines(),
+    ".libsvm": Svmlight(),
     ".ndjson": JsonLines(),
     ".npy": Npy(),
     ".parquet": Parquet(),
+    ".svm": Svmlight(),
+    ".svmlight": Svmlight(),
     ".tar": WebDataset(),
 }
 

@@ -49,7 +49,7 @@ class JsonLines:
 
     def split(self, path: str, size: int) -> list[Span]:
         """Returns the parts of a file: ranges of bytes."""
-        return _ranges(0, size) if _is_plain(path) else [Span(0, None, size)]
+        return byte_ranges(0, size) if _is_plain(path) else [Span(0, None, size)]
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
         """Yields the rows as Arrow tables."""
@@ -76,7 +76,7 @@ class Csv:
         with open(path, "rb") as file:
             if b"\r" in file.readline().rstrip(b"\r\n"):  # lines that end with \r alone
                 return [Span(0, None, size)]
-            return _ranges(file.tell(), size)
+            return byte_ranges(file.tell(), size)
 
     def read(self, path: str, span: Span, types: Types) -> Iterator[Any]:
         """Yields the rows as Arrow batches or tables."""
@@ -119,6 +119,12 @@ class Csv:
             if "Empty CSV file" in str(error):
                 return
             raise _unreadable(path, error) from error
+
+
+def byte_ranges(begin: int, size: int) -> list[Span]:
+    """Returns the parts of the bytes from `begin` on of a file of `size` bytes."""
+    begins = range(begin, max(size, begin + 1), PART_BYTES)
+    return [Span(k, min(k + PART_BYTES, size), min(PART_BYTES, size - k)) for k in begins]
 
 
 def _header(path: str) -> list[str]:
@@ -164,11 +170,6 @@ def _parsed(
         known |= {f.name: f.type for f in table.schema if not pa.types.is_null(f.type)}
         is_first = False
         yield table
-
-
-def _ranges(begin: int, size: int) -> list[Span]:
-    begins = range(begin, max(size, begin + 1), PART_BYTES)
-    return [Span(k, min(k + PART_BYTES, size), min(PART_BYTES, size - k)) for k in begins]
 
 
 def _blocks(path: str, span: Span) -> Iterator[bytes]:
