@@ -49,10 +49,10 @@ std::string describe_columns(const Dataset& dataset) {
   return text;
 }
 
-// The dtypes that a column passes through on its way to the one that it shows.
-std::vector<DType> between(const DatasetColumn& column) {
-  std::vector<DType> path = column.casts;
-  if (!path.empty()) {
+// The steps of a column on its way to the dtype that it shows.
+std::vector<ValueStep> between(const DatasetColumn& column) {
+  std::vector<ValueStep> path = column.casts;
+  if (!path.empty() && path.back().function == nullptr) {
     path.pop_back();
   }
   return path;

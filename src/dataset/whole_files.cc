@@ -15,13 +15,14 @@ namespace {
 // read by a call: a map would cost more than a small file, and copy no less of a large one.
 class WholeFileSource : public Source {
  public:
-  explicit WholeFileSource(StoredRows stored) : Source(1), stored_(std::move(stored)) {}
+  WholeFileSource(const std::string& path, const FileInfo& info)
+      : Source(1), stored_{.path = path, .info = info}, size_(info.size) {}
 
   bool in_files() const noexcept override { return true; }
   bool rows_are_files() const noexcept override { return true; }
   DType dtype(size_t /*column*/) const noexcept override { return stored_.dtype; }
   std::string file(size_t /*column*/) const override { return stored_.path; }
-  uint64_t variable_bytes(size_t /*column*/) const noexcept override { return size(); }
+  uint64_t variable_bytes(size_t /*column*/) const noexcept override { return size_; }
 
   void read(size_t /*column*/, uint64_t /*first*/, uint64_t /*rows*/, std::byte* /*out*/,
             OpenFiles& /*files*/) const override {
@@ -31,7 +32,7 @@ class WholeFileSource : public Source {
   void read_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count, std::byte* out,
                  OpenFiles& files) const override {
     if (part == ColumnPart::kOffsets) {
-      const std::array<int64_t, 2> offsets = {0, static_cast<int64_t>(size())};
+      const std::array<int64_t, 2> offsets = {0, static_cast<int64_t>(size_)};
       std::memcpy(out, offsets.data() + first, count * sizeof(int64_t));
       return;
     }
@@ -41,8 +42,8 @@ class WholeFileSource : public Source {
   }
 
   StoredPart stored_part(size_t /*column*/, ColumnPart part) const override {
-    return part == ColumnPart::kValues && size() > 0
-               ? StoredPart{.file = &stored_, .offset = 0, .bytes = size()}
+    return part == ColumnPart::kValues && size_ > 0
+               ? StoredPart{.file = &stored_, .offset = 0, .bytes = size_}
                : StoredPart{};
   }
 
@@ -55,34 +56,33 @@ class WholeFileSource : public Source {
 
  protected:
   std::unique_ptr<const OpenSource> do_open() const override {
-    if (size() == 0) {
+    if (size_ == 0) {
       check_unchanged(File(stored_.path, stored_.info));  // nothing of it is ever read
     }
     auto open = std::make_unique<OpenSource>();
     open->columns.emplace_back();
-    open->variable.push_back({.rows = 1, .offset_size = sizeof(int64_t), .elements = size()});
+    open->variable.push_back({.rows = 1, .offset_size = sizeof(int64_t), .elements = size_});
     return open;
   }
 
  private:
-  uint64_t size() const noexcept { return stored_.info->size; }
-
   void check_unchanged(const File& file) const {
     const FileInfo now = file.look();
-    if (now == *stored_.info) {
+    if (stored_.info == now) {
       return;
     }
-    if (now.size < size()) {
-      throw truncated_error(stored_.path, size(), now.size);
+    if (now.size < size_) {
+      throw truncated_error(stored_.path, size_, now.size);
     }
     throw Error(ErrorCode::kCorrupt,
                 stored_.path.text() + " was changed after the dataset was made: it had " +
-                    std::to_string(size()) + " bytes and has " + std::to_string(now.size) +
-                    (now.size == size() ? ", written later" : "") + "; make the dataset again",
+                    std::to_string(size_) + " bytes and has " + std::to_string(now.size) +
+                    (now.size == size_ ? ", written later" : "") + "; make the dataset again",
                 {.file = stored_.path, .column = ""});
   }
 
   StoredRows stored_;
+  uint64_t size_;  // bytes
 };
 
 }  // namespace
@@ -97,8 +97,7 @@ DatasetPtr dataset_from_whole_files(const std::string& name, const std::vector<s
   pieces.reserve(paths.size());
   for (const std::string& path : paths) {
     poll();
-    pieces.push_back({.source = std::make_shared<WholeFileSource>(
-                          StoredRows{.path = path, .info = inspect_file(path)}),
+    pieces.push_back({.source = std::make_shared<WholeFileSource>(path, inspect_file(path)),
                       .first = 0,
                       .rows = 1,
                       .columns = nullptr});
