@@ -29,9 +29,9 @@ _LARGE_PICKLE = 10**9  # bytes of arrays
 class Dataset(Columns):
     """Rows of equally long columns: an immutable view that holds no rows itself.
 
-    Made by `from_arrays`, `from_items`, `memmap` and `open`, and from other datasets by the methods
-    below and by `concat` and `zip`, none of which copies rows. A row is a tuple if the columns were
-    given by position (then named "0", "1", ...), and a dict if they were named.
+    Made by `from_arrays`, `from_items`, `memmap`, `open` and `files`, and from other datasets by
+    the methods below and by `concat` and `zip`, none of which copies rows. A row is a tuple if the
+    columns were given by position (then named "0", "1", ...), and a dict if they were named.
 
     ``ds[3]`` is a row, ``ds[2:5]``, ``ds[[1, 4]]`` and ``ds[mask]`` are batches of numpy arrays
     (lists of str for text, of bytes, of arrays for ragged; scipy sparse arrays for csr), and

@@ -1,154 +1,130 @@
-"""Datasets over files on disk, memory-mapped by the core."""
+"""Datasets whose rows are whole files: `files`."""
 
 from __future__ import annotations
 
-import difflib
-import itertools
-import operator
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+import glob
+import os
+from collections.abc import Sequence
+from typing import Literal
 
-from headrace import _core, checks, dtypes, recipe
+from headrace import _core, checks, recipe
+from headrace.arrays import from_arrays
 from headrace.dataset import Dataset
-from headrace.errors import InvalidError
-from headrace.pairing import Columns, FileTable, pair_files
+from headrace.errors import InvalidError, NotFoundError
+from headrace.pairing import PathLike, size_of_file
 
-Io = Literal["auto", "mmap", "pread"]
-
-_NOT_MEMMAP = {
-    "shape": "shape={}: the rows are counted from each file's size; give the shape of one row as "
-    "row_shape=, for example row_shape=(128,) for files of shape (rows, 128)",
-    "mode": "mode={}: headrace only reads; drop it",
-    "offset": "offset={}: raw files have no header; for .npy files use hr.open",
-    "order": "order={}: rows lie one after the other (C order); drop it",
-}
+_WHOLE = "*"  # a pattern for messages: any file of a directory
 
 
-def memmap(
-    columns: Columns,
+def files(
+    files: PathLike | Sequence[PathLike],
     *,
-    dtype: object,
-    row_shape: object = (),
-    io: Io = "auto",
-    **unsupported: object,
+    label: Literal["parent"] | None = None,
+    path: bool = True,
 ) -> Dataset:
-    """Returns a dataset over raw files, as numpy.memmap writes them.
+    """Returns the dataset whose rows are whole files: images, documents, whatever they hold.
 
-    Nothing is copied: the files are mapped when they are first read, and a file that is truncated
-    or fails while it is read raises an error instead of ending the process.
+    A row is a dict: `data`, all bytes of the file; `path`, the file's name as text; and `label`, if
+    asked for. Nothing is read now but the files' sizes. A file is opened when its row is wanted,
+    and its bytes go to nobody but that batch: threads of a Loader read ahead, and decoding is the
+    Loader's `transform=`, or that of `convert`. docs/files.md has examples.
 
     Args:
-        columns: The files. A glob or a list of paths is one column with tuple rows; a tuple of
-            these is several columns with tuple rows; a dict is named columns with dict rows.
-            Globs are expanded as by ``glob.glob(recursive=True)``, sorted, and paired over the
-            columns by file name without suffix; lists are paired by position. File k must hold
-            equally many rows in every column.
-        dtype: The dtype of all columns, or one per column: a dict, or a tuple for tuple columns.
-        row_shape: The shape of one row, an int or a tuple; the default () is one number per row.
-            Also a dict by column (columns left out have one number per row), or for tuple
-            columns a tuple of shapes, such as ``((128,), ())``. A tuple of ints is always one
-            shape for all columns.
-        io: How rows are read: "mmap" through memory maps, "pread" by a call for each run of rows,
-            "auto" through maps except on network file systems (where a map cannot report a
-            failure), on file systems that have none, and beyond half of ``vm.max_map_count`` maps.
-        **unsupported: Nothing; arguments of numpy.memmap get an error that explains.
+        files: A path, a glob, or a list of these. The files of a glob are sorted by their names,
+            character by character (so "10.txt" comes before "9.txt"), and directories among them
+            left out; globs are expanded as by ``glob.glob(recursive=True)``. A list keeps its
+            order, and a path in it may repeat.
+        label: "parent" adds the name of the directory that each file is in, as text;
+            `Dataset.encode_labels` makes class ids of it. Other labels are columns of their own:
+            ``hr.zip(ds, hr.from_arrays(label=labels))``.
+        path: Whether there is a column `path`, with names as they were given or found.
+
+    A file that is not what it was when the dataset was made (its size, its time of change, the file
+    itself) is an error when it is read. A state of a Loader is accepted by a dataset of the same
+    contents, told by sizes and the first bytes; `path` counts as any column, so leave it out to go
+    on over a copy in another directory.
 
     Raises:
-        InvalidError: If files cannot be paired, or a size is no multiple of the row.
-        NotFoundError: If a file is missing or a glob matches nothing.
+        InvalidError: If it is a directory, the list is empty, or two globs match one file.
+        NotFoundError: If a file does not exist, or a glob matches nothing.
+        UnsupportedError: If a file's name is not UTF-8.
 
     Example:
-        >>> import tempfile, numpy as np, headrace as hr
+        >>> import pathlib, tempfile, headrace as hr
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for k in range(2):
-        ...         np.full((3, 2), k, "float64").tofile(f"{folder}/{k}.bin")
-        ...     ds = hr.memmap({"x": f"{folder}/*.bin"}, dtype="float64", row_shape=2)
-        ...     print(ds["x"].shape, ds[4]["x"])
-        (6, 2) [1. 1.]
+        ...     for name in "cat/1.txt", "cat/2.txt", "dog/1.txt":
+        ...         file = pathlib.Path(folder, name)
+        ...         file.parent.mkdir(exist_ok=True)
+        ...         _ = file.write_text(f"I am {name}")
+        ...     ds = hr.files(f"{folder}/**/*.txt", label="parent")
+        ...     train, classes = ds.encode_labels("label")
+        ...     print(train[2]["data"], train[2]["label"], classes)
+        b'I am dog/1.txt' 1 ['cat', 'dog']
     """
-    for name, value in unsupported.items():
-        raise _unknown_argument(name, value)
-    table = pair_files(columns)
-    for path in itertools.chain.from_iterable(table.paths):
-        if path.endswith(".npy"):
-            raise InvalidError(
-                f"{path!r} is a .npy file, whose header would be read as rows; use hr.open, which "
-                "knows its dtype and shape",
-                file=path,
-            )
-    names, shapes = table.names, _row_shapes(table, row_shape)
-    per_column = _per_column(table, dtype, what="dtype", is_tuple_of_values=_is_any_tuple)
-    for name in names:
-        if name not in per_column:
-            raise InvalidError(f"dtype= says nothing about column {name!r}", column=name)
-    kinds = [dtypes.dtype_name(per_column[name], column=name) for name in names]
-    make = _core.Dataset.from_raw_files
-    made = recipe.from_files(make, table.size_of, names, table.paths, kinds, shapes, check_io(io))
-    return Dataset(made, as_tuple=table.as_tuple)
+    if label not in (None, "parent"):
+        raise InvalidError(
+            f'label={label!r}: label="parent" is the name of the directory that a file is in; '
+            "join other labels with hr.zip(ds, hr.from_arrays(label=...))"
+        )
+    checks.check_bool("path", path)
+    found = _listed(files)
+    # Absolute: files open lazily, and the program may be elsewhere by then.
+    absolute = [os.path.abspath(name) for name in found]
+    sizes = {
+        full: size_of_file("data", name, example=_WHOLE)
+        for full, name in zip(absolute, found, strict=True)
+    }
+    data = recipe.from_files(_core.Dataset.from_whole_files, sizes, "data", absolute)
+    texts: dict[str, list[str]] = {"path": found} if path else {}
+    if label is not None:
+        texts["label"] = [os.path.basename(os.path.dirname(full)) for full in absolute]
+    if not texts:
+        return Dataset(data, as_tuple=False)
+    return Dataset(recipe.zip_columns([data, from_arrays(**texts)._made]), as_tuple=False)
 
 
-def check_io(io: object) -> str:
-    """Returns `io`; raises InvalidError for anything but "auto", "mmap" and "pread"."""
-    if not isinstance(io, str) or io not in get_args(Io):
-        raise InvalidError(f'io={io!r}: rows are read by "auto", "mmap" or "pread"')
-    return io
+def _listed(given: object) -> list[str]:
+    """Returns the files of a path, a glob or a list of these, in the order of the rows."""
+    if isinstance(given, str | os.PathLike):
+        given = [given]
+    elif not isinstance(given, Sequence) or isinstance(given, bytes | bytearray):
+        raise InvalidError(f"files are a path, a glob or a list of these, not {given!r}")
+    if not given:
+        raise InvalidError("the list of files is empty")
+    paths = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in given]
+    found: list[str] = []
+    glob_of: dict[str, int] = {}
+    for k, path in enumerate(paths):
+        if not isinstance(path, str):
+            raise InvalidError(f"a list of files holds paths and globs as str, not {path!r}")
+        # A file whose very name holds [ or * is that file.
+        if not glob.has_magic(path) or os.path.lexists(path):
+            found.append(path)
+            continue
+        for match in _matches(path):
+            other = glob_of.setdefault(match, k)
+            if other != k:
+                raise InvalidError(
+                    f"{match!r} matches {paths[other]!r} and {path!r}, and would be two rows; "
+                    "give globs that do not overlap",
+                    file=match,
+                )
+            found.append(match)
+    return found
 
 
-def _unknown_argument(name: str, value: object) -> InvalidError:
-    if name in _NOT_MEMMAP:
-        return InvalidError(_NOT_MEMMAP[name].format(repr(value)))
-    close = difflib.get_close_matches(name, ["dtype", "row_shape", "io"], n=1)
-    hint = f"; did you mean {close[0]}=?" if close else ""
-    return InvalidError(f"memmap has no argument {name}={hint}")
-
-
-def _per_column(
-    table: FileTable, value: Any, *, what: str, is_tuple_of_values: Callable[[Any], bool]
-) -> dict[str, Any]:
-    """Returns the argument `what` by column: one value for all, a mapping, or a tuple."""
-    if isinstance(value, Mapping):
-        if table.as_tuple:
-            raise InvalidError(
-                f"{what}= is a dict but the columns have no names; give one value for all "
-                "columns or a tuple with one per column"
-            )
-        for name in value:
-            if name not in table.names:
-                known = ", ".join(map(repr, table.names))
-                raise InvalidError(f"{what}= names a column {name!r}; the columns are {known}")
-        return dict(value)
-    if is_tuple_of_values(value):
-        if not table.as_tuple:
-            raise InvalidError(f"{what}= is a tuple but the columns are named; give a dict")
-        if len(value) != len(table.names):
-            raise InvalidError(
-                f"{what}= has {len(value)} entries for {len(table.names)} columns; give one each"
-            )
-        return dict(zip(table.names, value, strict=True))
-    return dict.fromkeys(table.names, value)
-
-
-def _row_shapes(table: FileTable, row_shape: object) -> list[list[int]]:
-    given = _per_column(table, row_shape, what="row_shape", is_tuple_of_values=_is_tuple_of_shapes)
-    return [_one_shape(name, given.get(name, ())) for name in table.names]
-
-
-def _is_any_tuple(value: object) -> bool:
-    return isinstance(value, tuple)
-
-
-def _is_tuple_of_shapes(value: object) -> bool:
-    return isinstance(value, tuple) and any(isinstance(part, (tuple, list)) for part in value)
-
-
-def _one_shape(column: str, shape: Any) -> list[int]:
-    sizes = list(shape) if isinstance(shape, (tuple, list)) else [shape]
-    for size in sizes:
-        is_int = hasattr(size, "__index__") and not isinstance(size, bool)
-        if not is_int or not 1 <= operator.index(size) <= checks.MAX_INT64:
-            raise InvalidError(
-                f"column {column!r}: row_shape={shape!r} is no shape of a row; give positive ints, "
-                "for example 128, (3, 32, 32), or () for one number per row",
-                column=column,
-            )
-    return [operator.index(size) for size in sizes]
+def _matches(pattern: str) -> list[str]:
+    """Returns the files that match a glob, sorted; directories are none."""
+    names = sorted(glob.glob(pattern, recursive=True))
+    if not names:
+        raise NotFoundError(
+            f"no file matches {pattern!r} (searched from {os.getcwd()!r})", file=pattern
+        )
+    found = [name for name in names if not os.path.isdir(name)]
+    if not found:
+        raise InvalidError(
+            f"{pattern!r} matches directories only, such as {names[0]!r}; give their files, for "
+            f"example {os.path.join(pattern, _WHOLE)!r}",
+            file=names[0],
+        )
+    return found

@@ -126,7 +126,7 @@ def _iterable(items: Iterable[Any] | Indexed) -> Iterable[Any]:
     if isinstance(items, str | bytes):
         raise InvalidError(
             f"items is a list or another iterable, not {items!r}; for the files of a glob pass "
-            "sorted(glob.glob(...))"
+            "sorted(glob.glob(...)), or hr.files(...) for their bytes"
         )
     if isinstance(items, Iterable):
         return items

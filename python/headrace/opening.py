@@ -12,7 +12,7 @@ from typing import Any
 from headrace import _core, advice, checks, csr_files, recipe
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
-from headrace.files import Io, check_io
+from headrace.memmap import Io, check_io
 from headrace.pairing import ColumnFiles, Columns, FileTable, pair_files
 
 _ARROW = frozenset({".arrow", ".feather", ".ipc"})

@@ -103,7 +103,7 @@ def _list_files(column: str, files: object, where: str) -> _Listing:
             f"{where}files are given as a glob or a list of paths, not as {files!r}",
             column=column,
         )
-    sizes = [_size_of_file(column, path, where) for path in paths]
+    sizes = [size_of_file(column, path, where=where) for path in paths]
     # Absolute: files open lazily, and a split by file must not depend on how a path was written.
     return _Listing(column, pattern, [os.path.abspath(path) for path in paths], sizes)
 
@@ -126,7 +126,12 @@ def _path_in_list(column: str, item: object, where: str) -> str:
     return path
 
 
-def _size_of_file(column: str, path: str, where: str) -> int:
+def size_of_file(column: str, path: str, *, where: str = "", example: str = "*.npy") -> int:
+    """Returns the size of a file of `column`; `example` is a glob for messages.
+
+    Raises:
+        InvalidError, NotFoundError, IoError, UnsupportedError: If it is no file that can be read.
+    """
     if not checks.is_utf8(path):
         raise UnsupportedError(
             f"{where}the file name {path!r} is not UTF-8; rename the file or folder",
@@ -141,7 +146,7 @@ def _size_of_file(column: str, path: str, where: str) -> int:
     if stat.S_ISDIR(status.st_mode):
         raise InvalidError(
             f"{where}{path!r} is a directory; give its files, for example the glob "
-            f"{os.path.join(path, '*.npy')!r}",
+            f"{os.path.join(path, example)!r}",
             file=path,
             column=column,
         )

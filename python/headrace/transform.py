@@ -6,6 +6,7 @@ import inspect
 import pickle
 import sys
 import time
+import types
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
@@ -61,7 +62,7 @@ class Transform:
     @property
     def name(self) -> str:
         """What messages call the function."""
-        return getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return function_name(self.function)
 
     def _error(self, problem: str, context: BatchContext) -> TransformError:
         first = context.rows[:_SHOWN_ROWS].tolist()
@@ -74,6 +75,14 @@ class Transform:
             batch=context.batch,
             position=context.position,
         )
+
+
+def function_name(function: Any) -> str:
+    """Returns what messages call a function or another callable."""
+    if isinstance(function, types.BuiltinFunctionType):
+        return function.__name__  # the longer name of one of pybind11 says how it keeps it
+    name: str = getattr(function, "__qualname__", type(function).__qualname__)
+    return name
 
 
 def check_threads(threads: object, transform: object) -> int:

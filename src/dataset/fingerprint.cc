@@ -1,6 +1,9 @@
 #include "dataset/fingerprint.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "base/buffer.h"
@@ -9,11 +12,15 @@
 #include "dataset/column_views.h"
 #include "dataset/reader.h"
 #include "dataset/row_requests.h"
+#include "storage/open_files.h"
 
 namespace headrace {
 namespace {
 
 constexpr uint64_t kFingerprintRows = 64;
+
+// So much is read of a row that is a whole file.
+constexpr uint64_t kFileHeadBytes = uint64_t{64} << 10;
 
 // The same rows before their layouts: a layout may refuse a row, which is an error of the batch
 // that has it.
@@ -50,6 +57,31 @@ class PartMemory {
   std::vector<Part> parts_;
 };
 
+// The file that is row `row` of `column`, opened; nullptr where rows are no whole files.
+const Source* file_of_row(const Dataset& dataset, const DatasetColumn& column, uint64_t row) {
+  const RowSpace& space = *dataset.groups()[column.group];
+  RowSpace::Workspace workspace;
+  const std::span<const Run> runs = space.locate({&row, 1}, workspace);
+  const Source* source = space.piece(runs.front().piece).source.get();
+  if (!source->rows_are_files()) {
+    return nullptr;
+  }
+  source->open();
+  return source;
+}
+
+// As the parts of a column with offsets, so that a short file counts as the same bytes elsewhere.
+void hash_file_head(const Source& source, OpenFiles& files, Hasher& hasher) {
+  const uint64_t size = source.opened()->variable.front().elements;
+  const std::array<int64_t, 2> offsets = {0, static_cast<int64_t>(size)};
+  hasher.update(std::as_bytes(std::span(offsets)));
+  std::vector<std::byte> head(std::min(size, kFileHeadBytes));
+  if (!head.empty()) {
+    source.read_part(0, ColumnPart::kValues, 0, head.size(), head.data(), files);
+  }
+  hasher.update(head);
+}
+
 }  // namespace
 
 uint64_t fingerprint(const DatasetPtr& shown) {
@@ -58,6 +90,7 @@ uint64_t fingerprint(const DatasetPtr& shown) {
   hasher.update(shown->rows());
   const DatasetPtr dataset = without_layouts(shown);
   Reader reader(dataset);
+  OpenFiles files;
   const uint64_t last = dataset->rows() - 1;
   std::vector<AlignedBytes> memory;
   std::vector<std::byte*> outs;
@@ -75,6 +108,10 @@ uint64_t fingerprint(const DatasetPtr& shown) {
     for (size_t c = 0; c < outs.size(); ++c) {
       if (outs[c] != nullptr) {
         hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
+        continue;
+      }
+      if (const Source* file = file_of_row(*dataset, dataset->columns()[c], row)) {
+        hash_file_head(*file, files, hasher);
         continue;
       }
       PartMemory parts;

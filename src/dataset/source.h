@@ -111,6 +111,9 @@ class Source {
   // Whether rows lie in files; file() then says in which.
   virtual bool in_files() const noexcept { return false; }
 
+  // Whether a row is all bytes of a file, which may be many.
+  virtual bool rows_are_files() const noexcept { return false; }
+
   // The file that holds `column`; empty for memory.
   virtual std::string file(size_t column) const = 0;
 

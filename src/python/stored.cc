@@ -14,6 +14,7 @@
 #include "dataset/directory_dataset.h"
 #include "dataset/safetensors_files.h"
 #include "dataset/shard_pieces.h"
+#include "dataset/whole_files.h"
 #include "python/gil.h"
 
 namespace nb = nanobind;
@@ -33,6 +34,13 @@ Handle from_arrow_files(const std::vector<std::string>& paths, const std::string
 Handle from_safetensors(const std::vector<std::string>& paths, const std::string& io) {
   const GilRelease unlocked;
   return std::const_pointer_cast<Dataset>(dataset_from_safetensors(paths, io_from_name(io)));
+}
+
+// Looking at many files may take long: Ctrl-C stops it.
+Handle from_whole_files(const std::string& name, const std::vector<std::string>& paths) {
+  Interruptible work;
+  return std::const_pointer_cast<Dataset>(
+      dataset_from_whole_files(name, paths, [&work] { work.poll(); }));
 }
 
 Handle from_directory(const std::string& root, uint64_t version, const std::string& io,
@@ -70,6 +78,7 @@ void bind_stored(DatasetClass& dataset) {
   dataset.def_static("from_arrow_files", &from_arrow_files, "paths"_a, "io"_a, "verify"_a)
       .def_static("from_safetensors", &from_safetensors, "paths"_a, "io"_a)
       .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)
+      .def_static("from_whole_files", &from_whole_files, "name"_a, "paths"_a)
       .def("shard_rows", &shard_list,
            nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"));
 }

@@ -13,7 +13,7 @@ namespace headrace::python {
 Io io_from_name(const std::string& name);
 
 // Binds the datasets of files that say themselves what they hold: from_arrow_files,
-// from_safetensors and from_directory; and which
+// from_safetensors and from_directory; those of files as they are: from_whole_files; and which
 // shards the rows of a dataset lie in: shard_rows.
 void bind_stored(DatasetClass& dataset);
 

@@ -45,17 +45,24 @@ FileInfo regular_file(const std::string& path, const struct stat& status) {
                 path + " is " + found + "; name the files inside, for example with a glob",
                 {.file = path, .column = ""});
   }
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
   return {.size = static_cast<uint64_t>(status.st_size),
           .device = static_cast<uint64_t>(status.st_dev),
-          .inode = static_cast<uint64_t>(status.st_ino)};
+          .inode = static_cast<uint64_t>(status.st_ino),
+          .modified_ns = status.st_mtim.tv_sec * kNsPerSecond + status.st_mtim.tv_nsec};
 }
 
-FileInfo inspect(int descriptor, const std::string& path, const std::optional<FileInfo>& expected) {
+FileInfo inspect(int descriptor, const std::string& path) {
   struct stat status = {};
   if (::fstat(descriptor, &status) != 0) {
     throw system_error("cannot be inspected", path, errno);
   }
-  const FileInfo info = regular_file(path, status);
+  return regular_file(path, status);
+}
+
+FileInfo inspect_as(int descriptor, const std::string& path,
+                    const std::optional<FileInfo>& expected) {
+  const FileInfo info = inspect(descriptor, path);
   if (expected && (info.device != expected->device || info.inode != expected->inode)) {
     throw Error(ErrorCode::kCorrupt,
                 path +
@@ -92,7 +99,7 @@ File::File(std::string path, const std::optional<FileInfo>& expected, Links link
     throw system_error("cannot be opened", path_, errno);
   }
   try {
-    info_ = inspect(descriptor_, path_, expected);
+    info_ = inspect_as(descriptor_, path_, expected);
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -100,6 +107,8 @@ File::File(std::string path, const std::optional<FileInfo>& expected, Links link
 }
 
 File::~File() { ::close(descriptor_); }
+
+FileInfo File::look() const { return inspect(descriptor_, path_); }
 
 FileSystemKind File::file_system() const noexcept {
   struct statfs status = {};

@@ -13,6 +13,9 @@ struct FileInfo {
   uint64_t size = 0;
   uint64_t device = 0;
   uint64_t inode = 0;
+  int64_t modified_ns = 0;  // since 1970, by the file system's clock
+
+  bool operator==(const FileInfo&) const = default;
 };
 
 // Looks at `path` without opening it.
@@ -48,6 +51,9 @@ class File {
 
   // As it was when the file was opened.
   const FileInfo& info() const noexcept { return info_; }
+
+  // As it is now. Throws kIo.
+  FileInfo look() const;
 
   FileSystemKind file_system() const noexcept;
 

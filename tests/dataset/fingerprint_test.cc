@@ -1,18 +1,40 @@
 #include "dataset/fingerprint.h"
 
 #include <cstdint>
+#include <memory>
 #include <set>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "dataset/column_views.h"
 #include "dataset/views.h"
+#include "dataset/whole_files.h"
 #include "testing/datasets.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
 namespace {
+
+// Rows of bytes in memory that must outlive the dataset.
+DatasetPtr bytes_in_memory(const std::string& name, const std::vector<std::byte>& values,
+                           const std::vector<int64_t>& offsets) {
+  const uint64_t rows = offsets.size() - 1;
+  ArraySource::Array array{.owner = {}, .rows = {}};
+  array.variable = ColumnView{.rows = rows,
+                              .values = values.data(),
+                              .offsets = std::as_bytes(std::span(offsets)).data(),
+                              .elements = values.size()};
+  return std::make_shared<Dataset>(
+      std::vector<DatasetColumn>{
+          {.field = {.name = name, .kind = ColumnKind::kBytes}, .casts = {}}},
+      std::vector{
+          RowSpace::table({{.source = std::make_shared<ArraySource>(rows, std::vector{array}),
+                            .rows = rows,
+                            .columns = nullptr}})});
+}
 
 TEST(Fingerprint, IsEqualForMemoryFilesAndViewsOfTheSameRows) {
   const TempDir dir;
@@ -47,6 +69,38 @@ TEST(Fingerprint, ChangesWithSchemaRowsAndData) {
 TEST(Fingerprint, OfOneRowReadsThatRow) {
   EXPECT_NE(fingerprint(in_memory({counting("a", 1, 1)})),
             fingerprint(in_memory({counting("a", 1, 2)})));
+}
+
+TEST(Fingerprint, OfShortFilesIsThatOfTheirBytesElsewhere) {
+  const TempDir dir;
+  const std::vector<std::byte> values(5, std::byte{7});
+  const std::vector<int64_t> offsets = {0, 2, 2, 5};
+  const uint64_t expected = fingerprint(bytes_in_memory("data", values, offsets));
+  const auto in_files = [&](std::vector<size_t> sizes) {
+    std::vector<std::string> paths;
+    for (const size_t size : sizes) {
+      paths.push_back(dir.fill(std::to_string(paths.size()), size));
+    }
+    return dataset_from_whole_files("data", paths);
+  };
+  EXPECT_EQ(fingerprint(in_files({2, 0, 3})), expected);
+  EXPECT_NE(fingerprint(in_files({2, 1, 2})), expected);
+}
+
+TEST(Fingerprint, OfALongFileIsThatOfItsSizeAndItsStart) {
+  const TempDir dir;
+  std::vector<std::byte> bytes(size_t{100} << 10);
+  const auto print = [&] {
+    return fingerprint(dataset_from_whole_files("data", {dir.write("a", bytes)}));
+  };
+  const uint64_t expected = print();
+  bytes.back() = std::byte{1};
+  EXPECT_EQ(print(), expected);
+  bytes[(size_t{64} << 10) - 1] = std::byte{1};
+  EXPECT_NE(print(), expected);
+  bytes[(size_t{64} << 10) - 1] = std::byte{0};
+  bytes.push_back(std::byte{0});
+  EXPECT_NE(print(), expected);
 }
 
 TEST(Fingerprint, OfALayoutIsThatOfItsRowsWhateverItRefuses) {

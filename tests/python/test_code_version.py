@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import functools
 import io
+import random
 import re
 import threading
 import types
@@ -199,7 +200,13 @@ def test_an_object_that_holds_itself_has_a_digest() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [threading.Lock(), io.StringIO("a"), iter([1]), types.SimpleNamespace(f=io.BytesIO())],
+    [
+        threading.Lock(),
+        io.StringIO("a"),
+        iter([1]),
+        random.Random(1),
+        types.SimpleNamespace(f=io.BytesIO()),
+    ],
 )
 def test_what_cannot_be_seen_is_an_error(value: Any) -> None:
     with pytest.raises(hr.UnsupportedError, match="cannot be seen"):

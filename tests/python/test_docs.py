@@ -110,9 +110,26 @@ def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
             assert anchor in anchors, target
 
 
+def test_the_page_about_whole_files_runs(run_script: RunScript) -> None:
+    pytest.importorskip("torch")
+    page = (DOCS / "files.md").read_text()
+    assert page.count("```python") == 4
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "it had 176 bytes and has 180" in done.stdout
+
+
 def test_the_page_about_opening_runs(run_script: RunScript) -> None:
     pytest.importorskip("pyarrow")
     page = (DOCS / "opening.md").read_text()
     assert page.count("```python") == 3
     done = run_script(program(page, side="+"), timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_on_native_code_runs(run_script: RunScript) -> None:
+    page = (DOCS / "native.md").read_text()
+    assert page.count("```python") >= 1
+    done = run_script(program(page, side="+"), as_file=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "[4.0, 5.0, 6.0, 7.0]" in done.stdout

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -36,6 +37,28 @@ TEST(InspectFile, GivesSizeAndIdentity) {
   EXPECT_EQ(inspect_file(b).size, 0U);
   EXPECT_NE(inspect_file(a).inode, inspect_file(b).inode);
   EXPECT_EQ(inspect_file(a).device, inspect_file(b).device);
+}
+
+TEST(InspectFile, TellsWhenAFileWasWritten) {
+  const TempDir dir;
+  const std::string path = dir.fill("a", 5);
+  const FileInfo before = inspect_file(path);
+  EXPECT_EQ(File(path).info(), before);
+  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::nanoseconds(1500));
+  const FileInfo after = inspect_file(path);
+  EXPECT_EQ(after.modified_ns - before.modified_ns, 1500);
+  EXPECT_NE(after, before);
+}
+
+TEST(File, CanBeLookedAtAgain) {
+  const TempDir dir;
+  const std::string path = dir.fill("a", 5);
+  const File file(path);
+  fs::resize_file(path, 8);
+  EXPECT_EQ(file.info().size, 5U);
+  EXPECT_EQ(file.look().size, 8U);
+  fs::remove(path);
+  EXPECT_EQ(file.look().inode, file.info().inode);
 }
 
 TEST(InspectFile, FollowsLinks) {

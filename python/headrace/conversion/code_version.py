@@ -8,13 +8,17 @@
    by its bytes. What has content that cannot be seen from here (a file, a lock, a handle of a
    library) is an error and never left out: a digest that cannot change would be a wrong one.
 3. What a function reaches in other packages counts by name only.
+4. A compiled function (pybind11, nanobind, Cython, PyO3) counts by the bytes of its extension
+   module, and a library of ctypes by those of its file; `native_code` says which that is.
 """
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import functools
 import hashlib
+import os
 import re
 import struct
 import types
@@ -26,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from headrace import torch_bridge
+from headrace.conversion import native_code
 from headrace.errors import HeadraceError, UnsupportedError
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class statement made it, or a library as if
@@ -37,7 +42,7 @@ _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _CACHED = type(functools.cache(repr))
 _DATA = (
     *(*_CONSTANTS, tuple, list, dict, set, frozenset, np.ndarray, np.generic),
-    *(enum.Enum, PurePath, functools.partial, types.MethodType),
+    *(enum.Enum, PurePath, functools.partial, types.MethodType, ctypes.CDLL),
 )
 _PARAMETERS = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
 _CONTAINERS = (dict, list, tuple, set, frozenset, str, bytes, int, float, Mapping)
@@ -175,8 +180,12 @@ class Hasher:
             self._add_all("method", (value.__func__, value.__self__))
         elif isinstance(value, functools.partial):
             self._add_all("partial", (value.func, value.args, value.keywords))
+        elif native_code.is_compiled(value):
+            self._add_compiled(value)
         elif isinstance(value, _NAMED):
             self._add_builtin(value)
+        elif isinstance(value, ctypes.CDLL):
+            self._add_library(value)
         elif isinstance(value, type):
             self._add_class(value)
         elif isinstance(value, staticmethod | classmethod):
@@ -228,6 +237,23 @@ class Hasher:
         self._tagged("builtin", value.__qualname__.encode())
         if owner is not None:
             self.add(owner)
+
+    def _add_compiled(self, function: Any) -> None:
+        file = native_code.extension_file(function)
+        if file is None:
+            raise _unseen(function)
+        self._tagged("compiled", function.__name__.encode())
+        self._tagged("module", native_code.content_of(file))
+        self._add_all("defaults", [getattr(function, "__defaults__", None)])
+        if (owner := native_code.owner_of(function)) is not None:
+            self.add(owner)
+
+    def _add_library(self, library: ctypes.CDLL) -> None:
+        name = str(library._name)
+        if os.path.isfile(name):
+            self._tagged("library", native_code.content_of(name))
+        else:  # found by the loader, as "libm.so.6": one of the system
+            self._tagged("library", name.encode())
 
     def _add_class_name(self, kind: type) -> None:
         self._tagged("class", f"{kind.__module__}.{kind.__qualname__}".encode())
@@ -281,8 +307,17 @@ def _counts(value: object, package: str) -> bool:
 
 def _is_native(kind: type) -> bool:
     """Whether objects of a class may hold what Python cannot see."""
-    bases = kind.__mro__
-    return any(not base.__flags__ & _HEAP_TYPE and base not in _STATELESS for base in bases)
+    bases = [base for base in kind.__mro__ if base not in _STATELESS]
+    return any(not base.__flags__ & _HEAP_TYPE or _hides_fields(base) for base in bases)
+
+
+def _hides_fields(kind: type) -> bool:
+    """Whether objects are larger than a class statement makes them: fields of a library."""
+    names = vars(kind)
+    slots = sum(isinstance(member, types.MemberDescriptorType) for member in names.values())
+    seen = (slots if "__slots__" in names else 0) + ("__dict__" in names) + ("__weakref__" in names)
+    base = kind.__base__ or object
+    return kind.__basicsize__ - base.__basicsize__ > seen * struct.calcsize("P")
 
 
 def _is_constant(value: object) -> bool:

@@ -20,6 +20,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
+from headrace.transform import function_name
 
 Errors = Literal["raise", "skip"]
 Transform = Callable[[Any], Any]
@@ -182,9 +183,8 @@ def _options(job: Job, version: str | None) -> dict[str, str]:
     transform = job.transform
     if version is not None or transform is not None:
         version = version_of("transform", transform, version)
-    name = getattr(transform, "__qualname__", type(transform).__qualname__)
     return {
-        "transform": "none" if transform is None else name,
+        "transform": "none" if transform is None else function_name(transform),
         "version": version or "",
         "rows": job.rows,
         "columns": repr(job.columns),
