@@ -14,6 +14,7 @@ from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
 from headrace.column import Column
+from headrace.column_statistics import ColumnStatistics, Statistics
 from headrace.combine import concat, zip
 from headrace.conversion.build import Failure
 from headrace.conversion.cached import cache
@@ -41,6 +42,16 @@ from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
 from headrace.loader import Loader
 from headrace.memmap import memmap
+from headrace.numeric import (
+    bucketize,
+    clip,
+    compose,
+    fit,
+    hash_categories,
+    log1p,
+    one_hot,
+    standardize,
+)
 from headrace.opening import open
 from headrace.presentation import CooRows, JaggedRows, MaskedRows, PaddedRows, RaggedRows
 from headrace.ragged import ragged
@@ -61,6 +72,7 @@ __all__ = [
     "BlockShuffle",
     "CancelledError",
     "Column",
+    "ColumnStatistics",
     "CompileError",
     "ConversionProgress",
     "Coo",
@@ -89,25 +101,34 @@ __all__ = [
     "Schema",
     "SparseRow",
     "SparseRows",
+    "Statistics",
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
     "Verification",
     "Writer",
+    "bucketize",
     "cache",
     "chunks",
+    "clip",
+    "compose",
     "concat",
     "convert",
     "csr",
     "files",
+    "fit",
     "from_arrays",
     "from_items",
+    "hash_categories",
     "iter_svmlight",
+    "log1p",
     "memmap",
     "native",
+    "one_hot",
     "open",
     "ragged",
     "read_svmlight",
+    "standardize",
     "text",
     "verify",
     "windows",

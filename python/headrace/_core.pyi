@@ -116,6 +116,10 @@ class Dataset:
     @property
     def layouts(self) -> list[dict[str, Any] | None]: ...
 
+    def map_values(self, column: int, function: tuple[Any, ...]) -> Dataset: ...
+
+    def moments(self, column: int, threads: int) -> tuple[list[Any], ...]: ...
+
     @staticmethod
     def from_arrow_files(paths: Sequence[str], io: str, verify: bool) -> Dataset: ...
 
@@ -129,6 +133,9 @@ class Dataset:
     def from_whole_files(name: str, paths: Sequence[str]) -> Dataset: ...
 
     def shard_rows(self) -> list[tuple[str, int, int]]: ...
+
+def merge_moments(first: tuple[list[Any], ...], second: tuple[list[Any], ...]) -> tuple[list[Any], ...]:
+    """Moments of the rows of both."""
 
 class Directory:
     """The directory of a dataset of shards."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from headrace import _core, checks, dtypes, layouts, naming
+from headrace import _core, dtypes, layouts, naming
+from headrace.column_functions import ColumnFunction
 from headrace.dataset_rows import Rows
 from headrace.errors import InvalidError
 
@@ -129,6 +130,50 @@ class Columns(Rows):
         ]
         return self._view(_core.Dataset.cast, names)
 
+    def with_columns(
+        self: _Self,
+        functions: Mapping[str, ColumnFunction] | None = None,
+        /,
+        **columns: ColumnFunction,
+    ) -> _Self:
+        """Returns the dataset with functions of the numbers of columns in their place.
+
+        They are computed when rows are read, on the way to their place in a batch: what is stored
+        stays as it is, and no second copy is made.
+
+        Args:
+            functions: Functions by column name: `standardize`, `clip`, `log1p`, `bucketize`,
+                `one_hot`, `hash_categories`, or several in `compose`.
+            **columns: The same as keywords.
+
+        Raises:
+            InvalidError: If a function does not fit its column.
+            UnsupportedError: If the column holds no numbers, or has a layout.
+
+        Example:
+            >>> import numpy as np, headrace as hr
+            >>> ds = hr.from_arrays(x=np.array([-1.0, 0.0, 4.0]), y=np.array([2, 0, 1]))
+            >>> shown = ds.with_columns(x=hr.clip(0, 3), y=hr.one_hot(3, dtype="uint8"))
+            >>> shown["x"][:].tolist(), shown["y"][:].tolist()
+            ([0.0, 0.0, 3.0], [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+        """
+        wanted = {**(functions or {}), **columns}
+        if not wanted or not isinstance(functions, Mapping | None):
+            raise InvalidError(
+                "with_columns takes functions by column: ds.with_columns(x=hr.log1p()) or "
+                'ds.with_columns({"x": hr.log1p()})'
+            )
+        made = self._made
+        for name, function in wanted.items():
+            if not isinstance(function, ColumnFunction):
+                raise InvalidError(
+                    f"with_columns takes functions such as hr.log1p(), not {name}={function!r}; "
+                    "a function of Python is for Loader(transform=)",
+                    column=name,
+                )
+            made = function.view(made, self._schema.position(name), name)
+        return self._with(made)
+
     def with_layout(
         self: _Self,
         columns: Mapping[str, layouts.Layout | layouts.LayoutName | None] | None = None,
@@ -215,11 +260,7 @@ class Columns(Rows):
             [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
         """
         position = self._schema.position(column)
-        options = layouts.Dense(dtype=dtype).to_core()
-        options["width"] = checks.check_int("columns", columns, low=1, high=checks.MAX_INT64)
-        if pad is not None:
-            pad = checks.check_int("pad", pad, low=-checks.MAX_INT64 - 1, high=checks.MAX_INT64)
-        options["pad"] = pad
+        options = layouts.multi_hot(layouts.Dense(dtype=dtype), columns=columns, pad=pad)
         return self._view(_core.Dataset.with_layout, position, options)
 
     def stack(self: _Self, **columns: Sequence[str]) -> _Self:

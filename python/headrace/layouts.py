@@ -133,6 +133,16 @@ class Coo(_Sparse):
     kind: ClassVar[str] = "coo"
 
 
+def multi_hot(layout: Layout, *, columns: int, pad: int | None) -> CoreLayout:
+    """Returns a layout of rows of indices for the core; `pad` is an index that stands for none."""
+    options = layout.to_core()
+    options["width"] = checks.check_int("columns", columns, low=1, high=checks.MAX_INT64)
+    if pad is not None:
+        pad = checks.check_int("pad", pad, low=-checks.MAX_INT64 - 1, high=checks.MAX_INT64)
+    options["pad"] = pad
+    return options
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Padded(Layout):
     """Ragged rows, bytes or text as one tensor, filled up to a common length.

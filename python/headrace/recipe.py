@@ -33,6 +33,7 @@ _KEEP_COLUMNS = frozenset(
     {
         "cast",
         "concat",
+        "map_values",
         "rename",
         "slice",
         "split",

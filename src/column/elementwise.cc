@@ -178,13 +178,37 @@ void multiply_all(std::span<T> values, double factor) noexcept {
 
 }  // namespace
 
+bool ValueStep::operator==(const ValueStep& other) const noexcept {
+  const bool same_function =
+      function == other.function ||
+      (function != nullptr && other.function != nullptr && *function == *other.function);
+  return dtype == other.dtype && same_function;
+}
+
 Conversion::Conversion(std::span<const DType> path)
-    : from_size_(dtype_size(path.front())), to_size_(dtype_size(path.back())) {
+    : Conversion(std::vector<ValueStep>(path.begin(), path.end())) {}
+
+Conversion::Conversion(std::span<const ValueStep> path)
+    : from_size_(dtype_size(path.front().dtype)), to_size_(dtype_size(path.back().dtype)) {
   if (path.size() == 1) {
-    steps_.push_back(kSteps[static_cast<size_t>(path[0])][static_cast<size_t>(path[0])]);
+    add(path[0].dtype, path[0]);
   }
   for (size_t i = 0; i + 1 < path.size(); ++i) {
-    steps_.push_back(kSteps[static_cast<size_t>(path[i])][static_cast<size_t>(path[i + 1])]);
+    add(path[i].dtype, path[i + 1]);
+  }
+}
+
+void Conversion::add(DType from, const ValueStep& step) {
+  const Cast cast = kSteps[static_cast<size_t>(from)][static_cast<size_t>(step.dtype)];
+  steps_.push_back({step.function == nullptr ? cast : nullptr, step.function, from});
+}
+
+void Conversion::Step::apply(const std::byte* from, std::byte* to, uint64_t elements,
+                             uint64_t position) const noexcept {
+  if (cast != nullptr) {
+    cast(from, to, elements);
+  } else {
+    apply_function(*function, argument, from, to, elements, position);
   }
 }
 
@@ -193,7 +217,7 @@ void Conversion::apply(const std::byte* from, std::byte* to, uint64_t elements) 
     return;
   }
   if (steps_.size() == 1) {
-    steps_.front()(from, to, elements);
+    steps_.front().apply(from, to, elements, 0);
     return;
   }
   // Through dtypes between: block by block, from one small buffer to the other.
@@ -205,7 +229,7 @@ void Conversion::apply(const std::byte* from, std::byte* to, uint64_t elements) 
     for (size_t step = 0; step < steps_.size(); ++step) {
       const bool last = step + 1 == steps_.size();
       std::byte* target = last ? to + done * to_size_ : between[step % 2].data();
-      steps_[step](source, target, count);
+      steps_[step].apply(source, target, count, done);
       source = target;
     }
   }

@@ -2,15 +2,33 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "column/element_functions.h"
 #include "column/schema.h"
 
 namespace headrace {
 
-// Converts elements of one dtype to another, through any dtypes between them. Immutable;
-// thread-safe.
+// One step on the way of numbers from where they are stored to a batch: another dtype, or a
+// function of them whose argument_dtype() they have.
+struct ValueStep {
+  DType dtype;  // of the result
+  std::shared_ptr<const ElementFunction> function = nullptr;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a dtype alone is a step, and most are
+  ValueStep(DType result) : dtype(result) {}
+  ValueStep(DType result, std::shared_ptr<const ElementFunction> by)
+      : dtype(result), function(std::move(by)) {}
+
+  // By value of the function.
+  bool operator==(const ValueStep& other) const noexcept;
+};
+
+// Converts elements of one dtype to another, through any dtypes and functions between them.
+// Immutable; thread-safe.
 //
 // Values that both types hold are kept exactly. Otherwise, as numpy's astype does where numpy says
 // what it does: integers wrap, floats are rounded to nearest-even towards a smaller float and cut
@@ -25,14 +43,29 @@ class Conversion {
   // Requires: at least one dtype. One alone is a plain copy.
   explicit Conversion(std::span<const DType> path);
 
+  // The same with functions. Requires: none in the first step, which is what is stored.
+  explicit Conversion(std::span<const ValueStep> path);
+
   uint64_t from_size() const noexcept { return from_size_; }  // bytes per element
   uint64_t to_size() const noexcept { return to_size_; }
 
-  // The arrays need no alignment and do not overlap.
+  // The arrays need no alignment and do not overlap. The first element is the first of a row,
+  // where rows matter to a function.
   void apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept;
 
  private:
-  using Step = void (*)(const std::byte* from, std::byte* to, uint64_t elements) noexcept;
+  using Cast = void (*)(const std::byte* from, std::byte* to, uint64_t elements) noexcept;
+
+  struct Step {
+    Cast cast = nullptr;  // or null, and:
+    std::shared_ptr<const ElementFunction> function = nullptr;
+    DType argument = DType::kFloat32;
+
+    void apply(const std::byte* from, std::byte* to, uint64_t elements,
+               uint64_t position) const noexcept;
+  };
+
+  void add(DType from, const ValueStep& step);
 
   std::vector<Step> steps_;
   uint64_t from_size_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <utility>
@@ -84,6 +85,53 @@ void cast_column(DatasetColumn& column, DType dtype) {
   }
 }
 
+// The part of a function that is about member `member` of `count` columns in a stack, of `elements`
+// numbers each.
+ElementFunction of_member(const ElementFunction& function, size_t member, size_t count,
+                          uint64_t elements) {
+  const auto* whole = std::get_if<Standardize>(&function);
+  if (whole == nullptr || whole->means.size() != count * elements) {
+    return function;
+  }
+  const auto part = [&](const std::vector<double>& all) {
+    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(member * elements);
+    return std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(elements));
+  };
+  return Standardize{part(whole->means), part(whole->factors)};
+}
+
+void map_column(DatasetColumn& column, uint64_t stored_rows, const ElementFunction& function) {
+  if (column.layout != nullptr) {
+    throw Error(ErrorCode::kUnsupported,
+                "column " + column.field.name + " has a layout, " + describe_column(column) +
+                    ", which comes last; apply " + function_name(function) +
+                    " first, to the column as it is stored: ds.with_layout(" + column.field.name +
+                    "=None)",
+                {.file = "", .column = column.field.name});
+  }
+  Field row = column.field;
+  if (stored_rows > 1) {  // the first axis of a window counts rows
+    row.row_shape.erase(row.row_shape.begin());
+  }
+  check_function(function, row);
+  const DType argument = argument_dtype(function, column.field.dtype);
+  if (argument != column.field.dtype) {
+    column.casts.emplace_back(argument);
+  }
+  column.field.dtype = result_dtype(function, argument);
+  column.casts.emplace_back(column.field.dtype, std::make_shared<const ElementFunction>(function));
+  check_field(column.field);
+  if (column.members != nullptr) {
+    DatasetPtr members = column.members;
+    const size_t count = members->columns().size();
+    for (size_t m = 0; m < count; ++m) {
+      const uint64_t elements = members->columns()[m].field.row_elements();
+      members = map_values(members, m, of_member(function, m, count, elements));
+    }
+    column.members = std::move(members);
+  }
+}
+
 void check_stacked(const std::string& name, const DatasetColumn& first,
                    const DatasetColumn& member) {
   const ErrorContext context{.file = "", .column = member.field.name};
@@ -152,6 +200,14 @@ DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
       cast_column(columns[c], dtypes[c]);
     }
   }
+  return std::make_shared<Dataset>(std::move(columns), dataset->groups());
+}
+
+DatasetPtr map_values(const DatasetPtr& dataset, size_t column, ElementFunction function) {
+  check_position(*dataset, column);
+  std::vector<DatasetColumn> columns = dataset->columns();
+  const RowSpacePtr& space = dataset->groups()[columns[column].group];
+  map_column(columns[column], space->stored_rows(), function);
   return std::make_shared<Dataset>(std::move(columns), dataset->groups());
 }
 

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "column/elementwise.h"
-#include "column/schema.h"
 
 namespace headrace {
 
@@ -12,12 +11,12 @@ namespace headrace {
 class Conversions {
  public:
   // The conversion along `path`; it stays where it is for as long as this lives. Requires: at least
-  // one dtype.
-  const Conversion& of(const std::vector<DType>& path);
+  // one step.
+  const Conversion& of(const std::vector<ValueStep>& path);
 
  private:
   struct Known {
-    std::vector<DType> path;
+    std::vector<ValueStep> path;
     std::unique_ptr<const Conversion> conversion;
   };
   std::vector<Known> known_;

@@ -13,10 +13,10 @@
 
 namespace headrace {
 
-std::vector<DType> DatasetColumn::conversion_path(DType dtype) const {
-  std::vector<DType> path = {dtype};
-  for (const DType next : casts) {
-    if (next != path.back()) {
+std::vector<ValueStep> DatasetColumn::conversion_path(DType dtype) const {
+  std::vector<ValueStep> path = {dtype};
+  for (const ValueStep& next : casts) {
+    if (next.function != nullptr || next.dtype != path.back().dtype) {
       path.push_back(next);
     }
   }
@@ -77,7 +77,7 @@ void Dataset::look_at_pieces() {
       const Piece& piece = space.piece(i);
       const uint32_t number = piece.source_column(column.column);
       converts = converts || piece.source->dtype(number) != column.stored().dtype ||
-                 column.casts.size() > 1;
+                 column.casts.size() > 1 || column.has_functions();
       known = std::max(known, piece.source->in_files() ? 2 : piece.source->is_numbers() ? 0 : 1);
     }
     if (column.members != nullptr) {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
+#include "column/elementwise.h"
 #include "column/layout.h"
 #include "column/schema.h"
 #include "dataset/row_space.h"
@@ -38,10 +40,11 @@ struct StoredLayout {
 // `members`, tensors of one dtype and shape, side by side in one tensor; a stack may have a layout,
 // too. Its group and column are those of its first member.
 struct DatasetColumn {
-  Field field;               // as batches show it
-  uint32_t group = 0;        // index of its row space
-  uint32_t column = 0;       // its number there
-  std::vector<DType> casts;  // from the dtype of the sources, one after another, to stored().dtype
+  Field field;          // as batches show it
+  uint32_t group = 0;   // index of its row space
+  uint32_t column = 0;  // its number there
+  // From the dtype of the sources, one after another, to stored().dtype.
+  std::vector<ValueStep> casts;
   std::shared_ptr<const StoredLayout> layout = nullptr;
   DatasetPtr members = nullptr;  // of a stack: its columns alone, with the rows of the dataset
   bool recasts_indices = false;  // of csr: some source holds others than stored().index_dtype
@@ -62,8 +65,14 @@ struct DatasetColumn {
                                  layout->layout.dtype != layout->stored.dtype);
   }
 
-  // The dtypes from that of a source, `dtype`, to stored().dtype.
-  std::vector<DType> conversion_path(DType dtype) const;
+  // Whether numbers become others in more than their dtype, whatever is stored.
+  bool has_functions() const noexcept {
+    return std::any_of(casts.begin(), casts.end(),
+                       [](const ValueStep& step) { return step.function != nullptr; });
+  }
+
+  // The steps from what a source holds, `dtype`, to stored().dtype.
+  std::vector<ValueStep> conversion_path(DType dtype) const;
 };
 
 // "float32[64]"; of columns that are not gathered() also what they are made of.

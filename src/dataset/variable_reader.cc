@@ -341,8 +341,9 @@ void VariableReader::copy_chosen(size_t begin, size_t end, ColumnPart part, uint
   }
 }
 
-// The dtypes from what a source holds of `part` to what the column has.
-std::vector<DType> VariableReader::conversion_path(ColumnPart part, const Origin& origin) const {
+// The steps from what a source holds of `part` to what the column has.
+std::vector<ValueStep> VariableReader::conversion_path(ColumnPart part,
+                                                       const Origin& origin) const {
   const DatasetColumn& column = dataset_.columns()[column_];
   if (part == ColumnPart::kValues) {
     return column.conversion_path(origin.source->dtype(origin.column));
@@ -356,7 +357,7 @@ void VariableReader::cast_chosen(ColumnPart part, std::byte* out) {
   const uint64_t numbers =
       part == ColumnPart::kValues ? dataset_.columns()[column_].stored().row_elements() : 1;
   for (size_t begin = 0; begin < chosen_.size();) {
-    const std::vector<DType> path = conversion_path(part, origins_[chosen_run_ + begin]);
+    const std::vector<ValueStep> path = conversion_path(part, origins_[chosen_run_ + begin]);
     size_t end = begin + 1;
     const auto is_alike = [&](const Origin& a, const Origin& b) {
       return (a.source == b.source && a.column == b.column) || conversion_path(part, b) == path;

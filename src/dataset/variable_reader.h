@@ -104,7 +104,7 @@ class VariableReader {
   void choose_rows(uint64_t first, uint64_t count);
   void copy_chosen(size_t begin, size_t end, ColumnPart part, uint64_t size, std::byte* out);
   void cast_chosen(ColumnPart part, std::byte* out);
-  std::vector<DType> conversion_path(ColumnPart part, const Origin& origin) const;
+  std::vector<ValueStep> conversion_path(ColumnPart part, const Origin& origin) const;
   [[noreturn]] void fail_offsets(const VariableRun& run, const Origin& origin,
                                  const BadOffsets& bad) const;
 

@@ -33,6 +33,7 @@
 #include "python/gil.h"
 #include "python/given_rows.h"
 #include "python/layouts.h"
+#include "python/numeric.h"
 #include "python/owners.h"
 #include "python/row_arrays.h"
 #include "python/stored.h"
@@ -257,6 +258,7 @@ void bind_data(nb::module_& module) {
   bind_rows(dataset);
   bind_reading(dataset);
   bind_layouts(dataset);
+  bind_numeric(module, dataset);
   bind_stored(dataset);
 }
 

@@ -259,6 +259,33 @@ TEST(Conversion, OfAChainIsOneStepAfterAnother) {
   }
 }
 
+TEST(Conversion, GivesFunctionsThePlacesOfNumbersInTheirRows) {
+  // More numbers than a block between steps holds, of rows of three.
+  std::vector<int16_t> numbers(3 * 100);
+  std::vector<double> expected;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = static_cast<int16_t>(i);
+    expected.push_back((static_cast<double>(i) - static_cast<double>(i % 3)) * 2);
+  }
+  const auto function = std::make_shared<const ElementFunction>(Standardize{{0, 1, 2}, {2, 2, 2}});
+  const Conversion conversion(std::vector<ValueStep>{
+      DType::kInt16, DType::kFloat32, {DType::kFloat32, function}, DType::kFloat64});
+  std::vector<double> found(numbers.size());
+  conversion.apply(reinterpret_cast<const std::byte*>(numbers.data()),
+                   reinterpret_cast<std::byte*>(found.data()), numbers.size());
+  EXPECT_EQ(found, expected);
+}
+
+TEST(ValueStep, IsEqualByTheValueOfItsFunction) {
+  const auto clip = [](double high) {
+    return ValueStep(DType::kFloat32, std::make_shared<const ElementFunction>(Clip{0, high}));
+  };
+  EXPECT_EQ(clip(1), clip(1));
+  EXPECT_FALSE(clip(1) == clip(2));
+  EXPECT_FALSE(clip(1) == ValueStep(DType::kFloat32));
+  EXPECT_FALSE(ValueStep(DType::kInt8) == ValueStep(DType::kFloat32));
+}
+
 TEST(Conversion, NeedsNoAlignmentAndStaysInsideItsOutput) {
   constexpr size_t kElements = 200;
   for (const std::vector<DType>& path :

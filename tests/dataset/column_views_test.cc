@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "dataset/column_views.h"
 #include "dataset/views.h"
+#include "dataset/windows.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/sparse_chunk.h"
@@ -118,6 +120,60 @@ TEST(Cast, RefusesAnotherNumberOfDtypes) {
   const DatasetPtr dataset = in_memory({counting("a", 5)});
   expect_error(ErrorCode::kInvalid, {"0"}, [&] { cast(dataset, {}); });
   expect_error(ErrorCode::kInvalid, {"2"}, [&] { cast(dataset, {DType::kInt8, DType::kInt8}); });
+}
+
+TEST(MapValues, AppliesFunctionsOneAfterAnotherWhenRowsAreRead) {
+  const DatasetPtr dataset =
+      in_memory({column("x", DType::kInt16, std::vector<int16_t>{1, 2, 3, 4, 5, 6}, {2})});
+  const DatasetPtr scaled = map_values(dataset, 0, Standardize{{1, 2}, {10, 100}});
+  EXPECT_EQ(describe(scaled->columns()[0].field), "float32[2]");
+  EXPECT_EQ(all_numbers<float>(scaled), (std::vector<float>{0, 0, 20, 200, 40, 400}));
+  const DatasetPtr clipped = map_values(scaled, 0, Clip{0, 100});
+  EXPECT_EQ(all_numbers<float>(clipped), (std::vector<float>{0, 0, 20, 100, 40, 100}));
+  const DatasetPtr counted = map_values(clipped, 0, Bucketize{{10, 50}});
+  EXPECT_EQ(all_numbers<int64_t>(cast(slice(counted, 1, 2, 1), {DType::kInt64})),
+            (std::vector<int64_t>{1, 2, 1, 2}));
+}
+
+TEST(MapValues, KeepsToRowsInWindowsAndStacks) {
+  const std::vector<float> numbers = {1, 2, 3, 4, 5, 6};
+  const DatasetPtr dataset = in_memory({column("x", DType::kFloat32, numbers, {2})});
+  const DatasetPtr seen = windows(dataset, {.length = 2, .stride = 1, .within = std::nullopt});
+  const std::vector<float> expected = {0, 0, 2, 20, 2, 20, 4, 40};
+  const Standardize function{{1, 2}, {1, 10}};
+  EXPECT_EQ(all_numbers<float>(map_values(seen, 0, function)), expected);
+  const DatasetPtr scaled = map_values(dataset, 0, function);
+  EXPECT_EQ(all_numbers<float>(windows(scaled, {.length = 2, .stride = 1, .within = {}})),
+            expected);
+  expect_error(ErrorCode::kInvalid, {"column x", "windows"}, [&] {
+    map_values(seen, 0, Standardize{{1, 2, 3, 4}, {1, 1, 1, 1}});
+  });
+
+  const DatasetPtr table = in_memory({column("a", DType::kFloat32, std::vector<float>{1, 3}),
+                                      column("b", DType::kFloat32, std::vector<float>{2, 4})});
+  const DatasetPtr members =
+      map_values(stack(table, {0, 1}, "x"), 0, function)->columns()[0].members;
+  EXPECT_EQ(all_numbers<float>(members, 0), (std::vector<float>{0, 2}));
+  EXPECT_EQ(all_numbers<float>(members, 1), (std::vector<float>{0, 20}));
+}
+
+TEST(MapValues, IsPartOfWhatConcatHoldsEqual) {
+  const DatasetPtr dataset = in_memory({column("x", DType::kFloat32, std::vector<float>{0, 1})});
+  const DatasetPtr mapped = map_values(dataset, 0, Clip{0, 0.5});
+  EXPECT_EQ(all_numbers<float>(concat({mapped, map_values(dataset, 0, Clip{0, 0.5})})),
+            (std::vector<float>{0, 0.5, 0, 0.5}));
+  expect_error(ErrorCode::kInvalid, {"x"}, [&] { concat({mapped, dataset}); });
+  expect_error(ErrorCode::kInvalid, {"x"}, [&] {
+    concat({mapped, map_values(dataset, 0, Clip{0, 0.7})});
+  });
+}
+
+TEST(MapValues, RefusesColumnsWithALayoutAndWithoutNumbers) {
+  const DatasetPtr csr = unread(csr_field(10));
+  expect_error(ErrorCode::kUnsupported, {"csr", "log1p"}, [&] { map_values(csr, 0, Log1p{}); });
+  const DatasetPtr dense = with_layout(csr, 0, {.kind = LayoutKind::kDense});
+  expect_error(ErrorCode::kUnsupported, {"layout", "first"},
+               [&] { map_values(dense, 0, Log1p{}); });
 }
 
 TEST(WithLayout, ShowsWhatTheLayoutMakesAndCanBeReplaced) {

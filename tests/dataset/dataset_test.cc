@@ -80,9 +80,10 @@ TEST(Dataset, KnowsWhichColumnsConvert) {
 TEST(DatasetColumn, GivesThePathFromWhatASourceHolds) {
   const DatasetPtr dataset = in_memory({counting("x", 3)});
   const DatasetPtr twice = cast(cast(dataset, {DType::kInt8}), {DType::kFloat32});
-  EXPECT_EQ(dataset->columns()[0].conversion_path(DType::kInt64), std::vector{DType::kInt64});
+  EXPECT_EQ(dataset->columns()[0].conversion_path(DType::kInt64),
+            std::vector<ValueStep>{DType::kInt64});
   EXPECT_EQ(twice->columns()[0].conversion_path(DType::kInt64),
-            (std::vector{DType::kInt64, DType::kInt8, DType::kFloat32}));
+            (std::vector<ValueStep>{DType::kInt64, DType::kInt8, DType::kFloat32}));
 }
 
 TEST(Locate, GivesFileAndRowInTheFile) {

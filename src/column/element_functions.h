@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "column/schema.h"
+
+namespace headrace {
+
+// (x - mean) * factor, in double, rounded once. As many means and factors as an element of a row
+// has numbers, or as its last axes have; one for all.
+struct Standardize {
+  std::vector<double> means;
+  std::vector<double> factors;
+
+  bool operator==(const Standardize&) const = default;
+};
+
+// x, or the nearer end of [low, high]; NaN stays.
+struct Clip {
+  double low = 0;
+  double high = 0;
+
+  bool operator==(const Clip&) const = default;
+};
+
+// log(1 + x), as headrace::log1p.
+struct Log1p {
+  bool operator==(const Log1p&) const = default;
+};
+
+// How many edges lie below x, as torch.bucketize counts them; NaN is above all edges.
+struct Bucketize {
+  std::vector<double> edges;  // ascending
+  bool right = false;         // an edge that equals x counts, too
+
+  bool operator==(const Bucketize&) const = default;
+};
+
+// A bucket below `buckets` for each whole number: the same for ever, for equal seeds.
+struct HashCategory {
+  uint64_t buckets = 1;
+  uint64_t seed = 0;
+
+  bool operator==(const HashCategory&) const = default;
+};
+
+// What becomes of each number of a column, beyond a change of its dtype.
+using ElementFunction = std::variant<Standardize, Clip, Log1p, Bucketize, HashCategory>;
+
+// "standardize", "clip" and so on, as Python calls them.
+const char* function_name(const ElementFunction& function) noexcept;
+
+// The dtype that numbers of `dtype` are cast to before the function: float32, or float64 for what
+// float32 does not hold exactly; int64 for categories.
+DType argument_dtype(const ElementFunction& function, DType dtype) noexcept;
+
+// The dtype of what the function gives for numbers of that dtype.
+DType result_dtype(const ElementFunction& function, DType argument) noexcept;
+
+// Throws kInvalid or kUnsupported that names the column where rows of `field` cannot be given to
+// the function: bytes, text, csr; floats as categories; means for rows of another size; numbers
+// that are no edges or ends.
+void check_function(const ElementFunction& function, const Field& field);
+
+// Applies the function to `elements` numbers of argument_dtype(), the first of which is number
+// `position` from the beginning of some row. The arrays need no alignment and do not overlap.
+void apply_function(const ElementFunction& function, DType argument, const std::byte* from,
+                    std::byte* to, uint64_t elements, uint64_t position) noexcept;
+
+}  // namespace headrace
