@@ -63,10 +63,15 @@ class SourceFile:
 
     @property
     def fragments(self) -> list[bytes]:
-        """Consecutive pieces of FRAGMENT_BYTES; a short tail is dropped."""
-        pieces = range(0, len(self.text), FRAGMENT_BYTES)
-        cut = [self.text[first : first + FRAGMENT_BYTES] for first in pieces]
-        return [fragment for fragment in cut if len(fragment) >= SHORTEST_FRAGMENT]
+        """Those of the text."""
+        return fragments_of(self.text)
+
+
+def fragments_of(text: bytes) -> list[bytes]:
+    """Returns consecutive pieces of FRAGMENT_BYTES; a short tail is dropped."""
+    pieces = range(0, len(text), FRAGMENT_BYTES)
+    cut = [text[first : first + FRAGMENT_BYTES] for first in pieces]
+    return [fragment for fragment in cut if len(fragment) >= SHORTEST_FRAGMENT]
 
 
 def _is_python(path: Path) -> bool:
@@ -117,7 +122,7 @@ def _candidates(kind: Kind) -> list[Path]:
     return sorted(found, key=lambda path: hashlib.blake2b(os.fsencode(path)).digest())
 
 
-def _read_text(path: Path) -> bytes | None:
+def read_text(path: Path) -> bytes | None:
     """Returns the first LARGEST_READ bytes of a text file, or None for what is not one."""
     if path.is_symlink() or not path.is_file():
         return None
@@ -135,7 +140,7 @@ def _read_kind(kind: Kind, label: int, rows: int, seen: set[bytes]) -> Iterator[
     for path in _candidates(kind):
         if taken >= rows:
             return
-        text = _read_text(path)
+        text = read_text(path)
         if text is None:
             continue
         digest = hashlib.blake2b(text, digest_size=16).digest()

@@ -14,6 +14,7 @@ import torch
 from comparison import NAMES, Measured, Settings, accuracy_noise
 from resume import ResumeReport
 from shards import Catalog
+from words import WIDTH, Words
 
 # Single measurements on a shared machine differ by this much for no reason.
 SAME_WITHIN = 0.15
@@ -28,6 +29,7 @@ class Findings:
     settings: Settings
     results: dict[str, Measured]
     resume: ResumeReport
+    words: Words
     seconds: float
 
     @property
@@ -68,6 +70,8 @@ class Findings:
             "killed in mid-epoch": self.resume.kill_signal == signal.SIGKILL,
             "resume: the next batch has the same hash": self.resume.next_batch_equal,
             "resume: so has every batch to the end, and the weights": self.resume.right,
+            "words: C++ and Python count the same": self.words.same_counts,
+            "words: each row exactly once": self.words.each_row_once,
         }
 
     @property
@@ -172,6 +176,26 @@ def resume_lines(resume: ResumeReport) -> str:
     )
 
 
+def word_lines(words: Words) -> str:
+    """Returns what the words took."""
+    native = words.nbytes / words.hash_seconds / 1e6
+    loop = words.sample_nbytes / words.sample_seconds / 1e6
+    megabytes = words.nbytes / 1e6
+    native = megabytes / words.hash_seconds
+    loop = words.sample_nbytes / words.sample_seconds / 1e6
+    lines = [
+        f"{words.fragments:,} fragments, {megabytes:,.0f} MB: their words and pairs of words, "
+        f"hashed into {WIDTH:,} columns",
+        f"in C++: {native:,.0f} MB/s, {words.hash_seconds:,.2f} s; {words.shard_seconds:,.2f} s "
+        f"with the writing of {words.shard_nbytes / 1e6:,.0f} MB of csr shards",
+        f"a loop in Python: {loop:,.1f} MB/s on {words.sample_fragments:,} of the fragments, so "
+        f"{megabytes / loop:,.0f} s for all: {words.times_python:,.0f} times as long",
+        f"shuffled dense batches from the shards: {words.rows_per_second:,.0f} rows/s",
+        f"a linear model after one epoch: {100 * words.accuracy:.2f} % of the test rows",
+    ]
+    return "\n".join(lines)
+
+
 def write_json(findings: Findings, path: Path) -> None:
     """Writes everything that was found, for programs."""
     loaders = {
@@ -202,6 +226,7 @@ def write_json(findings: Findings, path: Path) -> None:
         "loaders": loaders,
         "accuracy_noise": {"all_rows": findings.noise, "part": findings.part_noise},
         "resume": asdict(findings.resume),
+        "words": asdict(findings.words),
         "checks": findings.checks,
         "seconds": findings.seconds,
     }

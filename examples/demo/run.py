@@ -1,4 +1,4 @@
-"""headrace's demo: real text in shards, three loaders, a kill and a resume.
+"""headrace's demo: real text in shards, three loaders, a kill and a resume, words hashed in C++.
 
 Run it with `make demo`, or `python examples/demo/run.py` where headrace is installed.
 """
@@ -18,9 +18,10 @@ from comparison import Comparison, Settings
 from corpus import FRAGMENT_BYTES, CorpusError
 from features import COLUMNS
 from models import TORCH_THREADS
-from report import Findings, comparison_table, remarks, resume_lines, write_json
+from report import Findings, comparison_table, remarks, resume_lines, word_lines, write_json
 from resume import ResumeError, kill_and_resume
 from shards import Catalog, prepare
+from words import measure_words
 
 DEFAULT_CACHE = Path(__file__).resolve().parents[2] / "build" / "demo"
 DEFAULT_ROWS = 100_000
@@ -152,12 +153,24 @@ def run(arguments: argparse.Namespace, screen: Screen) -> Findings:
         )
     screen.say(resume_lines(resume))
 
+    screen.title("4. The same text once more: words, hashed in C++ into sparse shards")
+    with tempfile.TemporaryDirectory(dir=arguments.cache) as folder:
+        words = measure_words(
+            catalog,
+            Path(folder),
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            progress=screen.progress,
+        )
+    screen.say(word_lines(words))
+
     return Findings(
         catalog=catalog,
         leaks=leaks,
         settings=settings,
         results=comparison.results,
         resume=resume,
+        words=words,
         seconds=screen.seconds,
     )
 
@@ -172,7 +185,7 @@ def main() -> int:
     except (CorpusError, ResumeError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    screen.title("4. What came out")
+    screen.title("5. What came out")
     screen.say(comparison_table(findings))
     screen.say(remarks(findings))
     screen.title("Checks")

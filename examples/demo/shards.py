@@ -25,7 +25,7 @@ from arrow_rows import Array, mapped_column
 from corpus import Corpus, gather
 from features import COLUMNS, as_features, bigram_counts
 
-VERSION = 2
+VERSION = 3
 SHARD_BYTES = "16MB"
 SPLITS = ("train", "test")
 
@@ -40,13 +40,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What corpus.json says: enough to read the shards and to check the split."""
+    """What corpus.json says: enough to read the shards and to check the split.
+
+    Attributes:
+        sources, labels: The files of each split, and of each its label.
+    """
 
     folder: Path
     kind_names: tuple[str, ...]
     missing: tuple[str, ...]
     shard_ids: dict[str, tuple[str, ...]]
     sources: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[int, ...]]
     rows_by_kind: dict[str, tuple[int, ...]]
     dropped: int
 
@@ -92,6 +97,7 @@ def _convert(
 def _write_corpus(corpus: Corpus, folder: Path, progress: Callable[[str, float], None]) -> None:
     pieces: dict[str, list[Piece]] = {split: [] for split in SPLITS}
     sources: dict[str, list[str]] = {split: [] for split in SPLITS}
+    labels: dict[str, list[int]] = {split: [] for split in SPLITS}
     by_kind = {split: Counter[int]() for split in SPLITS}
     seen: set[bytes] = set()
     dropped = 0
@@ -110,18 +116,20 @@ def _write_corpus(corpus: Corpus, folder: Path, progress: Callable[[str, float],
             split = "test" if source.is_test else "train"
             pieces[split].append(Piece(tuple(fresh), source.label))
             sources[split].append(str(source.path))
+            labels[split].append(source.label)
             by_kind[split][source.label] += len(fresh)
     shard_ids = {
         split: _convert(pieces[split], folder / split, f"writing the shards to {split}", progress)
         for split in SPLITS
     }
-    labels = range(len(corpus.kind_names))
+    kinds = range(len(corpus.kind_names))
     catalog = {
         "kind_names": corpus.kind_names,
         "missing": corpus.missing,
         "shard_ids": shard_ids,
         "sources": sources,
-        "rows_by_kind": {split: [by_kind[split][label] for label in labels] for split in SPLITS},
+        "labels": labels,
+        "rows_by_kind": {split: [by_kind[split][kind] for kind in kinds] for split in SPLITS},
         "dropped": dropped,
     }
     (folder / "corpus.json").write_text(json.dumps(catalog, indent=1))
@@ -132,7 +140,7 @@ def read_catalog(folder: Path) -> Catalog:
     raw = json.loads((folder / "corpus.json").read_text())
     of_splits = {
         name: {split: tuple(raw[name][split]) for split in SPLITS}
-        for name in ("shard_ids", "sources", "rows_by_kind")
+        for name in ("shard_ids", "sources", "labels", "rows_by_kind")
     }
     return Catalog(
         folder=folder,

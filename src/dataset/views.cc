@@ -65,6 +65,20 @@ bool same_column(const DatasetColumn& a, const DatasetColumn& b) {
          (a.members == nullptr) == (b.members == nullptr);
 }
 
+// What tells columns apart whose descriptions are the same.
+std::string hidden_difference(const Dataset& first, const Dataset& other) {
+  const size_t columns = std::min(first.columns().size(), other.columns().size());
+  for (size_t c = 0; c < columns; ++c) {
+    const DatasetColumn& a = first.columns()[c];
+    const DatasetColumn& b = other.columns()[c];
+    if (!same_column(a, b) && a.field == b.field && between(a) == between(b)) {
+      return "; the layouts of column " + a.field.name +
+             " have other options: use with_layout after concat, or the same one on each";
+    }
+  }
+  return "";
+}
+
 // Whether some column is csr of another width.
 bool other_widths(const Dataset& first, const Dataset& other) {
   bool found = false;
@@ -87,6 +101,7 @@ void check_same_schema(const Dataset& first, const Dataset& other, size_t number
             describe_columns(first) + ") and dataset " + std::to_string(number) + " has (" +
             describe_columns(other) +
             "); cast or select_columns before concat, and cast only once" +
+            hidden_difference(first, other) +
             (other_widths(first, other) ? "; csr of other widths needs columns=, the "
                                           "number of columns of the result"
                                         : ""));

@@ -96,10 +96,10 @@ void HashedRowCounter::add_row_of(const std::vector<uint32_t>& keys, HashedRows&
   int64_t sum = 0;
   for (const uint32_t key : keys) {
     // Without a branch: whether a column comes again cannot be foreseen.
-    const bool again = key >> 1 == column;
+    const auto again = static_cast<int64_t>(key >> 1 == column);
     column = key >> 1;
-    sum = (again ? sum : 0) + (1 - static_cast<int64_t>(key & 1) * 2);
-    entries += again ? 0 : 1;
+    sum = (sum & -again) + 1 - static_cast<int64_t>(key & 1) * 2;
+    entries += static_cast<size_t>(1 - again);
     indices[entries - 1] = static_cast<int32_t>(column);
     values[entries - 1] = static_cast<Value>(sum);
   }

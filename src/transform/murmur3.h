@@ -18,18 +18,26 @@ uint32_t murmur3(std::string_view bytes) noexcept;
 // than the one before: n-grams that begin at the same place.
 class Murmur3Prefixes {
  public:
+  // So many words of four bytes are hashed without a branch for each.
+  static constexpr size_t kFewWords = 3;
   // So many bytes behind an `end` are read, and count for nothing.
-  static constexpr size_t kReadBehind = 4;
+  static constexpr size_t kReadBehind = 4 * kFewWords + 4;
 
   explicit Murmur3Prefixes(const char* begin) noexcept : begin_(begin), at_(begin) {}
 
   // The hash of the text up to `end`. Requires: `end` is not before the one of the last call, and
   // kReadBehind bytes behind it may be read.
   uint32_t to(const char* end) noexcept {
-    while (end - at_ >= 4) {
-      hash_ = with_word(hash_, word_at(at_));
-      at_ += 4;
+    // How many words there are cannot be foreseen, so that branches would cost more.
+    const auto words = static_cast<size_t>(end - at_) / 4;
+    for (size_t i = 0; i < kFewWords; ++i) {
+      const uint32_t taken = 0U - static_cast<uint32_t>(i < words);
+      hash_ ^= (hash_ ^ with_word(hash_, word_at(at_ + 4 * i))) & taken;
     }
+    for (size_t i = kFewWords; i < words; ++i) {
+      hash_ = with_word(hash_, word_at(at_ + 4 * i));
+    }
+    at_ += 4 * words;
     const uint32_t rest = word_at(at_) & kMasks[static_cast<size_t>(end - at_)];
     return finished(hash_ ^ mixed(rest), static_cast<uint32_t>(end - begin_));
   }

@@ -37,6 +37,8 @@ class WordReader {
  private:
   struct Writer;
 
+  bool read_block(Writer& writer, const char* end);
+  void read_character(Writer& writer);
   void read_wide(Writer& writer);
 
   const WordRules& rules_;

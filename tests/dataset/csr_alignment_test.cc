@@ -36,6 +36,18 @@ TEST(CsrAlignment, OfCsrOfOtherWidthsNeedsTheWidth) {
   });
 }
 
+TEST(CsrAlignment, OfLayoutsWithOtherOptionsNamesTheColumn) {
+  const DatasetPtr csr = unread(csr_field(10));
+  Layout halved{.kind = LayoutKind::kDense, .dtype = DType::kFloat32};
+  const DatasetPtr plain = with_layout(csr, 0, halved);
+  halved.steps.scale = 0.5;
+  const DatasetPtr scaled = with_layout(csr, 0, halved);
+  expect_error(ErrorCode::kInvalid, {"layouts of column x", "other options"}, [&] {
+    concat({plain, scaled});
+  });
+  EXPECT_EQ(concat({scaled, scaled})->rows(), 4U);
+}
+
 TEST(CsrAlignment, ReadsIndicesOfEveryDtypeAsTheWidest) {
   const TempDir dir;
   const std::vector<SparseRow> rows = make_sparse_rows(300, 5);

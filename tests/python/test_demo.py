@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("dask.array")
 pytest.importorskip("pyarrow")
+pytest.importorskip("scipy")
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo" / "run.py"
 
@@ -86,6 +87,16 @@ def test_the_models_learned_something_with_every_loader(
     chance = 1 / len(report["corpus"]["kinds"])
     for loader in report["loaders"].values():
         assert min(loader["part_accuracies"]) > 2 * chance
+
+
+def test_words_are_hashed_as_a_loop_counts_them_and_can_be_learned(
+    screen_and_report: tuple[str, dict[str, Any]],
+) -> None:
+    screen, report = screen_and_report
+    words = report["words"]
+    assert words["fragments"] >= 0.9 * sum(map(sum, report["corpus"]["rows_by_kind"].values()))
+    assert words["accuracy"] > 2 / len(report["corpus"]["kinds"])
+    assert "times as long" in screen
 
 
 def test_too_few_rows_are_refused_with_what_to_do(cache: Path) -> None:
