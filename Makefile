@@ -28,8 +28,10 @@ STAMPS := $(VENV)/stamps
 REQUIREMENTS := tools/requirements
 BENCH_PACKAGES := build/bench-packages
 
-CXX_FILES = $(shell find src tests -name '*.h' -o -name '*.cc' 2>/dev/null)
-MODULE_SOURCES = $(shell find src -type d) $(shell find src python -type f -not -name '*.py[ci]')
+CXX_FILES = $(shell find src tests include examples bench -name '*.h' -o -name '*.hpp' \
+  -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' 2>/dev/null)
+MODULE_SOURCES = $(shell find src -type d) \
+  $(shell find src include python -type f -not -name '*.py[ci]')
 
 ##@ Use
 

@@ -20,6 +20,7 @@ import torch
 from harness import process
 from harness.cold import ColdRows, measure_cold
 from harness.data import Batch, Data, WrongAnswerError, check_labels, drain, drain_checked
+from harness.file_maps import measure_file_map
 from harness.library import Library, Measurement
 from harness.once import measure_items, measure_open, measure_sampler
 from harness.task import Task
@@ -152,6 +153,11 @@ def _items(library: Library, data: Data, task: Task, min_seconds: float) -> Meas
     return measure_items(library.module.load, data)
 
 
+def _file_map(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    reference = Library(task.folder / "inlined.py").module
+    return measure_file_map(library.module.load, reference.load, data)
+
+
 def _open(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
     return measure_open(library.module.directory(data), library.module.open_rows, data)
 
@@ -181,6 +187,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "cold": _cold,
     "sampler": _sampler,
     "items": _items,
+    "file_map": _file_map,
     "open": _open,
     "write": _write,
     "svmlight": _svmlight,

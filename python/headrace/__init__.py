@@ -9,7 +9,7 @@ Example:
     (1, 2)
 """
 
-from headrace import text
+from headrace import native, text
 from headrace.arrays import from_arrays
 from headrace.batch_context import BatchContext
 from headrace.batch_sampler import BatchSampler
@@ -25,6 +25,7 @@ from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.errors import (
     CancelledError,
+    CompileError,
     CorruptError,
     HeadraceError,
     InvalidError,
@@ -72,6 +73,7 @@ __all__ = [
     "CancelledError",
     "Column",
     "ColumnStatistics",
+    "CompileError",
     "ConversionProgress",
     "Coo",
     "CooRows",
@@ -121,6 +123,7 @@ __all__ = [
     "iter_svmlight",
     "log1p",
     "memmap",
+    "native",
     "one_hot",
     "open",
     "ragged",

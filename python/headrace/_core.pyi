@@ -275,6 +275,34 @@ class Loader:
 
     def close(self) -> None: ...
 
+class PluginMap:
+    """The results of a transform for many files."""
+
+    def __iter__(self) -> PluginMap: ...
+
+    def __next__(self) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+class Plugin:
+    """A native transform in a shared library."""
+
+    def __init__(self, path: bytes, name: str, options: str) -> None: ...
+
+    @property
+    def schema(self) -> list[tuple[str, str, tuple[int, ...], str, str, int, bool]]: ...
+
+    def present(self, presenters: Sequence[Any]) -> None:
+        """
+        One function of (offsets, values, indices) for each column; None of a tensor.
+        """
+
+    def file(self, path: bytes, seed: int, epoch: int, position: int) -> dict[str, Any]: ...
+
+    def inputs(self, inputs: Sequence[bytes], seed: int, epoch: int, position: int) -> dict[str, Any]: ...
+
+    def map(self, paths: Sequence[bytes], threads: int, places: int, seed: int, epoch: int) -> PluginMap: ...
+
 class SvmlightReader:
     """Rows of files in svmlight format, one part of them after another."""
 

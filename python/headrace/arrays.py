@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from headrace import _core, checks, column_input, dtypes, recipe, sparse_input
+from headrace import _core, checks, column_input, dtypes, recipe, sparse_input, torch_bridge
 from headrace.array_rows import as_rows
 from headrace.column_rows import ColumnRows
 from headrace.dataset import Dataset
@@ -69,6 +70,15 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
     ready = {name: _as_chunks(name, value) for name, value in given.items()}
     _check_lengths({name: sum(map(_rows, parts)) for name, parts in ready.items()})
     return Dataset(_join(ready), as_tuple=bool(arrays))
+
+
+def from_rows(columns: Mapping[str, ColumnRows], *, as_tuple: bool) -> Dataset:
+    """Returns the dataset of columns that are read already, and have equally many rows, not none.
+
+    Raises:
+        InvalidError: If a row cannot be, as `from_arrays` says.
+    """
+    return Dataset(_join({name: [rows] for name, rows in columns.items()}), as_tuple=as_tuple)
 
 
 def _as_chunks(name: str, value: object) -> list[Any]:
@@ -156,6 +166,9 @@ def _join(columns: dict[str, list[Any]]) -> recipe.Made:
 def _as_given(part: Any) -> Any:
     if not isinstance(part, ColumnRows):
         return part
+    if part.offsets is None:
+        bits = part.field.dtype == "bfloat16"
+        return torch_bridge.bfloat16_from_bits(part.values) if bits else part.values
     return GivenRows(part.field.to_core(), *part.to_core())
 
 

@@ -145,6 +145,33 @@ class TransformError(HeadraceError, RuntimeError):
         self.position = position
 
 
+class CompileError(HeadraceError, RuntimeError):
+    """The source of a native transform does not compile.
+
+    Attributes:
+        output: What the compiler printed.
+        command: How it was called.
+    """
+
+    code = "compile"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        advice: Advice | None = None,
+        file: str = "",
+        column: str = "",
+        row: int | None = None,
+        offset: int | None = None,
+        output: str = "",
+        command: str = "",
+    ) -> None:
+        super().__init__(message, advice=advice, file=file, column=column, row=row, offset=offset)
+        self.output = output
+        self.command = command
+
+
 class MissingDependencyError(HeadraceError, ImportError):
     """An optional package that this call needs is not installed."""
 
@@ -162,6 +189,7 @@ _BY_CODE: dict[str, type[HeadraceError]] = {
         IoError,
         UnsupportedError,
         CancelledError,
+        TransformError,
     )
 }
 

@@ -10,7 +10,9 @@ from headrace import checks, ordered_map, torch_bridge
 from headrace.arrays import from_arrays
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
+from headrace.item_columns import ItemColumns, holds_columns
 from headrace.item_results import ItemResults, Rows
+from headrace.native.transform import NativeTransform
 from headrace.progress import Progress, reporting
 from headrace.row_blocks import RowBlocks
 from headrace.row_chunks import chunks
@@ -30,7 +32,7 @@ def from_items(
     items: Iterable[Any] | Indexed,
     fn: Callable[[Any], Any],
     *,
-    rows: Rows = "one",
+    rows: Rows | None = None,
     threads: int | None = None,
     executor: Any = None,
     progress: Progress = None,
@@ -43,13 +45,16 @@ def from_items(
     for every item in columns, dtypes and row shapes. Nothing is promoted: where one item gives an
     int and the next a float, that is an error. Results are copied, so `fn` may reuse its memory.
 
+    With ``rows="many"`` columns may also be `ragged`, sparse (of scipy, `csr`) and lists of str or
+    of bytes, which is all that native transforms make.
+
     Args:
         items: Anything to iterate over: paths, keys, records, a generator; or with a length and
             ``items[i]``, such as a Dataset of torch. Where ``items[i]`` itself is slow, let the
             threads call it: ``from_items(range(len(items)), items.__getitem__, threads=8)``.
         fn: Called once per item.
         rows: "one": each result is one row. "many": each result is any number of rows, also none,
-            counted by its first dimension.
+            counted by its first dimension. None: "one", and "many" for native transforms.
         threads: Threads that call `fn`; helps where it waits for files or releases the GIL.
         executor: Calls `fn` instead: any object with ``submit`` as in concurrent.futures, such as a
             ProcessPoolExecutor or Dask's ``client.get_executor()``. It is not shut down. Items are
@@ -73,9 +78,11 @@ def from_items(
         >>> many["0"][:].tolist()
         [0, 1, 0, 1, 2]
     """
-    if rows not in ("one", "many"):
+    if rows not in (None, "one", "many"):
         raise InvalidError(f'rows is "one" or "many" (rows per result), not {rows!r}')
-    results, store = ItemResults(rows), None
+    if rows is None:
+        rows = "many" if isinstance(fn, NativeTransform) else "one"
+    found: ItemArrays | ItemColumns | None = None
     total = len(items) if isinstance(items, Sized) else None
     with contextlib.ExitStack() as stack:
         outcomes = stack.enter_context(
@@ -83,19 +90,67 @@ def from_items(
         )
         report = stack.enter_context(reporting(progress, total))
         for index, item, result in outcomes:
-            arrays = results.arrays(index, item, result)
-            if store is None:
-                store = RowBlocks(results.storage, rows=total if rows == "one" else None)
-            if rows == "one":
-                store.append_row(arrays)
-            else:
-                store.append_rows(arrays)
+            if found is None:
+                found = _collection(fn, result, rows, total)
+            found.add(index, item, result)
             report(index + 1)
-    if store is None:
+    if found is None:
         raise InvalidError("there are no items; a dataset needs at least one row")
-    if store.rows == 0:
-        raise InvalidError("all results have zero rows; a dataset needs at least one row")
-    return _dataset(results, store)
+    return found.dataset()
+
+
+def _collection(
+    fn: Callable[[Any], Any], result: object, rows: Rows, total: int | None
+) -> ItemArrays | ItemColumns:
+    """Returns what collects results like the first one."""
+    if rows == "many":
+        # Of native transforms the kinds are known: a list of text may be empty in the first result.
+        fields = fn.schema.values() if isinstance(fn, NativeTransform) else ()
+        if holds_columns(result) or not all(field.is_tensor for field in fields):
+            return ItemColumns()
+    return ItemArrays(rows, total)
+
+
+class ItemArrays:
+    """Copies the arrays of each result into blocks of memory, which become one dataset."""
+
+    def __init__(self, rows: Rows, total: int | None) -> None:
+        """Takes how many items there are, None where that is not known."""
+        self._results = ItemResults(rows)
+        self._rows = rows
+        self._total = total
+        self._store: RowBlocks | None = None
+
+    def add(self, index: int, item: object, result: object) -> None:
+        """Takes the result for an item.
+
+        Raises:
+            InvalidError, UnsupportedError: If it is none, or not like the first.
+        """
+        arrays = self._results.arrays(index, item, result)
+        if self._store is None:
+            expected = self._total if self._rows == "one" else None
+            self._store = RowBlocks(self._results.storage, rows=expected)
+        if self._rows == "one":
+            self._store.append_row(arrays)
+        else:
+            self._store.append_rows(arrays)
+
+    def dataset(self) -> Dataset:
+        """Returns the dataset of all rows.
+
+        Raises:
+            InvalidError: If there are none.
+        """
+        if self._store is None or self._store.rows == 0:
+            raise InvalidError("all results have zero rows; a dataset needs at least one row")
+        columns = {}
+        for field, blocks in zip(self._results.fields, self._store.columns(), strict=True):
+            if field.dtype == "bfloat16":
+                blocks = [torch_bridge.bfloat16_from_bits(block) for block in blocks]
+            columns[field.name] = chunks(blocks) if len(blocks) > 1 else blocks[0]
+        as_tuple = self._results.as_tuple
+        return from_arrays(*columns.values()) if as_tuple else from_arrays(**columns)
 
 
 def _outcomes(
@@ -152,12 +207,3 @@ class _ByNumber:
 
     def __iter__(self) -> Iterator[Any]:
         return (self._items[index] for index in range(len(self._items)))
-
-
-def _dataset(results: ItemResults, store: RowBlocks) -> Dataset:
-    columns = {}
-    for field, blocks in zip(results.fields, store.columns(), strict=True):
-        if field.dtype == "bfloat16":
-            blocks = [torch_bridge.bfloat16_from_bits(block) for block in blocks]
-        columns[field.name] = chunks(blocks) if len(blocks) > 1 else blocks[0]
-    return from_arrays(*columns.values()) if results.as_tuple else from_arrays(**columns)

@@ -23,6 +23,8 @@ const char* error_code_name(ErrorCode code) noexcept {
       return "cancelled";
     case ErrorCode::kIndex:
       return "index";
+    case ErrorCode::kTransform:
+      return "transform";
   }
   return "io";
 }

@@ -16,6 +16,7 @@ enum class ErrorCode : uint8_t {
   kUnsupported,  // understood, but not offered
   kCancelled,    // closed or superseded while in use
   kIndex,        // a row outside the dataset
+  kTransform,    // a user's native transform failed, or gave what is no columns
 };
 
 // The name of `code` as the Python face spells it, such as "not_found".

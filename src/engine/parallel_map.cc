@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollEvery{50};
 
+// To wake a thread costs some microseconds, as much as a small item. So a consumer who is ahead
+// naps once, in which time several small items become ready, before it wants to be told; and a
+// thread that found no room is woken when there is room for several items.
+constexpr std::chrono::microseconds kNap{50};
+constexpr uint64_t kRoomShare = 8;
+
 }  // namespace
 
 ParallelMap::ParallelMap(const Options& options, Work work)
@@ -66,7 +72,7 @@ void ParallelMap::run(uint64_t thread) {
     lock.lock();
     place.error = std::move(error);
     place.ready = true;
-    if (item == taken_) {
+    if (waiting_ && item == taken_) {
       ready_.notify_one();
     }
   }
@@ -83,14 +89,22 @@ std::optional<uint64_t> ParallelMap::next(const std::function<void()>& poll) {
   std::unique_lock lock(mutex_);
   if (released_ != taken_) {
     released_ = taken_;
-    room_.notify_one();
+    const uint64_t room = places_.size() - (claimed_ - released_);
+    if (room >= std::max<uint64_t>(1, places_.size() / kRoomShare)) {
+      room_.notify_one();
+    }
   }
   Place& place = places_[taken_ % places_.size()];
+  if (!place.ready) {
+    ready_.wait_for(lock, kNap);
+  }
+  waiting_ = true;
   while (!ready_.wait_for(lock, kPollEvery, [&] { return place.ready; })) {
     lock.unlock();
     poll();
     lock.lock();
   }
+  waiting_ = false;
   place.ready = false;
   const uint64_t taken = taken_++;
   if (const std::exception_ptr error = std::exchange(place.error, nullptr)) {

@@ -63,6 +63,7 @@ class ParallelMap {
   uint64_t taken_ = 0;     // items whose place next() has given away
   uint64_t released_ = 0;  // items whose place may be used again
   bool closed_ = false;
+  bool waiting_ = false;  // the consumer wants to be told that its item is ready
   std::vector<std::thread> threads_;
 };
 

@@ -13,6 +13,7 @@ void bind_shards(nanobind::module_& module);
 void bind_batch_order(nanobind::module_& module);
 void bind_byte_rows(nanobind::module_& module);
 void bind_loader(nanobind::module_& module);
+void bind_native(nanobind::module_& module);
 void bind_svmlight(nanobind::module_& module);
 void bind_text(nanobind::module_& module);
 void bind_verify(nanobind::module_& module);

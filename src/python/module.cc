@@ -15,6 +15,7 @@ NB_MODULE(_core, module) {
   headrace::python::bind_batch_order(module);
   headrace::python::bind_byte_rows(module);
   headrace::python::bind_loader(module);
+  headrace::python::bind_native(module);
   headrace::python::bind_svmlight(module);
   headrace::python::bind_text(module);
   headrace::python::bind_verify(module);

@@ -49,6 +49,7 @@ TEST(Error, CodesHaveTheNamesOfThePythonFace) {
   EXPECT_STREQ(error_code_name(ErrorCode::kUnsupported), "unsupported");
   EXPECT_STREQ(error_code_name(ErrorCode::kCancelled), "cancelled");
   EXPECT_STREQ(error_code_name(ErrorCode::kIndex), "index");
+  EXPECT_STREQ(error_code_name(ErrorCode::kTransform), "transform");
 }
 
 TEST(SystemError, OfAMissingFileIsNotFound) {

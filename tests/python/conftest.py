@@ -31,6 +31,14 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
 
 
+@pytest.fixture(scope="session")
+def native_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests compile native transforms to: once for the whole run."""
+    base = tmp_path_factory.getbasetemp()
+    workers = os.environ.get("PYTEST_XDIST_WORKER")
+    return (base.parent if workers else base) / "cache"
+
+
 @pytest.fixture
 def demo_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Imports the demo's modules, and forgets them afterwards: their names are everyday words."""

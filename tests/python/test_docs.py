@@ -136,9 +136,20 @@ def test_the_page_about_opening_runs(run_script: RunScript) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_on_native_code_runs(run_script: RunScript) -> None:
+def test_the_page_on_native_code_runs(
+    run_script: RunScript, tmp_path: Path, native_cache: Path
+) -> None:
+    pytest.importorskip("scipy.sparse")
     page = (DOCS / "native.md").read_text()
-    assert page.count("```python") >= 1
-    done = run_script(program(page, side="+"), as_file=True, timeout=120)
+    assert page.count("```python") >= 3
+    source = re.search(r"```cpp\n(.*?)```", page, flags=re.DOTALL)
+    assert source is not None
+    (tmp_path / "features.cpp").write_text(source[1])
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(f"the text\nof {name}\n")
+    done = run_script(
+        program(page, side="+"), as_file=True, timeout=120, XDG_CACHE_HOME=str(native_cache)
+    )
     assert done.returncode == 0, done.stderr
+    assert "[[14.  2.]]" in done.stdout
     assert "[4.0, 5.0, 6.0, 7.0]" in done.stdout

@@ -44,6 +44,7 @@ def test_loader_has_fewer_than_15_parameters() -> None:
         (hr.UnsupportedError, ValueError),
         (hr.CancelledError, RuntimeError),
         (hr.TransformError, RuntimeError),
+        (hr.CompileError, RuntimeError),
         (hr.MissingDependencyError, ImportError),
     ],
 )

@@ -10,6 +10,7 @@
 3. What a function reaches in other packages counts by name only.
 4. A compiled function (pybind11, nanobind, Cython, PyO3) counts by the bytes of its extension
    module, and a library of ctypes by those of its file; `native_code` says which that is.
+5. What has a ``__headrace_version__``, as native transforms do, counts by that.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class Hasher:
         kind = type(value)
         if kind in (bool, int, float, str, bytes) or kind in _BY_REPR:
             self._add_plain(value)
+        elif _has_version(kind):
+            self._tagged("version", value.__headrace_version__.encode())
         elif isinstance(value, PurePath):
             self._tagged("path", str(value).encode("utf-8", "surrogateescape"))
         elif isinstance(value, np.ndarray | np.generic) or torch_bridge.is_tensor(value):
@@ -297,9 +300,15 @@ def has_code(kind: type) -> bool:
     return bool(kind.__flags__ & _HEAP_TYPE)
 
 
+def _has_version(kind: type) -> bool:
+    return hasattr(kind, "__headrace_version__")
+
+
 def _counts(value: object, package: str) -> bool:
     """Whether the value of a name in a module or a class of `package` is part of its code."""
     if isinstance(value, (*_DATA, functools.cached_property, functools.partialmethod)):
+        return True
+    if _has_version(type(value)):
         return True
     own = str(getattr(value, "__module__", "")).partition(".")[0] == package
     return own or torch_bridge.is_tensor(value)

@@ -1,0 +1,48 @@
+// The transform that all C++ entries of this task run, over whatever takes its results.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+// Words are runs of ASCII letters and digits and of bytes beyond ASCII, in lower case, hashed by
+// FNV-1a to kWidth columns; lines are counted with their end.
+inline constexpr uint32_t kWidth = 1 << 18;
+
+inline uint8_t folded(unsigned char c) {
+  if (c >= 'A' && c <= 'Z') {
+    return static_cast<uint8_t>(c + ('a' - 'A'));
+  }
+  return c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : 0;
+}
+
+// Calls on_word(column) and on_line(bytes) in order; writes bytes, words and lines to `totals`.
+template <typename OnWord, typename OnLine>
+void text_features(std::string_view text, float* totals, OnWord&& on_word, OnLine&& on_line) {
+  constexpr uint32_t kBasis = 2166136261;
+  uint32_t hash = kBasis;
+  int32_t line = 0;
+  uint32_t words = 0;
+  uint32_t lines = 0;
+  for (const char c : text) {
+    if (const uint8_t letter = folded(static_cast<unsigned char>(c)); letter != 0) {
+      hash = (hash ^ letter) * 16777619;
+    } else if (hash != kBasis) {
+      on_word(static_cast<int32_t>(hash % kWidth));
+      ++words;
+      hash = kBasis;
+    }
+    ++line;
+    if (c == '\n') {
+      on_line(line);
+      ++lines;
+      line = 0;
+    }
+  }
+  if (hash != kBasis) {
+    on_word(static_cast<int32_t>(hash % kWidth));
+    ++words;
+  }
+  totals[0] = static_cast<float>(text.size());
+  totals[1] = static_cast<float>(words);
+  totals[2] = static_cast<float>(lines);
+}

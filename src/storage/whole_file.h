@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/buffer.h"
+#include "storage/file.h"
+
+namespace headrace {
+
+// Memory that whole files are read into, one after the other: for files that are small, or wanted
+// as a whole. For one thread.
+class WholeFile {
+ public:
+  // The bytes of `file` as many as it had when it was opened; they hold until the next call. Throws
+  // kIo; kTruncated where it has become shorter; std::bad_alloc.
+  std::span<const std::byte> read(const File& file);
+
+ private:
+  AlignedBytes memory_;
+  uint64_t capacity_ = 0;
+};
+
+}  // namespace headrace

@@ -1,0 +1,35 @@
+#include "storage/shared_library.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "testing/errors.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+TEST(SharedLibrary, FindsWhatIsExported) {
+  const SharedLibrary library(HEADRACE_TEST_TRANSFORM);
+  EXPECT_NE(library.find("headrace_transform_table"), nullptr);
+  EXPECT_EQ(library.find("close_lines"), nullptr) << "a static function";
+  EXPECT_EQ(library.path(), HEADRACE_TEST_TRANSFORM);
+}
+
+TEST(SharedLibrary, SaysThatThereIsNone) {
+  const TempDir dir;
+  expect_error(ErrorCode::kNotFound, {"none.so"}, [&] { SharedLibrary(dir.path("none.so")); });
+  expect_error(ErrorCode::kInvalid, {"directory"}, [&] { SharedLibrary library(dir.path()); });
+}
+
+TEST(SharedLibrary, SaysWhatTheLoaderSays) {
+  const TempDir dir;
+  const std::string path = dir.fill("text.so", 100);
+  const Error error =
+      expect_error(ErrorCode::kInvalid, {"text.so", "ELF"}, [&] { SharedLibrary library(path); });
+  EXPECT_EQ(error.context().file, path);
+}
+
+}  // namespace
+}  // namespace headrace
