@@ -30,7 +30,8 @@ class Answer(NamedTuple):
 
 def answer_of(totals: Any, words: Any, lines: Any) -> Answer:
     """Returns the answer for arrays of one file."""
-    return Answer(*(int(total) for total in totals), _hash(words), _hash(lines))
+    size, count, ends = (int(total) for total in totals)
+    return Answer(size, count, ends, _hash(words), _hash(lines))
 
 
 def _hash(numbers: Any) -> int:

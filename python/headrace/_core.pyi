@@ -32,6 +32,9 @@ class Order:
 
     def label_entropy(self, labels: numpy.typing.NDArray[numpy.uint32], classes: int, batch_size: int) -> float: ...
 
+class ArrayMemory:
+    """What a numpy array is over: its base."""
+
 class DlpackTensor:
     """A column of a batch for any DLPack consumer."""
 

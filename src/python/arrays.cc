@@ -1,5 +1,6 @@
 #include "python/arrays.h"
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -135,22 +136,66 @@ class DlpackTensor {
   Field field_;
 };
 
-nb::object numpy_over(void* data, uint64_t rows, const Field& field, nb::handle owner) {
-  if (field.dtype == DType::kBfloat16) {
-    throw no_numpy_type(field);
+// What a numpy array is over: memory of ours, by the buffer protocol. It is the array's base
+// itself: through nanobind's arrays that would be a memoryview, and each one is work for Python's
+// collector of cycles, which costs more than small arrays do.
+class ArrayMemory {
+ public:
+  ArrayMemory(AlignedBytes memory, uint64_t bytes)
+      : data_(memory.get()), bytes_(bytes), memory_(std::move(memory)) {}
+  ArrayMemory(Slot slot, uint64_t bytes)
+      : data_(slot.data()), bytes_(bytes), slot_(std::move(slot)) {}
+
+  static int get_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
+    const auto* memory = nb::inst_ptr<ArrayMemory>(self);
+    return PyBuffer_FillInfo(view, self, memory->data_, static_cast<Py_ssize_t>(memory->bytes_), 0,
+                             flags);
   }
-  std::vector<size_t> shape = {static_cast<size_t>(rows)};
-  shape.insert(shape.end(), field.row_shape.begin(), field.row_shape.end());
-  const DLDataType dl = dl_type(field.dtype);
-  const nb::dlpack::dtype dtype{dl.code, dl.bits, dl.lanes};
-  nb::object array =
-      nb::cast(nb::ndarray<nb::numpy>(data, shape.size(), shape.data(), owner, nullptr, dtype));
-  if (field.dtype == DType::kInt64 || field.dtype == DType::kUint64) {
-    // The buffer protocol makes "long long" of them, which numpy prints as another type than its
-    // own.
-    array = array.attr("view")(dtype_name(field.dtype));
+
+ private:
+  std::byte* data_;
+  uint64_t bytes_;
+  AlignedBytes memory_;
+  Slot slot_;
+};
+
+// numpy's names, looked up once. They are never let go of: the interpreter may be gone by then.
+struct Numpy {
+  nb::object array;
+  std::array<nb::object, kDTypeCount> dtypes;
+
+  static const Numpy& get() {
+    static const auto* numpy = new Numpy();
+    return *numpy;
   }
-  return array;
+
+ private:
+  Numpy() {
+    const nb::module_ module = nb::module_::import_("numpy");
+    array = module.attr("ndarray");
+    for (size_t i = 0; i < kDTypeCount; ++i) {
+      if (static_cast<DType>(i) != DType::kBfloat16) {
+        dtypes[i] = module.attr("dtype")(dtype_name(static_cast<DType>(i)));
+      }
+    }
+  }
+};
+
+nb::object numpy_over(ArrayMemory memory, uint64_t rows, const Field& field) {
+  const Numpy& numpy = Numpy::get();
+  const nb::object shape =
+      nb::steal(PyTuple_New(static_cast<Py_ssize_t>(1 + field.row_shape.size())));
+  if (!shape.is_valid()) {
+    throw nb::python_error();
+  }
+  Py_ssize_t axis = 0;
+  for (const int64_t extent : full_shape(rows, field)) {
+    if (PyTuple_SetItem(shape.ptr(), axis++, PyLong_FromLongLong(extent)) != 0) {
+      throw nb::python_error();
+    }
+  }
+  return numpy.array(shape, numpy.dtypes[static_cast<size_t>(field.dtype)],
+                     nb::cast(std::move(memory)));
 }
 
 }  // namespace
@@ -195,10 +240,10 @@ ForeignArray view_array(const std::string& name, const nb::object& object) {
 }
 
 nb::object to_numpy(AlignedBytes memory, uint64_t rows, const Field& field) {
-  std::byte* data = memory.get();
-  const nb::capsule owner(
-      memory.release(), [](void* owned) noexcept { free_aligned(static_cast<std::byte*>(owned)); });
-  return numpy_over(data, rows, field, owner);
+  if (field.dtype == DType::kBfloat16) {
+    throw no_numpy_type(field);
+  }
+  return numpy_over(ArrayMemory(std::move(memory), rows * field.row_bytes()), rows, field);
 }
 
 TensorMaker::TensorMaker(Output output, const Schema& schema) : output_(output) {
@@ -222,13 +267,15 @@ nb::object TensorMaker::make(Slot slot, uint64_t rows, const Field& field) const
     case Output::kNumpy:
       break;
   }
-  std::byte* data = slot.data();
-  const nb::capsule owner(new Slot(std::move(slot)),
-                          [](void* owned) noexcept { delete static_cast<Slot*>(owned); });
-  return numpy_over(data, rows, field, owner);
+  return numpy_over(ArrayMemory(std::move(slot), rows * field.row_bytes()), rows, field);
 }
 
 void bind_arrays(nb::module_& module) {
+  static PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(ArrayMemory::get_buffer)},
+                                {0, nullptr}};
+  Numpy::get();  // now: later, threads could wait for each other's import and the GIL
+  nb::class_<ArrayMemory>(module, "ArrayMemory", nb::type_slots(slots),
+                          "What a numpy array is over: its base.");
   nb::class_<DlpackTensor>(module, "DlpackTensor", "A column of a batch for any DLPack consumer.")
       .def(
           "__dlpack__",

@@ -27,7 +27,7 @@ def test_the_native_example_gives_the_same_in_cpp_and_in_rust(
 ) -> None:
     pytest.importorskip("scipy.sparse")
     monkeypatch.setenv("XDG_CACHE_HOME", str(native_cache))
-    command = [sys.executable, str(EXAMPLES / "05_native_transform" / "run.py")]
+    command = [sys.executable, str(EXAMPLES / "05_native_transform" / "native_transform.py")]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
     )

@@ -1,6 +1,7 @@
 // The transform that all C++ entries of this task run, over whatever takes its results.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -8,12 +9,16 @@
 // FNV-1a to kWidth columns; lines are counted with their end.
 inline constexpr uint32_t kWidth = 1 << 18;
 
-inline uint8_t folded(unsigned char c) {
-  if (c >= 'A' && c <= 'Z') {
-    return static_cast<uint8_t>(c + ('a' - 'A'));
+// What becomes of each byte: of letters and digits themselves, in lower case, of others 0.
+inline constexpr std::array<uint8_t, 256> kFolded = [] {
+  std::array<uint8_t, 256> folded{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool word = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
+    folded[c] = static_cast<uint8_t>(upper ? c + ('a' - 'A') : word ? c : 0);
   }
-  return c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : 0;
-}
+  return folded;
+}();
 
 // Calls on_word(column) and on_line(bytes) in order; writes bytes, words and lines to `totals`.
 template <typename OnWord, typename OnLine>
@@ -24,7 +29,7 @@ void text_features(std::string_view text, float* totals, OnWord&& on_word, OnLin
   uint32_t words = 0;
   uint32_t lines = 0;
   for (const char c : text) {
-    if (const uint8_t letter = folded(static_cast<unsigned char>(c)); letter != 0) {
+    if (const uint8_t letter = kFolded[static_cast<unsigned char>(c)]; letter != 0) {
       hash = (hash ^ letter) * 16777619;
     } else if (hash != kBasis) {
       on_word(static_cast<int32_t>(hash % kWidth));

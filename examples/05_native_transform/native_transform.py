@@ -1,6 +1,6 @@
 """Your own C++ or Rust, from text files to batches: the same rows by both.
 
-    python examples/05_native_transform/run.py
+    python examples/05_native_transform/native_transform.py
 
 features.cpp and rust/ hold one transform in two languages: of each file a dense row, a ragged one
 and a sparse one. Here it runs over files one by one, over all of them in threads, into shards, and
