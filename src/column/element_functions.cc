@@ -14,7 +14,8 @@
 namespace headrace {
 namespace {
 
-// Numbers in bytes, and where what becomes of them goes.
+// Numbers in bytes, and where what becomes of them goes. Passed by value: bytes that are written
+// might be those of a reference, which no loop could then become vectors for.
 struct Elements {
   const std::byte* from;
   std::byte* to;
@@ -23,28 +24,29 @@ struct Elements {
 
 // One mean and factor for each number from the first on; no branch, so that it becomes vectors.
 template <typename T>
-[[gnu::always_inline]] inline void standardize_each(const Elements& elements, const double* means,
+[[gnu::always_inline]] inline void standardize_each(Elements elements, const double* means,
                                                     const double* factors) noexcept {
-  for (uint64_t i = 0; i < elements.count; ++i) {
-    const auto x = static_cast<double>(load_element<T>(elements.from, i));
-    store_element(elements.to, i, static_cast<T>((x - means[i]) * factors[i]));
+  const auto [from, to, count] = elements;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto x = static_cast<double>(load_element<T>(from, i));
+    store_element(to, i, static_cast<T>((x - means[i]) * factors[i]));
   }
 }
 
 template <typename T>
-[[gnu::always_inline]] inline void standardize_alike(const Elements& elements, double mean,
+[[gnu::always_inline]] inline void standardize_alike(Elements elements, double mean,
                                                      double factor) noexcept {
-  for (uint64_t i = 0; i < elements.count; ++i) {
-    const auto x = static_cast<double>(load_element<T>(elements.from, i));
-    store_element(elements.to, i, static_cast<T>((x - mean) * factor));
+  const auto [from, to, count] = elements;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto x = static_cast<double>(load_element<T>(from, i));
+    store_element(to, i, static_cast<T>((x - mean) * factor));
   }
 }
 
 // Rows of means.size() numbers, from number `position` of one on.
 template <typename T>
-[[gnu::always_inline]] inline void standardize_rows(const Standardize& function,
-                                                    const Elements& elements,
-                                                    uint64_t position) noexcept {
+[[gnu::always_inline]] inline void apply_here(const Standardize& function, Elements elements,
+                                              uint64_t position) noexcept {
   const uint64_t period = function.means.size();
   if (period == 1) {
     return standardize_alike<T>(elements, function.means[0], function.factors[0]);
@@ -59,28 +61,9 @@ template <typename T>
   }
 }
 
-#ifdef __x86_64__
-// The same operations, so the same results: AVX2 alone has none that multiplies and adds at once.
 template <typename T>
-[[gnu::target("avx2")]] void standardize_with_avx2(const Standardize& function,
-                                                   const Elements& elements,
-                                                   uint64_t position) noexcept {
-  standardize_rows<T>(function, elements, position);
-}
-#endif
-
-template <typename T>
-void apply(const Standardize& function, const Elements& elements, uint64_t position) noexcept {
-#ifdef __x86_64__
-  if (__builtin_cpu_supports("avx2")) {
-    return standardize_with_avx2<T>(function, elements, position);
-  }
-#endif
-  standardize_rows<T>(function, elements, position);
-}
-
-template <typename T>
-void apply(const Clip& function, const Elements& elements, uint64_t /*position*/) noexcept {
+[[gnu::always_inline]] inline void apply_here(const Clip& function, Elements elements,
+                                              uint64_t /*position*/) noexcept {
   const auto low = static_cast<T>(function.low);
   const auto high = static_cast<T>(function.high);
   for (uint64_t i = 0; i < elements.count; ++i) {
@@ -90,8 +73,28 @@ void apply(const Clip& function, const Elements& elements, uint64_t /*position*/
   }
 }
 
+#ifdef __x86_64__
+// The same operations, so the same results: AVX2 alone has none that multiplies and adds at once.
+template <typename T, typename Function>
+[[gnu::target("avx2")]] void apply_with_avx2(const Function& function, Elements elements,
+                                             uint64_t position) noexcept {
+  apply_here<T>(function, elements, position);
+}
+#endif
+
+// For functions that are a few instructions a number.
+template <typename T, typename Function>
+void apply(const Function& function, Elements elements, uint64_t position) noexcept {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) {
+    return apply_with_avx2<T>(function, elements, position);
+  }
+#endif
+  apply_here<T>(function, elements, position);
+}
+
 template <typename T>
-void apply(const Log1p& /*function*/, const Elements& elements, uint64_t /*position*/) noexcept {
+void apply(const Log1p& /*function*/, Elements elements, uint64_t /*position*/) noexcept {
   std::array<T, 256> block;  // aligned, unlike what is given
   for (uint64_t done = 0; done < elements.count; done += block.size()) {
     const uint64_t count = std::min<uint64_t>(block.size(), elements.count - done);
@@ -102,7 +105,7 @@ void apply(const Log1p& /*function*/, const Elements& elements, uint64_t /*posit
 }
 
 template <typename T>
-void apply(const Bucketize& function, const Elements& elements, uint64_t /*position*/) noexcept {
+void apply(const Bucketize& function, Elements elements, uint64_t /*position*/) noexcept {
   const std::vector<double>& edges = function.edges;
   for (uint64_t i = 0; i < elements.count; ++i) {
     const auto x = static_cast<double>(load_element<T>(elements.from, i));
@@ -115,7 +118,7 @@ void apply(const Bucketize& function, const Elements& elements, uint64_t /*posit
   }
 }
 
-void apply_hash(const HashCategory& function, const Elements& elements) noexcept {
+void apply_hash(const HashCategory& function, Elements elements) noexcept {
   for (uint64_t i = 0; i < elements.count; ++i) {
     const auto category = load_element<uint64_t>(elements.from, i);
     store_element(elements.to, i, hash_words({function.seed, category}) % function.buckets);
@@ -123,8 +126,7 @@ void apply_hash(const HashCategory& function, const Elements& elements) noexcept
 }
 
 template <typename T>
-void apply_to(const ElementFunction& function, const Elements& elements,
-              uint64_t position) noexcept {
+void apply_to(const ElementFunction& function, Elements elements, uint64_t position) noexcept {
   if (const auto* hash = std::get_if<HashCategory>(&function)) {
     return apply_hash(*hash, elements);
   }

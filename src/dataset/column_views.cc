@@ -203,7 +203,7 @@ DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes) {
   return std::make_shared<Dataset>(std::move(columns), dataset->groups());
 }
 
-DatasetPtr map_values(const DatasetPtr& dataset, size_t column, ElementFunction function) {
+DatasetPtr map_values(const DatasetPtr& dataset, size_t column, const ElementFunction& function) {
   check_position(*dataset, column);
   std::vector<DatasetColumn> columns = dataset->columns();
   const RowSpacePtr& space = dataset->groups()[columns[column].group];

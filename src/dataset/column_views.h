@@ -31,7 +31,7 @@ DatasetPtr cast(const DatasetPtr& dataset, const std::vector<DType>& dtypes);
 // Column `column` after `function` of each of its numbers, computed when a batch is made, on the
 // way from where rows lie to their place in it. Its dtype becomes argument_dtype() first and then
 // result_dtype(). Throws what check_function() throws; kUnsupported for a column with a layout.
-DatasetPtr map_values(const DatasetPtr& dataset, size_t column, ElementFunction function);
+DatasetPtr map_values(const DatasetPtr& dataset, size_t column, const ElementFunction& function);
 
 // Column `column` shown as `layout`, in place of the layout that it has. Indices (multi_hot) that
 // the old layout has and the new one does not name stay those of the column. Throws what

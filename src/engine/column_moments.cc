@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -93,10 +94,13 @@ Moments column_moments(const DatasetPtr& dataset, size_t column, uint64_t thread
                     places[place].add(readers[thread]->read(first, count));
                   });
   Moments all(width);
-  while (const auto place = map.next(poll)) {
+  while (true) {
+    const std::optional<uint64_t> place = map.next(poll);
+    if (!place) {
+      return all;
+    }
     all.merge(places[*place]);
   }
-  return all;
 }
 
 }  // namespace headrace

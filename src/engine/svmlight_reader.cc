@@ -158,8 +158,8 @@ void SvmlightReader::read(const Part& part, std::vector<char>& block, SvmlightRo
       }
     }
     const uint64_t used = parser.parse({block.data(), bytes}, rows);
-    if (parser.fault()) {
-      throw fault_error(file, block, first + parser.fault()->offset, parser.fault()->what);
+    if (const std::optional<SvmlightFault> fault = parser.fault()) {
+      throw fault_error(file, block, first + fault->offset, fault->what);
     }
     if (!options_.keep_rows) {
       rows.clear();

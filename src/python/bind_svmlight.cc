@@ -71,6 +71,7 @@ class PySvmlightReader {
  private:
   static std::vector<SvmlightReader::Span> spans_of(const std::vector<PySpan>& spans) {
     std::vector<SvmlightReader::Span> found;
+    found.reserve(spans.size());
     for (const auto& [path, begin, end] : spans) {
       found.push_back({path, begin, end});
     }
