@@ -173,6 +173,12 @@ def _svmlight(library: Library, data: Data, task: Task, min_seconds: float) -> M
     return measure(library, data)
 
 
+def _text(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    measure: Callable[[Library, Data], Measurement]
+    measure = importlib.import_module("harness.text").measure_text
+    return measure(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -185,6 +191,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "open": _open,
     "write": _write,
     "svmlight": _svmlight,
+    "text": _text,
 }
 
 
@@ -196,6 +203,7 @@ _ROWS = {
     "valued_csr": ("sparse", "ValuedRowsAsCsr"),
     "binary": ("sparse", "BinaryRows"),
     "svmlight": ("svmlight", "SvmlightRows"),
+    "text": ("text", "TextRows"),
     "csr_shards": ("sparse_cold", "CsrShards"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.sparse_tasks import SPARSE_TASKS
 from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
+from harness.text_tasks import TEXT_TASKS
 
 _FIRST_BATCH = (
     Metric("seconds", "to the first batch", "seconds"),
@@ -403,5 +404,6 @@ TASKS: dict[str, Task] = {
         _open_shards(),
         _write(),
         *SPARSE_TASKS,
+        *TEXT_TASKS,
     )
 }

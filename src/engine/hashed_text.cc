@@ -65,7 +65,11 @@ void HashedText::add(std::span<const std::string_view> documents, const Invalid&
                   [&](uint64_t item, uint64_t place, uint64_t thread) {
                     make(documents, ranges[item], invalid, place, thread);
                   });
-  while (const std::optional<uint64_t> place = map.next(poll)) {
+  for (;;) {
+    const std::optional<uint64_t> place = map.next(poll);
+    if (!place) {
+      return;
+    }
     append(places_[*place]);
   }
 }

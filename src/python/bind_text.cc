@@ -169,31 +169,31 @@ class HashedFiles {
   HashedText hashed_;
 };
 
-HasherPtr make_hasher(uint64_t n_features, uint64_t least, uint64_t most,
-                      const std::string& analyzer, bool lowercase, bool alternate_sign, bool binary,
-                      const std::string& norm, const std::vector<std::string>& stop_words,
-                      const std::string& decode_error, const std::string& dtype) {
-  return std::make_shared<TextHasher>(
-      TextHasher::Options{.analyzer = chosen("analyzer", analyzer, kAnalyzers),
-                          .ngrams = {least, most},
-                          .lowercase = lowercase,
-                          .invalid = chosen("decode_error", decode_error, kInvalid),
-                          .stop_words = StopWords(stop_words),
-                          .counted = {.columns = n_features,
-                                      .alternate_sign = alternate_sign,
-                                      .binary = binary,
-                                      .norm = chosen("norm", norm, kNorms),
-                                      .dtype = chosen("dtype", dtype, kDTypes)}});
-}
-
 }  // namespace
 
 void bind_text(nb::module_& module) {
   module.attr("UNICODE_VERSION") = unicode_tables::version();
   nb::class_<TextHasher>(module, "TextHasher", "Text as rows of hashed n-grams.")
-      .def_static("make", &make_hasher, nb::kw_only(), "n_features"_a, "least"_a, "most"_a,
-                  "analyzer"_a, "lowercase"_a, "alternate_sign"_a, "binary"_a, "norm"_a,
-                  "stop_words"_a, "decode_error"_a, "dtype"_a);
+      .def_static(
+          "make",
+          [](uint64_t n_features, uint64_t least, uint64_t most, const std::string& analyzer,
+             bool lowercase, bool alternate_sign, bool binary, const std::string& norm,
+             const std::vector<std::string>& stop_words, const std::string& decode_error,
+             const std::string& dtype) {
+            return std::make_shared<TextHasher>(
+                TextHasher::Options{.analyzer = chosen("analyzer", analyzer, kAnalyzers),
+                                    .ngrams = {least, most},
+                                    .lowercase = lowercase,
+                                    .invalid = chosen("decode_error", decode_error, kInvalid),
+                                    .stop_words = StopWords(stop_words),
+                                    .counted = {.columns = n_features,
+                                                .alternate_sign = alternate_sign,
+                                                .binary = binary,
+                                                .norm = chosen("norm", norm, kNorms),
+                                                .dtype = chosen("dtype", dtype, kDTypes)}});
+          },
+          nb::kw_only(), "n_features"_a, "least"_a, "most"_a, "analyzer"_a, "lowercase"_a,
+          "alternate_sign"_a, "binary"_a, "norm"_a, "stop_words"_a, "decode_error"_a, "dtype"_a);
   nb::class_<HashedFiles>(module, "HashedFiles", "Rows of the documents of files, in blocks.")
       .def(nb::init<HasherPtr, std::vector<std::string>, const std::string&, uint64_t>(),
            "hasher"_a, "paths"_a, nb::kw_only(), "split"_a, "threads"_a)

@@ -22,8 +22,8 @@ void set(std::vector<uint8_t>& flags, std::span<const char32_t> changes, uint8_t
 }  // namespace
 
 const Characters& Characters::table() {
-  static const Characters built;
-  return built;
+  static const Characters kTable;
+  return kTable;
 }
 
 Characters::Characters() : flags_(kCodePoints), pages_(kCodePoints >> kPageBits), deltas_(1) {

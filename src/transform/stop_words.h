@@ -23,7 +23,7 @@ class StopWords {
  private:
   // Finds by string_view what is kept as string.
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
     size_t operator()(std::string_view word) const noexcept { return murmur3(word); }
   };
 

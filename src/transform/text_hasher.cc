@@ -13,15 +13,19 @@ std::optional<Utf8Fault> fault_in(std::string_view text) {
   return find_utf8_fault(std::as_bytes(std::span(text)));
 }
 
-// `text` without its faults, each of which becomes `instead`.
+// `text` without its faults, the first of which is given: each becomes `instead`.
 std::string_view repair(std::string_view text, Utf8Fault fault, std::string_view instead,
                         std::string& out) {
   out.clear();
-  for (std::optional<Utf8Fault> next = fault; next; next = fault_in(text)) {
-    out.append(text, 0, next->offset).append(instead);
-    text.remove_prefix(next->offset + next->length);
+  for (;;) {
+    out.append(text, 0, fault.offset).append(instead);
+    text.remove_prefix(fault.offset + fault.length);
+    const std::optional<Utf8Fault> next = fault_in(text);
+    if (!next) {
+      return out.append(text);
+    }
+    fault = *next;
   }
-  return out.append(text);
 }
 
 }  // namespace

@@ -82,6 +82,15 @@ def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
     assert "11000" in done.stdout
 
 
+def test_the_page_on_text_runs(run_script: RunScript) -> None:
+    pytest.importorskip("scipy.sparse")
+    pytest.importorskip("pyarrow")
+    page = (DOCS / "text.md").read_text()
+    assert page.count("```python") == 5
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_the_readme_shows_runs(run_script: RunScript) -> None:
     pytest.importorskip("torch")
     readme = (ROOT / "README.md").read_text()
