@@ -21,8 +21,8 @@ struct SvmlightFormat {
   int32_t base = 0;  // is subtracted from indices
 };
 
-// The rows of some lines. Of values one array is filled, of label_ends and query_ids those that the
-// format asks for.
+// The rows of some lines. Of values one array is filled, of label_offsets and query_ids those that
+// the format asks for.
 struct SvmlightRows {
   GrowingArray<double> labels;
   GrowingArray<int64_t> label_offsets;  // of multilabel, as indptr
