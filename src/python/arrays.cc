@@ -273,9 +273,10 @@ nb::object TensorMaker::make(Slot slot, uint64_t rows, const Field& field) const
 void bind_arrays(nb::module_& module) {
   static PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(ArrayMemory::get_buffer)},
                                 {0, nullptr}};
-  Numpy::get();  // now: later, threads could wait for each other's import and the GIL
-  nb::class_<ArrayMemory>(module, "ArrayMemory", nb::type_slots(slots),
-                          "What a numpy array is over: its base.");
+  // Now: later, one thread could wait for the GIL, and another with it for the first one's look-up.
+  static_cast<void>(Numpy::get());
+  const nb::class_<ArrayMemory> memory(module, "ArrayMemory", nb::type_slots(slots),
+                                       "What a numpy array is over: its base.");
   nb::class_<DlpackTensor>(module, "DlpackTensor", "A column of a batch for any DLPack consumer.")
       .def(
           "__dlpack__",

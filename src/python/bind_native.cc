@@ -83,7 +83,7 @@ class PyPluginMap {
  public:
   PyPluginMap(std::unique_ptr<PluginMap> map, std::shared_ptr<const RowsBuilder> rows)
       : map_(std::move(map)), rows_(std::move(rows)) {}
-  ~PyPluginMap() { close(); }
+  ~PyPluginMap() { end(); }
   PyPluginMap(const PyPluginMap&) = delete;
   PyPluginMap& operator=(const PyPluginMap&) = delete;
 
@@ -116,13 +116,18 @@ class PyPluginMap {
     if (busy_) {
       throw Error(ErrorCode::kInvalid, "another thread is waiting for the next item of this map");
     }
+    end();
+  }
+
+ private:
+  // Waits for the threads, which never want the GIL.
+  void end() noexcept {
     if (std::unique_ptr<PluginMap> closed = std::move(map_)) {
       const GilRelease unlocked;
       closed.reset();
     }
   }
 
- private:
   std::unique_ptr<PluginMap> map_;
   std::shared_ptr<const RowsBuilder> rows_;
   bool busy_ = false;  // changes with the GIL only
@@ -166,6 +171,7 @@ class PyPlugin {
   nb::dict inputs(const std::vector<nb::bytes>& inputs, uint64_t seed, uint64_t epoch,
                   uint64_t position) {
     std::vector<std::span<const std::byte>> spans;
+    spans.reserve(inputs.size());
     for (const nb::bytes& input : inputs) {
       spans.push_back(std::as_bytes(std::span(view_of(input))));
     }

@@ -63,7 +63,7 @@ struct SvmlightFault {
 class SvmlightParser {
  public:
   // Readable bytes that are needed behind each piece.
-  static constexpr uint64_t kPadding = kDecimalPadding;
+  static constexpr uint64_t kPadding = 48;
   // A number in more characters is a fault; pieces of more than that always go on.
   static constexpr uint64_t kLongestNumber = uint64_t{1} << 16;
 

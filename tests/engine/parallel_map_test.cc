@@ -64,6 +64,22 @@ TEST(ParallelMap, WorksNoFurtherAheadThanItHasPlaces) {
   }
 }
 
+TEST(ParallelMap, GoesOnWhenThreadsHadToWaitForAConsumer) {
+  constexpr uint64_t kItems = 400;
+  std::vector<uint64_t> places(32);
+  ParallelMap map({.items = kItems, .threads = 3, .places = places.size()},
+                  [&](uint64_t item, uint64_t place, uint64_t) { places[place] = item; });
+  for (uint64_t item = 0; item < kItems; ++item) {
+    if (item % 50 == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // until no place is free
+    }
+    const auto place = map.next(nothing);
+    ASSERT_TRUE(place.has_value());
+    EXPECT_EQ(places[*place], item);
+  }
+  EXPECT_FALSE(map.next(nothing).has_value());
+}
+
 TEST(ParallelMap, ThrowsWhatAnItemThrewInItsTurnAndGoesOn) {
   ParallelMap map({.items = 20, .threads = 2, .places = 8}, [](uint64_t item, uint64_t, uint64_t) {
     if (item == 3 || item == 5) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -96,6 +97,17 @@ inline std::vector<std::filesystem::path> engine_threads() {
     }
   }
   return threads;
+}
+
+// Whether all of them sleep.
+inline bool engine_threads_sleep() {
+  const auto threads = engine_threads();
+  return std::all_of(threads.begin(), threads.end(), [](const std::filesystem::path& thread) {
+    std::ifstream file(thread / "stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const size_t name_end = stat.rfind(") ");  // behind it stands the state
+    return name_end == std::string::npos || stat[name_end + 2] == 'S';
+  });
 }
 
 // The kernel takes a moment to forget a thread that was joined.
