@@ -104,6 +104,26 @@ def _transform() -> Task:
     )  # fmt: skip
 
 
+def _views() -> Task:
+    def figure(library: str) -> Figure:
+        text = f"rows/s of {library} / those without a view"
+        return Figure(text, library, "rows_per_s", 0.85, True, ("headrace",), "rows_per_s")
+
+    return Task(
+        name="views",
+        title="Functions of columns as views: 64 float32 features on their way to a batch",
+        kind="throughput",
+        rows=2_000_000,
+        width=64,
+        batch_size=1024,
+        files=1,
+        libraries=("headrace", "headrace_standardize", "headrace_clip"),
+        metrics=(ROWS_PER_S,),
+        state=_IN_ARRAYS + _CHECKED_PASS,
+        figures=(figure("headrace_standardize"), figure("headrace_clip")),
+    )
+
+
 def _batch_sampler() -> Task:
     return Task(
         name="batch_sampler",
@@ -179,8 +199,9 @@ def _map_files() -> Task:
         state=(
             "10,000 text files of 1 to 17 KB, in the page cache. The transform hashes the words"
             " of a file, and its pairs of words, and measures its lines: a dense row and two ragged"
-            " ones. Each run is a fresh process; eight files first, then all, from the list of paths to the list of results,"
-            " all kept; without compiling. Every file's answer is checked."
+            " ones. Each run is a fresh process; eight files first, then all, from the list of"
+            " paths to the list of results, all kept; without compiling. Every file's answer is"
+            " checked."
         ),
         figures=(
             Figure("files/s / those of the C++ program that has the transform inlined", "headrace",
@@ -397,6 +418,7 @@ TASKS: dict[str, Task] = {
         _cold_fits(),
         _cold_beyond(),
         _transform(),
+        _views(),
         _batch_sampler(),
         _from_items(),
         _map_files(),

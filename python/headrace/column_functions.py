@@ -118,6 +118,4 @@ def scale_of(found: ColumnStatistics) -> NDArray[np.float64]:
 
 
 def _numbers(array: NDArray[np.float64]) -> list[float]:
-    flat = array.ravel()
-    # One number for all where they are alike, as for a column of scalars.
-    return [float(number) for number in flat]
+    return [float(number) for number in array.ravel()]

@@ -11,9 +11,12 @@
 namespace headrace {
 namespace {
 
-// A millisecond of work: far more than it takes to hand it over, and little to wait for at the end.
-constexpr uint64_t kRangeBytes = uint64_t{128} << 10;
+// A third of a millisecond of work: far more than it takes to hand it over, little to wait for at
+// the end, and its rows stay in the cache until they are collected.
+constexpr uint64_t kRangeBytes = uint64_t{64} << 10;
 constexpr size_t kRangeDocuments = 2048;
+// Places beyond two for each thread: so many ranges are done while one waits for its processor.
+constexpr uint64_t kMorePlaces = 8;
 
 // How far beyond what is there a guess of what will come may go: the first documents may be the
 // longest by far.
@@ -31,7 +34,10 @@ AlignedBytes converted(const GrowingArray<From>& numbers) {
 }  // namespace
 
 HashedText::HashedText(std::shared_ptr<const TextHasher> hasher, uint64_t threads)
-    : hasher_(std::move(hasher)), threads_(threads), scratch_(threads), places_(2 * threads) {
+    : hasher_(std::move(hasher)),
+      threads_(threads),
+      scratch_(threads),
+      places_(2 * threads + kMorePlaces) {
   ends_.push_back(0);
 }
 

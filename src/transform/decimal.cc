@@ -1,7 +1,6 @@
 #include "transform/decimal.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -11,17 +10,6 @@
 
 namespace headrace {
 namespace {
-
-constexpr unsigned kMostFraction = 16;
-constexpr uint64_t kMostExact = uint64_t{1} << 53;
-constexpr uint64_t kRoomForEight = 100'000'000'000;  // less times 10^8 fits 64 bits
-
-constexpr std::array<uint64_t, 9> kPowers = {1,      10,      100,      1000,     10000,
-                                             100000, 1000000, 10000000, 100000000};
-
-// All exact: a quotient of two exact doubles is rounded once, to the nearest (Clinger).
-constexpr std::array<double, kMostFraction + 1> kDivisors = {
-    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -63,34 +51,20 @@ bool is_nan(std::string_view text) noexcept {
 
 const char* read_short_decimal(const char* text, double& value) noexcept {
   const bool negative = *text == '-';
-  const char* at = text + (negative ? 1 : 0);
-  const uint64_t whole = load_digits(at);
-  const unsigned whole_count = count_digits(whole);
-  uint64_t mantissa = digits_value(whole, whole_count);
-  at += whole_count;
+  const char* whole = text + (negative ? 1 : 0);
+  const unsigned whole_count = count_digits(load_digits(whole));
+  const char* at = whole + whole_count;
+  const char* fraction = at + 1;
   unsigned fraction_count = 0;
   if (*at == '.') {
-    ++at;
-    const uint64_t fraction = load_digits(at);
-    fraction_count = count_digits(fraction);
-    mantissa = mantissa * kPowers[fraction_count] + digits_value(fraction, fraction_count);
-    at += fraction_count;
-    if (fraction_count == 8) {
-      const uint64_t rest = load_digits(at);
-      const unsigned rest_count = count_digits(rest);
-      if (rest_count > 0 && mantissa >= kRoomForEight) {
-        return nullptr;
-      }
-      mantissa = mantissa * kPowers[rest_count] + digits_value(rest, rest_count);
-      at += rest_count;
-      fraction_count += rest_count;
-    }
+    fraction_count = count_digits(load_digits(fraction));
+    fraction_count += fraction_count == 8 ? count_digits(load_digits(fraction + 8)) : 0;
+    at = fraction + fraction_count;
   }
-  const bool any = whole_count + fraction_count > 0;
-  if (!any || whole_count == 8 || mantissa > kMostExact || is_digit(*at)) {
+  double magnitude = 0;
+  if (is_digit(*at) || !short_decimal(whole, whole_count, fraction, fraction_count, magnitude)) {
     return nullptr;
   }
-  const double magnitude = static_cast<double>(mantissa) / kDivisors[fraction_count];
   value = negative ? -magnitude : magnitude;
   return at;
 }

@@ -3,6 +3,9 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 // Decimal digits, eight at a time in one register: no branch depends on how many there are.
 namespace headrace {
@@ -33,6 +36,25 @@ inline uint64_t digits_value(uint64_t digits, unsigned count) noexcept {
   return (((word & 0x000000FF000000FF) * 0x000F424000000064) +
           (((word >> 16) & 0x000000FF000000FF) * 0x0000271000000001)) >>
          32;
+}
+
+// Which of the 32 bytes at `text` are no digits: bit i for byte i.
+inline uint32_t other_bytes(const char* text) noexcept {
+#ifdef __SSE2__
+  const auto digits = [](const char* bytes) {
+    const __m128i word = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+    const __m128i values = _mm_sub_epi8(word, _mm_set1_epi8('0'));
+    const __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+    return static_cast<uint32_t>(_mm_movemask_epi8(is_digit));
+  };
+  return ~(digits(text) | digits(text + 16) << 16);
+#else
+  uint32_t others = 0;
+  for (unsigned i = 0; i < 32; ++i) {
+    others |= static_cast<uint32_t>(text[i] < '0' || text[i] > '9') << i;
+  }
+  return others;
+#endif
 }
 
 }  // namespace headrace

@@ -21,8 +21,8 @@ struct SvmlightFormat {
   int32_t base = 0;  // is subtracted from indices
 };
 
-// The rows of some lines. Of values one array is filled, of label_ends and query_ids those that the
-// format asks for.
+// The rows of some lines. Of values one array is filled, of label_offsets and query_ids those that
+// the format asks for.
 struct SvmlightRows {
   GrowingArray<double> labels;
   GrowingArray<int64_t> label_offsets;  // of multilabel, as indptr
@@ -63,7 +63,7 @@ struct SvmlightFault {
 class SvmlightParser {
  public:
   // Readable bytes that are needed behind each piece.
-  static constexpr uint64_t kPadding = kDecimalPadding;
+  static constexpr uint64_t kPadding = 48;
   // A number in more characters is a fault; pieces of more than that always go on.
   static constexpr uint64_t kLongestNumber = uint64_t{1} << 16;
 

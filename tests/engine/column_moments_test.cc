@@ -9,8 +9,6 @@
 #include "dataset/column_views.h"
 #include "dataset/views.h"
 #include "testing/datasets.h"
-#include "testing/errors.h"
-#include "testing/temp_dir.h"
 
 namespace headrace {
 namespace {
@@ -28,7 +26,6 @@ TEST(ColumnMoments, AreThoseOfAllRows) {
 }
 
 TEST(ColumnMoments, HaveTheSameBitsForAnyThreads) {
-  const TempDir dir;
   const uint64_t rows = 1 << 20;
   const DatasetPtr dataset =
       map_values(cast(in_memory({counting("x", rows)}), {DType::kFloat64}), 0, Log1p{});

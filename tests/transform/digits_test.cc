@@ -24,6 +24,15 @@ TEST(Digits, AreCountedUpToTheFirstOtherByte) {
   }
 }
 
+TEST(Digits, AreToldFromOtherBytesIn32) {
+  std::string text = "0123456789:./019 -a" + std::string(32, '7');
+  EXPECT_EQ(other_bytes(text.data()), 0x71C00U);
+  for (int other = 0; other < 256; ++other) {
+    text.assign(32, static_cast<char>(other));
+    EXPECT_EQ(other_bytes(text.data()), other >= '0' && other <= '9' ? 0U : ~0U) << other;
+  }
+}
+
 TEST(Digits, AreTheNumberThatTheyShow) {
   for (const uint64_t number : {0U, 7U, 10U, 999U, 4096U, 31415U, 100000U, 9999999U, 99999999U}) {
     const std::string digits = std::to_string(number);
