@@ -27,11 +27,15 @@ def features(path: Path) -> tuple[Any, Any, Any]:
     with open(path, "rb") as file:
         text = file.read()
     lines = [len(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
-    words = []
+    words, count, before = [], 0, 0
     for word in WORD.findall(text.lower()):
         value = 2166136261
         for letter in word:
             value = (value ^ letter) * 16777619 & 0xFFFFFFFF
         words.append(value % WIDTH)
-    totals = np.array([len(text), len(words), len(lines)], np.float32)
+        if before:
+            words.append((before * 31 + value & 0xFFFFFFFF) % WIDTH)
+        before = value
+        count += 1
+    totals = np.array([len(text), count, len(lines)], np.float32)
     return totals, np.array(words, np.int32), np.array(lines, np.int32)

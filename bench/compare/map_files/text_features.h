@@ -6,7 +6,8 @@
 #include <string_view>
 
 // Words are runs of ASCII letters and digits and of bytes beyond ASCII, in lower case, hashed by
-// FNV-1a to kWidth columns; lines are counted with their end.
+// FNV-1a to kWidth columns, and so are pairs of words that follow each other; lines are counted
+// with their end.
 inline constexpr uint32_t kWidth = 1 << 18;
 
 // What becomes of each byte: of letters and digits themselves, in lower case, of others 0.
@@ -25,15 +26,23 @@ template <typename OnWord, typename OnLine>
 void text_features(std::string_view text, float* totals, OnWord&& on_word, OnLine&& on_line) {
   constexpr uint32_t kBasis = 2166136261;
   uint32_t hash = kBasis;
+  uint32_t before = 0;  // the hash of the last word
   int32_t line = 0;
   uint32_t words = 0;
   uint32_t lines = 0;
+  const auto end_word = [&] {
+    on_word(static_cast<int32_t>(hash % kWidth));
+    if (before != 0) {
+      on_word(static_cast<int32_t>((before * 31 + hash) % kWidth));
+    }
+    before = hash;
+    ++words;
+  };
   for (const char c : text) {
     if (const uint8_t letter = kFolded[static_cast<unsigned char>(c)]; letter != 0) {
       hash = (hash ^ letter) * 16777619;
     } else if (hash != kBasis) {
-      on_word(static_cast<int32_t>(hash % kWidth));
-      ++words;
+      end_word();
       hash = kBasis;
     }
     ++line;
@@ -44,8 +53,7 @@ void text_features(std::string_view text, float* totals, OnWord&& on_word, OnLin
     }
   }
   if (hash != kBasis) {
-    on_word(static_cast<int32_t>(hash % kWidth));
-    ++words;
+    end_word();
   }
   totals[0] = static_cast<float>(text.size());
   totals[1] = static_cast<float>(words);
