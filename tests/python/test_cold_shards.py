@@ -127,5 +127,6 @@ def test_cold_rows_are_expanded(
         for batch in loader:
             assert np.array_equal(batch["x"], expected[batch["id"]])
             seen += len(batch["id"])
-        assert loader.stats()["regime"] in ("hints", "read_ahead", "resident")
+        # "unknown" if all was read before the first look at memory
+        assert loader.stats()["regime"] != "arrays"
     assert seen == ROWS

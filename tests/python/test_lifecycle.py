@@ -265,7 +265,6 @@ loader = hr.Loader(hr.from_arrays(values), batch_size=16_384, num_threads=1, pre
                    output="numpy")
 batches = iter(loader)
 next(batches)
-print("ready", flush=True)
 """
 
 
@@ -274,6 +273,7 @@ def test_ctrl_c_in_the_middle_of_a_batch_leaves_a_loader_that_works(tmp_path: Pa
         LARGE_BATCHES
         + """
 try:
+    print("ready", flush=True)  # from here on a signal may come
     while True:
         for batch in loader:  # the loop does nothing else, so the signal meets a wait
             pass
@@ -300,7 +300,14 @@ print("done", flush=True)
 
 def test_ctrl_c_that_nobody_handles_ends_the_process(tmp_path: Path) -> None:
     process = start(
-        LARGE_BATCHES + "while True:\n    for batch in loader:\n        pass\n", tmp_path
+        LARGE_BATCHES
+        + """
+print("ready", flush=True)
+while True:
+    for batch in loader:
+        pass
+""",
+        tmp_path,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
