@@ -51,7 +51,7 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 ##@ Test
 
 .PHONY: test
-test: packages-test lint test-crash test-asan test-tsan tidy typecheck test-python ## everything that a change must pass
+test: packages-test lint test-crash test-asan test-tsan typecheck test-python ## everything that a change must pass
 
 .PHONY: lint
 lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
@@ -102,7 +102,7 @@ test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: check
-check: test-cpp check-soak check-crash check-tsan check-asan-python ## the long tests, which make test leaves out
+check: tidy test-cpp check-soak check-crash check-tsan check-asan-python ## what make test leaves out: it has 20 minutes
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
