@@ -65,14 +65,10 @@ void CharacterReader::read(Writer& writer) {
   const char32_t character = decode_utf8(at_);
   if (!rules_.lowercase) {
     writer.put(character);
-  } else if (character == kCapitalSigma && Characters::table().is_final_sigma(text_, begin)) {
-    writer.put(kFinalSigma);
-  } else if (character == kDottedCapitalI) {
-    writer.put('i');
-    writer.put(kDotAbove);
-  } else {
-    writer.put(Characters::table().lower(character));
+    return;
   }
+  Characters::table().put_lower(text_, begin, character,
+                                [&](char32_t lower) { writer.put(lower); });
 }
 
 bool CharacterReader::fill(TokenBuffer& out) {

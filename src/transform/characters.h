@@ -35,6 +35,21 @@ class Characters {
   // UTF-8.
   bool is_final_sigma(std::string_view text, size_t begin) const noexcept;
 
+  // Calls put(character) for each character of the lower case, as str.lower() of Python has it, of
+  // `code`, whose bytes begin at `begin` of `text`: one, or two for kDottedCapitalI. Requires: text
+  // is UTF-8.
+  template <typename Put>
+  void put_lower(std::string_view text, size_t begin, char32_t code, const Put& put) const {
+    if (code == kCapitalSigma && is_final_sigma(text, begin)) {
+      put(kFinalSigma);
+    } else if (code == kDottedCapitalI) {
+      put(char32_t{'i'});
+      put(kDotAbove);
+    } else {
+      put(lower(code));
+    }
+  }
+
  private:
   enum Flag : uint8_t { kWord = 1, kSpace = 2, kCased = 4, kIgnorable = 8 };
   static constexpr int kPageBits = 8;

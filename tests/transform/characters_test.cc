@@ -1,6 +1,7 @@
 #include "transform/characters.h"
 
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -65,6 +66,21 @@ TEST(Characters, SigmaLooksThroughWhatIsIgnored) {
   EXPECT_FALSE(is_final("ΑΣ.\xCC\x81Α", 2));
   EXPECT_TRUE(is_final("ΑΣ.\xCC\x81", 2));
   EXPECT_TRUE(is_final("ΑΣ.1", 2));
+}
+
+// The lower case of the character at byte `begin`.
+std::u32string lower_at(std::string_view text, size_t begin, char32_t code) {
+  std::u32string lower;
+  table().put_lower(text, begin, code, [&](char32_t character) { lower += character; });
+  return lower;
+}
+
+TEST(Characters, AreLoweredInTheirTextAsPythonDoes) {
+  EXPECT_EQ(lower_at("ΑΣ", 2, kCapitalSigma), U"ς");
+  EXPECT_EQ(lower_at("ΑΣΑ", 2, kCapitalSigma), U"σ");
+  EXPECT_EQ(lower_at("İ", 0, kDottedCapitalI), U"i\u0307");
+  EXPECT_EQ(lower_at("É", 0, U'É'), U"é");
+  EXPECT_EQ(lower_at("中", 0, U'中'), U"中");
 }
 
 }  // namespace
