@@ -23,6 +23,20 @@ constexpr uint64_t kMorePlaces = 8;
 constexpr uint64_t kGuess = 8;
 constexpr uint64_t kLeastGuess = uint64_t{16} << 20;
 
+// How many documents of a column are listed at a time.
+constexpr size_t kBlockRows = size_t{1} << 20;
+
+std::string_view row_of(std::span<const int64_t> offsets, std::string_view bytes, size_t row) {
+  const int64_t begin = offsets[row];
+  const int64_t end = offsets[row + 1];
+  if (begin < 0 || end < begin || static_cast<uint64_t>(end) > bytes.size()) {
+    throw Error(ErrorCode::kInvalid, "document " + std::to_string(row) + " is bytes " +
+                                         std::to_string(begin) + " to " + std::to_string(end) +
+                                         " of " + std::to_string(bytes.size()));
+  }
+  return bytes.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+}
+
 template <typename To, typename From>
 AlignedBytes converted(const GrowingArray<From>& numbers) {
   AlignedBytes result(allocate_aligned(numbers.size() * sizeof(To)));
@@ -77,6 +91,22 @@ void HashedText::add(std::span<const std::string_view> documents, const Invalid&
       return;
     }
     append(places_[*place]);
+  }
+}
+
+void HashedText::add_rows(std::span<const int64_t> offsets, std::string_view bytes,
+                          const Invalid& invalid, const std::function<void()>& poll) {
+  const size_t rows = offsets.empty() ? 0 : offsets.size() - 1;
+  std::vector<std::string_view> documents;
+  for (size_t first = 0; first < rows; first += kBlockRows) {
+    documents.clear();
+    for (size_t row = first; row < std::min(rows, first + kBlockRows); ++row) {
+      documents.push_back(row_of(offsets, bytes, row));
+    }
+    const auto of_column = [&](uint64_t document, const Utf8Fault& fault) {
+      return invalid(first + document, fault);
+    };
+    add(documents, of_column, poll);
   }
 }
 

@@ -47,6 +47,12 @@ class HashedText {
   void add(std::span<const std::string_view> documents, const Invalid& invalid,
            const std::function<void()>& poll);
 
+  // The same for the documents of an Arrow column: document i is bytes offsets[i] to offsets[i + 1]
+  // of `bytes`. Their list takes memory for a block of them. Also throws kInvalid for offsets that
+  // decrease or leave `bytes`.
+  void add_rows(std::span<const int64_t> offsets, std::string_view bytes, const Invalid& invalid,
+                const std::function<void()>& poll);
+
   uint64_t rows() const noexcept { return rows_; }
 
   // The rows, of which this object has none any more.

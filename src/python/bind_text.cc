@@ -99,39 +99,17 @@ nb::tuple hash_texts(const HasherPtr& hasher, const nb::handle& texts, uint64_t 
   return arrays_of(hashed.take());
 }
 
-std::string_view row_of(const Offsets& offsets, const Bytes& bytes, size_t row) {
-  const int64_t begin = offsets.data()[row];
-  const int64_t end = offsets.data()[row + 1];
-  if (begin < 0 || end < begin || static_cast<uint64_t>(end) > bytes.size()) {
-    throw Error(ErrorCode::kInvalid, "document " + std::to_string(row) + " is bytes " +
-                                         std::to_string(begin) + " to " + std::to_string(end) +
-                                         " of " + std::to_string(bytes.size()));
-  }
-  return {reinterpret_cast<const char*>(bytes.data()) + begin, static_cast<size_t>(end - begin)};
-}
-
-// In blocks, so that the list of documents takes no more memory than they do.
 nb::tuple hash_rows(const HasherPtr& hasher, const Offsets& offsets, const Bytes& bytes,
                     uint64_t threads) {
-  constexpr size_t kBlockRows = size_t{1} << 20;
-  const size_t rows = offsets.size() == 0 ? 0 : offsets.size() - 1;
   HashedText hashed(hasher, threads);
-  hashed.expect(rows);
+  hashed.expect(offsets.size() == 0 ? 0 : offsets.size() - 1);
   {
     Interruptible work;
-    std::vector<std::string_view> documents;
-    for (size_t first = 0; first < rows; first += kBlockRows) {
-      documents.clear();
-      for (size_t row = first; row < std::min(rows, first + kBlockRows); ++row) {
-        documents.push_back(row_of(offsets, bytes, row));
-      }
-      hashed.add(
-          documents,
-          [first](uint64_t number, const Utf8Fault& fault) {
-            return invalid_document(first, number, fault);
-          },
-          [&work] { work.poll(); });
-    }
+    hashed.add_rows(
+        {offsets.data(), offsets.size()},
+        {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+        [](uint64_t number, const Utf8Fault& fault) { return invalid_document(0, number, fault); },
+        [&work] { work.poll(); });
   }
   return arrays_of(hashed.take());
 }

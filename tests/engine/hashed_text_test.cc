@@ -143,5 +143,40 @@ TEST(HashedText, RefusesDocumentsThatAreTooLong) {
   });
 }
 
+// What a column of these offsets into `bytes` gives.
+HashedMatrix hash_column(const std::vector<int64_t>& offsets, std::string_view bytes) {
+  HashedText hashed(make_hasher(), 2);
+  hashed.add_rows(offsets, bytes, bad_document, nothing);
+  return hashed.take();
+}
+
+TEST(HashedText, OfAColumnIsThatOfItsDocuments) {
+  const std::vector<std::string> texts = make_texts(3000);
+  std::string bytes = "not of a row";
+  std::vector<int64_t> offsets = {static_cast<int64_t>(bytes.size())};
+  for (const std::string& text : texts) {
+    bytes += text;
+    offsets.push_back(static_cast<int64_t>(bytes.size()));
+  }
+  HashedText expected(make_hasher(), 1);
+  expected.add(views_of(texts), bad_document, nothing);
+  expect_equal(hash_column(offsets, bytes), expected.take());
+  EXPECT_EQ(hash_column({}, bytes).rows, 0U);
+  EXPECT_EQ(hash_column({0}, "").rows, 0U);
+}
+
+TEST(HashedText, OfAColumnNamesItsBadDocumentsAndOffsets) {
+  expect_error(ErrorCode::kInvalid, {"bad 2"}, [] { hash_column({0, 1, 2, 3}, "ab\xFF"); });
+  expect_error(ErrorCode::kInvalid, {"document 1", "bytes 2 to 1 of 3"}, [] {
+    hash_column({0, 2, 1}, "abc");
+  });
+  expect_error(ErrorCode::kInvalid, {"document 0", "bytes 0 to 4 of 3"}, [] {
+    hash_column({0, 4}, "abc");
+  });
+  expect_error(ErrorCode::kInvalid, {"document 0", "bytes -1 to"}, [] {
+    hash_column({-1, 4}, "abc");
+  });
+}
+
 }  // namespace
 }  // namespace headrace
