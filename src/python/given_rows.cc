@@ -91,6 +91,9 @@ GivenRows rows_from(const nb::tuple& tuple, const Field& field) {
 
 ForeignArray view_rows(const nb::tuple& tuple) {
   Field field = field_from(nb::cast<nb::tuple>(tuple[0]));
+  if (field.is_tensor()) {
+    throw bad_rows(field, "rows of one size are given as an array");
+  }
   const nb::tuple rows = nb::make_tuple(tuple[1], tuple[2], tuple[3], tuple[4]);
   const GivenRows given = rows_from(rows, field);
   RowFault fault;

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import headrace as hr
+from headrace import _core
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 torch = pytest.importorskip("torch")
@@ -247,3 +248,10 @@ def test_all_rows_empty() -> None:
     assert ds["x"][:].toarray().tolist() == [[0.0] * 4] * 3
     assert ds["k"][:].nnz == 0
     assert ds["t"][:] == ["", "", ""]
+
+
+def test_the_core_takes_rows_of_one_size_as_arrays_only() -> None:
+    field = ("x", "float32", (3,), "tensor", "int32", 0, False)
+    rows = (field, 2, np.zeros((2, 3), np.float32), None, None)
+    with pytest.raises(hr.InvalidError, match="column x: rows of one size are given as an array"):
+        _core.Dataset.from_arrays(["x"], [rows])
