@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "column/schema.h"
+#include "column/vector_kernels.h"
 
 namespace headrace {
 
@@ -27,7 +28,7 @@ struct Clip {
   bool operator==(const Clip&) const = default;
 };
 
-// log(1 + x), as headrace::log1p.
+// log(1 + x), as log1p() of column/logarithm.h.
 struct Log1p {
   bool operator==(const Log1p&) const = default;
 };
@@ -66,9 +67,14 @@ DType result_dtype(const ElementFunction& function, DType argument) noexcept;
 // that are no edges or ends.
 void check_function(const ElementFunction& function, const Field& field);
 
-// Applies the function to `elements` numbers of argument_dtype(), the first of which is number
-// `position` from the beginning of some row. The arrays need no alignment and do not overlap.
-void apply_function(const ElementFunction& function, DType argument, const std::byte* from,
-                    std::byte* to, uint64_t elements, uint64_t position) noexcept;
+// Applies `function` to `elements` numbers, the first of which is number `position` from the
+// beginning of some row. The arrays need no alignment and do not overlap.
+using ElementKernel = void (*)(const ElementFunction& function, const std::byte* from,
+                               std::byte* to, uint64_t elements, uint64_t position) noexcept;
+
+// The kernel of a function, to be called with it and numbers of `argument`, one of
+// argument_dtype(), on a processor that has `set`.
+ElementKernel kernel_of(const ElementFunction& function, DType argument,
+                        VectorSet set = vector_set()) noexcept;
 
 }  // namespace headrace

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "column/casts.h"
 #include "column/element_functions.h"
 #include "column/schema.h"
 
@@ -27,14 +28,8 @@ struct ValueStep {
   bool operator==(const ValueStep& other) const noexcept;
 };
 
-// Converts elements of one dtype to another, through any dtypes and functions between them.
-// Immutable; thread-safe.
-//
-// Values that both types hold are kept exactly. Otherwise, as numpy's astype does where numpy says
-// what it does: integers wrap, floats are rounded to nearest-even towards a smaller float and cut
-// towards zero towards an integer; bool is "not zero". Where numpy leaves the result to the
-// processor it is fixed here, so that it is the same everywhere: a float beyond an integer's range
-// becomes the nearest end of the range, and NaN becomes 0.
+// Converts elements of one dtype to another, through any dtypes and functions between them: the
+// casts of cast_kernel() and the kernels of kernel_of(). Immutable; thread-safe.
 class Conversion {
  public:
   // A plain copy of nothing; assign another before use.
@@ -54,12 +49,10 @@ class Conversion {
   void apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept;
 
  private:
-  using Cast = void (*)(const std::byte* from, std::byte* to, uint64_t elements) noexcept;
-
   struct Step {
-    Cast cast = nullptr;  // or null, and:
+    CastKernel cast = nullptr;  // or null, and:
+    ElementKernel kernel = nullptr;
     std::shared_ptr<const ElementFunction> function = nullptr;
-    DType argument = DType::kFloat32;
 
     void apply(const std::byte* from, std::byte* to, uint64_t elements,
                uint64_t position) const noexcept;
@@ -75,10 +68,5 @@ class Conversion {
 // Multiplies each value by `factor`, in double; the product is rounded once.
 void multiply(std::span<float> values, double factor) noexcept;
 void multiply(std::span<double> values, double factor) noexcept;
-
-// Replaces each value x by log(1 + x), exact near 0 too; -1 becomes -infinity, less becomes NaN.
-// A float is within 0.501 units in the last place; a double is that of the C library.
-void log1p(std::span<float> values) noexcept;
-void log1p(std::span<double> values) noexcept;
 
 }  // namespace headrace

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <span>
 
+#include "column/logarithm.h"
+
 namespace headrace {
 namespace {
 

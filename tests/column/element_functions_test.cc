@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "column/elementwise.h"
+#include "column/logarithm.h"
 #include "testing/errors.h"
 
 namespace headrace {
@@ -23,11 +24,13 @@ const double kNaN = std::nan("");
 // What the function makes of numbers of T, at addresses that are aligned to nothing.
 template <typename Result, typename T>
 std::vector<Result> applied(const ElementFunction& function, DType dtype,
-                            const std::vector<T>& numbers, uint64_t position = 0) {
+                            const std::vector<T>& numbers, uint64_t position = 0,
+                            VectorSet set = vector_set()) {
   std::vector<std::byte> from(numbers.size() * sizeof(T) + 1);
   std::vector<std::byte> to(numbers.size() * sizeof(Result) + 1);
   std::memcpy(from.data() + 1, numbers.data(), numbers.size() * sizeof(T));
-  apply_function(function, dtype, from.data() + 1, to.data() + 1, numbers.size(), position);
+  kernel_of(function, dtype, set)(function, from.data() + 1, to.data() + 1, numbers.size(),
+                                  position);
   std::vector<Result> results(numbers.size());
   std::memcpy(results.data(), to.data() + 1, results.size() * sizeof(Result));
   return results;
@@ -61,7 +64,7 @@ TEST(Clip, KeepsNumbersInRangeAndNaN) {
   EXPECT_TRUE(std::isnan(found.back()));
 }
 
-TEST(Log1p, IsThatOfElementwise) {
+TEST(Log1pFunction, IsLog1pOfEachNumber) {
   std::vector<float> numbers;
   for (int i = 0; i < 1000; ++i) {
     numbers.push_back(static_cast<float>(i) * 0.37F - 0.9F);
@@ -97,6 +100,59 @@ TEST(HashCategory, SpreadsNeighboursOverAllBuckets) {
   EXPECT_EQ(buckets.size(), 100U);
   EXPECT_GE(*buckets.begin(), 0);
   EXPECT_LT(*buckets.rbegin(), 100);
+}
+
+// Finite numbers of every size.
+template <typename T>
+std::vector<T> random_numbers(size_t count, std::mt19937_64& random) {
+  std::vector<T> numbers(count);
+  for (T& number : numbers) {
+    const double fraction = static_cast<double>(random() >> 11) * 0x1p-53;
+    number = static_cast<T>(std::ldexp(fraction - 0.25, static_cast<int>(random() % 60) - 30));
+  }
+  return numbers;
+}
+
+template <typename T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+// All at once must be what one number after another is, which no vector instruction computes.
+template <typename T>
+void check_every_set(const ElementFunction& function, DType dtype, std::mt19937_64& random) {
+  for (size_t count = 1; count <= 150; ++count) {
+    std::vector<T> numbers = random_numbers<T>(count, random);
+    numbers[random() % count] = static_cast<T>(kNaN);
+    numbers[random() % count] = static_cast<T>(-kInfinity);
+    const uint64_t position = random() % 200;
+    std::vector<T> expected;
+    for (size_t i = 0; i < count; ++i) {
+      const std::vector<T> one = {numbers[i]};
+      expected.push_back(
+          applied<T>(function, dtype, one, position + i, VectorSet::kBaseline).front());
+    }
+    for (uint8_t set = 0; set <= static_cast<uint8_t>(vector_set()); ++set) {
+      const auto found =
+          applied<T>(function, dtype, numbers, position, static_cast<VectorSet>(set));
+      ASSERT_TRUE(same_bits(found, expected))
+          << function_name(function) << " of " << count << ", set " << int{set};
+    }
+  }
+}
+
+TEST(ElementFunction, GivesTheSameBitsForEveryVectorSetAndEveryPlace) {
+  constexpr uint64_t kSeed = 17;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  const std::vector<double> means = random_numbers<double>(67, random);
+  const std::vector<double> factors = random_numbers<double>(67, random);
+  for (const ElementFunction& function :
+       {ElementFunction(Standardize{means, factors}), ElementFunction(Standardize{{0.1}, {1.7}}),
+        ElementFunction(Clip{-0.5, 100}), ElementFunction(Log1p{})}) {
+    check_every_set<float>(function, DType::kFloat32, random);
+    check_every_set<double>(function, DType::kFloat64, random);
+  }
 }
 
 TEST(ElementFunction, TakesFloatsOfTheLeastDtypeThatIsExact) {

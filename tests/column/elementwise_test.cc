@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -311,63 +310,6 @@ TEST(Multiply, RoundsTheProductOnce) {
   EXPECT_EQ(floats, (std::vector<float>{static_cast<float>(factor), static_cast<float>(-7 * factor),
                                         static_cast<float>(16777215 * factor), 0, HUGE_VALF}));
   EXPECT_EQ(doubles[1], -7 * factor);
-}
-
-// Units in the last place of a float with this value.
-long double ulps(long double error, long double value) {
-  return std::fabs(error) / std::ldexp(1.0L, std::max(std::ilogb(value), -126) - 23);
-}
-
-TEST(Log1p, OfFloatsIsNearTheTrueOneForFloatsOfEverySize) {
-  std::vector<float> values;
-  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 5003) {
-    values.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
-  }
-  std::vector<float> logarithms = values;
-  log1p(std::span(logarithms));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!(values[i] > -1)) {  // NaN too
-      ASSERT_TRUE(std::isnan(logarithms[i])) << values[i];
-      continue;
-    }
-    const long double expected = std::log1p(static_cast<long double>(values[i]));
-    if (values[i] != 0) {
-      ASSERT_LE(ulps(logarithms[i] - expected, expected), 0.501L) << values[i];
-    }
-  }
-}
-
-TEST(Log1p, IsTheSameWhereverAValueStands) {
-  std::vector<float> values;
-  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 1'000'003) {
-    const auto value = std::bit_cast<float>(static_cast<uint32_t>(bits));
-    values.push_back(value > -1 ? value : 1.0F);
-  }
-  std::vector<float> together = values;
-  log1p(std::span(together));
-  for (size_t i = 0; i < values.size(); ++i) {
-    float alone = values[i];
-    log1p(std::span(&alone, 1));
-    ASSERT_EQ(alone, together[i]) << values[i];
-  }
-}
-
-TEST(Log1p, KeepsTheEndsAndTheZeros) {
-  std::vector<float> floats = {-1, HUGE_VALF, -HUGE_VALF, -2, NAN, 0.0F, -0.0F, 1e-45F, -1e-45F};
-  std::vector<double> doubles(floats.begin(), floats.end() - 2);
-  log1p(std::span(floats));
-  log1p(std::span(doubles));
-  const auto check = [](const auto& values) {
-    EXPECT_EQ(values[0], -HUGE_VAL);
-    EXPECT_EQ(values[1], HUGE_VAL);
-    EXPECT_TRUE(std::isnan(values[2]) && std::isnan(values[3]) && std::isnan(values[4]));
-    EXPECT_TRUE(values[5] == 0 && !std::signbit(values[5]));
-    EXPECT_TRUE(values[6] == 0 && std::signbit(values[6]));
-  };
-  check(floats);
-  check(doubles);
-  EXPECT_EQ(floats[7], 1e-45F);
-  EXPECT_EQ(floats[8], -1e-45F);
 }
 
 }  // namespace

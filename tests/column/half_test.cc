@@ -17,11 +17,13 @@ struct HalfCase {
   using Type = Half;
   static constexpr FloatFormat kFormat = kHalfFormat;
   static Type round(double value) { return to_half(value); }
+  static Type round(float value) { return to_half(value); }
 };
 struct BfloatCase {
   using Type = Bfloat;
   static constexpr FloatFormat kFormat = kBfloatFormat;
   static Type round(double value) { return to_bfloat(value); }
+  static Type round(float value) { return to_bfloat(value); }
 };
 
 template <typename Case>
@@ -121,6 +123,17 @@ TYPED_TEST(SmallFloat, RoundsRandomDoublesAsTheOracleDoes) {
         std::ldexp(1.0 + std::ldexp(static_cast<double>(random() >> 12), -52), exponent) *
         ((random() & 1U) != 0 ? -1 : 1);
     ASSERT_EQ(this->bits(value), this->expected(value)) << std::hexfloat << value;
+  }
+}
+
+TYPED_TEST(SmallFloat, OfAFloatIsThatOfTheSameDouble) {
+  // Every exponent, and all bits around what is cut off; ties and their neighbours among them.
+  for (uint64_t upper = 0; upper < uint64_t{1} << 32; upper += uint64_t{1} << 12) {
+    for (const uint64_t lower : {0x0U, 0x1U, 0x7FFU, 0x800U, 0xFFFU}) {
+      const auto value = std::bit_cast<float>(static_cast<uint32_t>(upper | lower));
+      const uint16_t expected = this->bits(static_cast<double>(value));
+      ASSERT_EQ(TypeParam::round(value).bits, expected) << std::hexfloat << value;
+    }
   }
 }
 

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "column/vector_kernels.h"
+
+namespace headrace {
+
+// Replaces each value x by log(1 + x), exact near 0 too; -1 becomes -infinity, less becomes NaN.
+// A float is within 0.95 units in the last place, and the same wherever it stands and whatever
+// `set` is; a double is that of the C library. Requires: the processor has `set`.
+void log1p(std::span<float> values, VectorSet set = vector_set()) noexcept;
+void log1p(std::span<double> values) noexcept;
+
+// log(1 + x) of one float, as above. Nothing but arithmetic and selections, so that a loop of it
+// becomes vector instructions.
+//
+// With 1 + x = 2^k (1 + m) and m from -1/4 to 1/2 it is k log(2) + log(1 + m). m is exact: x / 2^k
+// and 1 - 1 / 2^k are, and are within a factor of 2 of each other unless k = 0, so their difference
+// is, too (Sterbenz). log(1 + m) = m - m^2/2 + m^3 ... by a polynomial whose relative error is
+// 2^-27.6, found by Lawson's iteration (tools/fit_log1p.py); the reduction is that of N. Juffa's
+// log1pf.
+[[gnu::always_inline]] inline float log1p_of(float x) noexcept {
+  constexpr uint32_t kThreeQuarters = 0x3F400000;
+  constexpr uint32_t kFour = 0x40800000;
+  constexpr uint32_t kExponent = 0xFF800000;
+  constexpr float kLn2High = 0x1.62E4p-1F;  // 15 bits, so that k times it is exact
+  constexpr float kLn2Low = 0x1.7F7D1Cp-20F;
+  const uint32_t k = (std::bit_cast<uint32_t>(1.0F + x) - kThreeQuarters) & kExponent;  // * 2^23
+  const auto minus_k = static_cast<float>(static_cast<int32_t>(0 - k)) * 0x1p-23F;
+  const auto four = std::bit_cast<float>(kFour - k);  // 4 / 2^k: 1 / 2^k may be subnormal
+  // Differences in this direction keep the sign of a zero.
+  const float m = std::bit_cast<float>(std::bit_cast<uint32_t>(x) - k) - (1.0F - 0.25F * four);
+  float series = -0x1.7140ACp-5F;
+  series = series * m + 0x1.AC90BAp-4F;
+  series = series * m - 0x1.0D8A9p-3F;
+  series = series * m + 0x1.28847Ep-3F;
+  series = series * m - 0x1.54EFDCp-3F;
+  series = series * m + 0x1.9969Bp-3F;
+  series = series * m - 0x1.00004p-2F;
+  series = series * m + 0x1.5555A4p-2F;
+  series = series * m - 0.5F;
+  const float logarithm = (m + (m * m * series - minus_k * kLn2Low)) - minus_k * kLn2High;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  const float limit = x == -1.0F ? -kInfinity : kNaN;
+  const float number = x > -1.0F ? logarithm : limit;
+  return x < kInfinity ? number : x;  // x itself if it is infinity or NaN
+}
+
+}  // namespace headrace
