@@ -19,6 +19,14 @@ constexpr uint64_t kMaxChunk = 64;
 constexpr uint64_t kMaxLinesPerRow = 16;    // the hardware's own prefetcher follows longer rows
 constexpr uint64_t kMaxInlineBytes = 1024;  // beyond that a call costs little
 constexpr uint64_t kLongRun = 16;           // rows; a call for them costs less than a loop
+constexpr size_t kConvertedAtOnce = 4;      // runs that are converted between prefetches
+
+// `count` of `runs` from `start` on, or as many as there are.
+inline std::span<const Run> part_of(std::span<const Run> runs, size_t start,
+                                    size_t count) noexcept {
+  const size_t first = std::min(start, runs.size());
+  return runs.subspan(first, std::min(count, runs.size() - first));
+}
 
 inline const std::byte* row_at(const PieceRows& piece, uint64_t row) noexcept {
   return piece.rows + static_cast<int64_t>(row) * piece.stride;
@@ -173,6 +181,19 @@ void GatherColumn::convert(std::span<const Run> runs) const noexcept {
            });
 }
 
+// Memory is waited for while the prefetches of a chunk go out, and a copy is too short to matter. A
+// conversion is not: between prefetches it takes time that would be waited.
+void GatherColumn::prefetch_and_convert(std::span<const Run> ahead,
+                                        std::span<const Run> runs) const noexcept {
+  if (kind_ != Kind::kConverted) {
+    return prefetch(ahead);
+  }
+  for (size_t i = 0; i < std::max(ahead.size(), runs.size()); i += kConvertedAtOnce) {
+    prefetch(part_of(ahead, i, kConvertedAtOnce));
+    convert(part_of(runs, i, kConvertedAtOnce));
+  }
+}
+
 void GatherColumn::copy(std::span<const Run> runs) const noexcept {
   // Asked once a chunk: the loops over single rows are slower with a call in them.
   if (kind_ != Kind::kConverted && !runs.empty() &&
@@ -195,7 +216,7 @@ void GatherColumn::copy(std::span<const Run> runs) const noexcept {
     case Kind::kBytes:
       return copy_bytes(runs);
     case Kind::kConverted:
-      return convert(runs);
+      return;  // by prefetch_and_convert
   }
 }
 
@@ -206,18 +227,14 @@ void gather(std::span<const Run> runs, std::span<const GatherColumn> columns) no
   }
   const size_t chunk =
       std::clamp(kLinesPerChunk / std::max<uint64_t>(1, lines), kMinChunk, kMaxChunk);
-  const auto chunk_at = [=](size_t start) {
-    return runs.subspan(std::min(start, runs.size()),
-                        std::min(chunk, runs.size() - std::min(start, runs.size())));
-  };
   for (size_t start = 0; start < runs.size() + chunk; start += chunk) {
+    const auto ahead = part_of(runs, start, chunk);
+    const auto here = start > 0 ? part_of(runs, start - chunk, chunk) : ahead.first(0);
     for (const GatherColumn& column : columns) {
-      column.prefetch(chunk_at(start));
+      column.prefetch_and_convert(ahead, here);
     }
     for (const GatherColumn& column : columns) {
-      if (start > 0) {
-        column.copy(chunk_at(start - chunk));
-      }
+      column.copy(here);
     }
   }
 }
