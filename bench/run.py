@@ -19,7 +19,8 @@ The first line of its docstring is its line in the table. ROWS_SHARE = 0.1 gives
 rows, PASS_ROWS = 2048 says that a pass is that many distinct rows and PASS_SECONDS = 15 ends a
 pass of a cold task, for what would take minutes; the report says so. NEEDS = "fio" names a program
 and PACKAGE = "awkward" a package without which it is left out. MIXED = False says that batches are
-no uniform samples of all rows.
+no uniform samples of all rows; check_x(data, x, labels) checks features that are not the stored
+ones, as Data.check_x does those.
 
 bench/harness/data.py has the rows and the check of an answer, bench/harness/sparse.py those of the
 sparse tasks, whose "x" may be CSR, bench/harness/cold.py those of the cold tasks, whose batches

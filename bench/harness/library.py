@@ -12,6 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.data import Batch, Data
 
 
@@ -37,6 +40,8 @@ class Library:
             self.setup: Callable[[Data], Any] = module.setup
             self.epoch: Callable[[Any, int], Iterable[Batch]] = module.epoch
         self.close: Callable[[Any], None] = getattr(module, "close", lambda state: None)
+        self.check_x: Callable[[Data, Any, NDArray[np.int64]], None] | None
+        self.check_x = getattr(module, "check_x", None)
         self.rows_share: float = getattr(module, "ROWS_SHARE", 1.0)
         self.pass_rows: int | None = getattr(module, "PASS_ROWS", None)
         self.pass_seconds: float = getattr(module, "PASS_SECONDS", 0.0)

@@ -52,7 +52,7 @@ def _throughput(library: Library, data: Data, task: Task, min_seconds: float) ->
     # One place more than rows are due, so that a row too many is seen and reported.
     labels = np.full(data.rows + 1, -1, np.int64)
     state = library.setup(data)
-    rows = drain_checked(library.epoch(state, 0), labels, data)
+    rows = drain_checked(library.epoch(state, 0), labels, data, library.check_x)
     checksum = check_labels(labels[:rows], data, complete=complete)
     seconds, batches, delivered, number = 0.0, 0, 0, 0
     while seconds < min_seconds or number == 0:

@@ -68,6 +68,15 @@ MICRO: dict[str, Micro] = {
             ),
         ),
         Micro(
+            name="element_functions_bench",
+            title="Functions and casts: rows of 64 float32",
+            metrics=(Metric("ns_per_row", "ns per row", "number"),),
+            state=(
+                "One thread, 256 rows in the cache, a call for each row, as a gather of shuffled"
+                " rows has them; for each set of vector instructions that the processor has."
+            ),
+        ),
+        Micro(
             name="sparse_steps_bench",
             title="Steps of sparse values",
             metrics=(Metric("ns_per_value", "ns per value", "number"),),

@@ -109,6 +109,7 @@ def _views() -> Task:
         text = f"rows/s of {library} / those without a view"
         return Figure(text, library, "rows_per_s", 0.85, True, ("headrace",), "rows_per_s")
 
+    views = ("headrace_standardize", "headrace_log1p", "headrace_cast", "headrace_clip")
     return Task(
         name="views",
         title="Functions of columns as views: 64 float32 features on their way to a batch",
@@ -117,10 +118,10 @@ def _views() -> Task:
         width=64,
         batch_size=1024,
         files=1,
-        libraries=("headrace", "headrace_standardize", "headrace_clip"),
+        libraries=("headrace", *views),
         metrics=(ROWS_PER_S,),
         state=_IN_ARRAYS + _CHECKED_PASS,
-        figures=(figure("headrace_standardize"), figure("headrace_clip")),
+        figures=tuple(map(figure, views)),
     )
 
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 import headrace as hr
-from compare.ram.headrace import close, epoch
+from compare.views.headrace import close, epoch, loader
 from harness.data import Data
 
 __all__ = ["close", "epoch", "setup"]
 
 
 def setup(data: Data) -> hr.Loader:
-    x, y = data.arrays()
     one, zero = np.ones(data.width), np.zeros(data.width)
     count = np.full(data.width, data.rows)
     stats = hr.ColumnStatistics(count, zero, one * data.rows, -one, one)
-    return hr.Loader(
-        hr.from_arrays(x=x, y=y).with_columns(x=hr.standardize(stats)),
-        batch_size=data.batch_size,
-        shuffle=True,
-        seed=data.seed,
-    )
+    return loader(data, lambda dataset: dataset.with_columns(x=hr.standardize(stats)))
