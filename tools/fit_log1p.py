@@ -4,7 +4,7 @@
 
 log(1 + m) = m - m^2/2 + m^3 (c[1] + c[2] m + ...) for m from -1/4 to 1/2: the coefficients with the
 least largest relative error, by Lawson's iteration (least squares, weighted anew by the error),
-rounded to float32. The function is computed here as the header does, one rounding per operation.
+rounded to float32. The function is computed here as the header does, with the same roundings.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 LOW, HIGH = -0.25, 0.5
-LN2_HIGH = np.float32(0.693145751953125)
-LN2_LOW = np.float32(np.log(np.longdouble(2)) - np.longdouble(LN2_HIGH))
+LN2 = np.float32(np.log(2))
 
 
 def fit(degree: int) -> tuple[Floats, float]:
@@ -43,18 +42,22 @@ def fit(degree: int) -> tuple[Floats, float]:
     return np.concatenate([[-0.5], best]).astype(np.float32), least
 
 
+def fused(a: Floats, b: Floats | np.float32, c: Floats | np.float32) -> Floats:
+    """Returns a b + c, rounded once (but for ties of the sum in double)."""
+    result: Floats = (a.astype(np.float64) * b + c).astype(np.float32)
+    return result
+
+
 def log1p(x: Floats, coefficients: Floats) -> Floats:
     """Returns what log1p_of gives for finite numbers above -1."""
-    one, quarter = np.float32(1), np.float32(0.25)
-    k = ((x + one).view(np.uint32) - np.uint32(0x3F400000)) & np.uint32(0xFF800000)
-    minus_k = (np.uint32(0) - k).view(np.int32).astype(np.float32) * np.float32(2**-23)
+    k = ((x + np.float32(1)).view(np.uint32) - np.uint32(0x3F400000)) & np.uint32(0xFF800000)
+    minus_k = (np.uint32(0) - k).view(np.int32).astype(np.float32)
     four = (np.uint32(0x40800000) - k).view(np.float32)
-    m = (x.view(np.uint32) - k).view(np.float32) - (one - quarter * four)
+    m = (x.view(np.uint32) - k).view(np.float32) - fused(four, np.float32(-0.25), np.float32(1))
     series = np.full_like(m, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
-        series = series * m + coefficient
-    result: Floats = (m + (m * m * series - minus_k * LN2_LOW)) - minus_k * LN2_HIGH
-    return result
+        series = fused(series, m, coefficient)
+    return fused(minus_k, LN2 * np.float32(-(2**-23)), fused(m * m, series, m))
 
 
 def largest_error(coefficients: Floats) -> float:

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "column/elements.h"
 #include "column/half.h"
 
 namespace headrace {
@@ -98,24 +99,20 @@ struct Cast {
   using From = typename ElementOf<from>::Type;
   using To = typename ElementOf<to>::Type;
 
-  [[gnu::always_inline]] static void run(const std::byte* source, std::byte* target,
-                                         uint64_t elements) noexcept {
+  [[gnu::always_inline]] void operator()(const std::byte* source, std::byte* target,
+                                         uint64_t elements, uint64_t /*position*/) const noexcept {
     if constexpr (from == to) {
       std::memcpy(target, source, elements * sizeof(To));
       return;
     }
+#pragma GCC ivdep  // no checks for overlaps, which take as long as a row
     for (uint64_t i = 0; i < elements; ++i) {
       // A byte of a bool column that is neither 0 nor 1 must not become a bool unread.
-      using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
-      Stored stored;
-      std::memcpy(&stored, source + i * sizeof(Stored), sizeof(Stored));
-      To value;
       if constexpr (std::is_same_v<From, bool>) {
-        value = convert<To>(stored != 0);
+        store_element(target, i, convert<To>(load_element<uint8_t>(source, i) != 0));
       } else {
-        value = convert<To>(stored);
+        store_element(target, i, convert<To>(load_element<From>(source, i)));
       }
-      std::memcpy(target + i * sizeof(To), &value, sizeof(To));
     }
   }
 };
@@ -126,10 +123,11 @@ constexpr bool kForEachSet = from != to && (from == DType::kFloat32 || to == DTy
 
 template <DType from, DType to>
 CastKernel kernel(VectorSet set) noexcept {
+  using Kernel = RowKernel<Cast<from, to>>;
   if constexpr (kForEachSet<from, to>) {
-    return kernel_for<Cast<from, to>>(set);
+    return kernel_for<Kernel>(set);
   } else {
-    return &Cast<from, to>::run;
+    return &Kernel::baseline;
   }
 }
 

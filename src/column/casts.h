@@ -1,16 +1,12 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "column/schema.h"
 #include "column/vector_kernels.h"
 
 namespace headrace {
 
-// Converts `elements` numbers of one dtype to another. The arrays need no alignment and do not
-// overlap.
-using CastKernel = void (*)(const std::byte* from, std::byte* to, uint64_t elements) noexcept;
+// Converts the numbers of each row from one dtype to another.
+using CastKernel = void (*)(const KernelRows& rows) noexcept;
 
 // The cast from one dtype to another, for a processor that has `set`; a copy for equal ones.
 //

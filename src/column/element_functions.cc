@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -12,105 +13,149 @@
 namespace headrace {
 namespace {
 
-// One mean and factor for each number from the first on; no branch, so that it becomes vectors.
-template <typename T>
-[[gnu::always_inline]] inline void standardize_each(const std::byte* __restrict from,
-                                                    std::byte* __restrict to, uint64_t count,
-                                                    const double* __restrict means,
-                                                    const double* __restrict factors) noexcept {
-  for (uint64_t i = 0; i < count; ++i) {
-    const auto x = static_cast<double>(load_element<T>(from, i));
-    store_element(to, i, static_cast<T>((x - means[i]) * factors[i]));
-  }
-}
+// In the loops of this file `ivdep` spares the checks that what is read and written does not
+// overlap, which take as long as a row.
 
 template <typename T>
-[[gnu::always_inline]] inline void standardize_alike(const std::byte* __restrict from,
-                                                     std::byte* __restrict to, uint64_t count,
-                                                     double mean, double factor) noexcept {
-  for (uint64_t i = 0; i < count; ++i) {
-    const auto x = static_cast<double>(load_element<T>(from, i));
-    store_element(to, i, static_cast<T>((x - mean) * factor));
-  }
-}
+class StandardizeRow {
+ public:
+  [[gnu::always_inline]] explicit StandardizeRow(const ElementFunction& function) noexcept
+      : means_(std::get_if<Standardize>(&function)->means.data()),
+        factors_(std::get_if<Standardize>(&function)->factors.data()),
+        period_(std::get_if<Standardize>(&function)->means.size()) {}
 
-// Rows of means.size() numbers, from number `position` of one on.
-template <typename T>
-struct StandardizeKernel {
-  [[gnu::always_inline]] static void run(const ElementFunction& function, const std::byte* from,
-                                         std::byte* to, uint64_t elements,
-                                         uint64_t position) noexcept {
-    const auto& [means, factors] = *std::get_if<Standardize>(&function);
-    const uint64_t period = means.size();
-    if (period == 1) {
-      return standardize_alike<T>(from, to, elements, means[0], factors[0]);
+  [[gnu::always_inline]] void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                                         uint64_t position) const noexcept {
+    if (period_ == 1) {
+      return all_alike(from, to, elements);
     }
-    uint64_t at = position < period ? position : position % period;  // a division is 10 ns
+    uint64_t at = position < period_ ? position : position % period_;  // a division takes longer
     for (uint64_t done = 0; done < elements;) {
-      const uint64_t count = std::min(period - at, elements - done);
-      standardize_each<T>(from + done * sizeof(T), to + done * sizeof(T), count, means.data() + at,
-                          factors.data() + at);
+      const uint64_t count = std::min(period_ - at, elements - done);
+      each(from + done * sizeof(T), to + done * sizeof(T), count, at);
       done += count;
       at = 0;
     }
   }
+
+ private:
+  // Numbers that have a mean and a factor each, from `at` on.
+  [[gnu::always_inline]] void each(const std::byte* from, std::byte* to, uint64_t count,
+                                   uint64_t at) const noexcept {
+    const double* means = means_ + at;
+    const double* factors = factors_ + at;
+#pragma GCC ivdep
+    for (uint64_t i = 0; i < count; ++i) {
+      const auto x = static_cast<double>(load_element<T>(from, i));
+      store_element(to, i, static_cast<T>((x - means[i]) * factors[i]));
+    }
+  }
+
+  [[gnu::always_inline]] void all_alike(const std::byte* from, std::byte* to,
+                                        uint64_t count) const noexcept {
+    const double mean = means_[0];
+    const double factor = factors_[0];
+#pragma GCC ivdep
+    for (uint64_t i = 0; i < count; ++i) {
+      const auto x = static_cast<double>(load_element<T>(from, i));
+      store_element(to, i, static_cast<T>((x - mean) * factor));
+    }
+  }
+
+  const double* means_;
+  const double* factors_;
+  uint64_t period_;
 };
 
 template <typename T>
-struct ClipKernel {
-  [[gnu::always_inline]] static void run(const ElementFunction& function,
-                                         const std::byte* __restrict from, std::byte* __restrict to,
-                                         uint64_t elements, uint64_t /*position*/) noexcept {
-    const auto& clip = *std::get_if<Clip>(&function);
-    const auto low = static_cast<T>(clip.low);
-    const auto high = static_cast<T>(clip.high);
+class ClipRow {
+ public:
+  [[gnu::always_inline]] explicit ClipRow(const ElementFunction& function) noexcept
+      : low_(static_cast<T>(std::get_if<Clip>(&function)->low)),
+        high_(static_cast<T>(std::get_if<Clip>(&function)->high)) {}
+
+  [[gnu::always_inline]] void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                                         uint64_t /*position*/) const noexcept {
+#pragma GCC ivdep
     for (uint64_t i = 0; i < elements; ++i) {
       const T x = load_element<T>(from, i);
-      const T above = x < low ? low : x;
-      store_element(to, i, above > high ? high : above);
+      const T above = x < low_ ? low_ : x;
+      store_element(to, i, above > high_ ? high_ : above);
     }
   }
-};
 
-struct Log1pOfFloats {
-  [[gnu::always_inline]] static void run(const ElementFunction& /*function*/,
-                                         const std::byte* __restrict from, std::byte* __restrict to,
-                                         uint64_t elements, uint64_t /*position*/) noexcept {
-    for (uint64_t i = 0; i < elements; ++i) {
-      store_element(to, i, log1p_of(load_element<float>(from, i)));
-    }
-  }
+ private:
+  T low_;
+  T high_;
 };
-
-void log1p_of_doubles(const ElementFunction& /*function*/, const std::byte* from, std::byte* to,
-                      uint64_t elements, uint64_t /*position*/) noexcept {
-  for (uint64_t i = 0; i < elements; ++i) {
-    store_element(to, i, std::log1p(load_element<double>(from, i)));
-  }
-}
 
 template <typename T>
-void bucketize(const ElementFunction& function, const std::byte* from, std::byte* to,
-               uint64_t elements, uint64_t /*position*/) noexcept {
-  const auto& [edges, right] = *std::get_if<Bucketize>(&function);
-  for (uint64_t i = 0; i < elements; ++i) {
-    const auto x = static_cast<double>(load_element<T>(from, i));
-    // Written so that NaN is above every edge.
-    const auto bucket =
-        right
-            ? std::partition_point(edges.begin(), edges.end(), [x](double e) { return !(e > x); })
-            : std::partition_point(edges.begin(), edges.end(), [x](double e) { return !(e >= x); });
-    store_element<int64_t>(to, i, bucket - edges.begin());
-  }
-}
+class Log1pRow {
+ public:
+  [[gnu::always_inline]] explicit Log1pRow(const ElementFunction& /*function*/) noexcept {}
 
-void hash_categories(const ElementFunction& function, const std::byte* from, std::byte* to,
-                     uint64_t elements, uint64_t /*position*/) noexcept {
-  const auto& [buckets, seed] = *std::get_if<HashCategory>(&function);
-  for (uint64_t i = 0; i < elements; ++i) {
-    const auto category = load_element<uint64_t>(from, i);
-    store_element(to, i, hash_words({seed, category}) % buckets);
+  [[gnu::always_inline]] void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                                         uint64_t /*position*/) const noexcept {
+#pragma GCC ivdep
+    for (uint64_t i = 0; i < elements; ++i) {
+      const T x = load_element<T>(from, i);
+      if constexpr (std::is_same_v<T, float>) {
+        store_element(to, i, log1p_of(x));
+      } else {
+        store_element(to, i, std::log1p(x));
+      }
+    }
   }
+};
+
+template <typename T>
+class BucketizeRow {
+ public:
+  explicit BucketizeRow(const ElementFunction& function) noexcept
+      : function_(*std::get_if<Bucketize>(&function)) {}
+
+  void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                  uint64_t /*position*/) const noexcept {
+    const auto& [edges, right] = function_;
+    for (uint64_t i = 0; i < elements; ++i) {
+      const auto x = static_cast<double>(load_element<T>(from, i));
+      // Written so that NaN is above every edge.
+      const auto edge = right ? std::partition_point(edges.begin(), edges.end(),
+                                                     [x](double e) { return !(e > x); })
+                              : std::partition_point(edges.begin(), edges.end(),
+                                                     [x](double e) { return !(e >= x); });
+      store_element<int64_t>(to, i, edge - edges.begin());
+    }
+  }
+
+ private:
+  const Bucketize& function_;
+};
+
+class HashCategoryRow {
+ public:
+  explicit HashCategoryRow(const ElementFunction& function) noexcept
+      : function_(*std::get_if<HashCategory>(&function)) {}
+
+  void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                  uint64_t /*position*/) const noexcept {
+    for (uint64_t i = 0; i < elements; ++i) {
+      const auto category = load_element<uint64_t>(from, i);
+      store_element(to, i, hash_words({function_.seed, category}) % function_.buckets);
+    }
+  }
+
+ private:
+  HashCategory function_;
+};
+
+template <typename Row>
+using FunctionKernel = RowKernel<Row, const ElementFunction&>;
+
+template <template <typename> typename Row>
+ElementKernel for_floats(DType argument, VectorSet set) noexcept {
+  return argument == DType::kFloat32 ? kernel_for<FunctionKernel<Row<float>>>(set)
+                                     : kernel_for<FunctionKernel<Row<double>>>(set);
 }
 
 // What is wrong with the numbers of a function; empty for nothing.
@@ -207,21 +252,20 @@ void check_function(const ElementFunction& function, const Field& field) {
 }
 
 ElementKernel kernel_of(const ElementFunction& function, DType argument, VectorSet set) noexcept {
-  const bool is_float32 = argument == DType::kFloat32;
   if (std::holds_alternative<Standardize>(function)) {
-    return is_float32 ? kernel_for<StandardizeKernel<float>>(set)
-                      : kernel_for<StandardizeKernel<double>>(set);
+    return for_floats<StandardizeRow>(argument, set);
   }
   if (std::holds_alternative<Clip>(function)) {
-    return is_float32 ? kernel_for<ClipKernel<float>>(set) : kernel_for<ClipKernel<double>>(set);
+    return for_floats<ClipRow>(argument, set);
   }
   if (std::holds_alternative<Log1p>(function)) {
-    return is_float32 ? kernel_for<Log1pOfFloats>(set) : &log1p_of_doubles;
+    return for_floats<Log1pRow>(argument, set);
   }
   if (std::holds_alternative<Bucketize>(function)) {
-    return is_float32 ? &bucketize<float> : &bucketize<double>;
+    return argument == DType::kFloat32 ? &FunctionKernel<BucketizeRow<float>>::baseline
+                                       : &FunctionKernel<BucketizeRow<double>>::baseline;
   }
-  return &hash_categories;
+  return &FunctionKernel<HashCategoryRow>::baseline;
 }
 
 }  // namespace headrace

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -14,8 +13,8 @@ namespace headrace {
 // (x - mean) * factor, in double, rounded once. As many means and factors as an element of a row
 // has numbers, or as its last axes have; one for all.
 struct Standardize {
-  std::vector<double> means;
-  std::vector<double> factors;
+  AlignedDoubles means;
+  AlignedDoubles factors;
 
   bool operator==(const Standardize&) const = default;
 };
@@ -67,10 +66,8 @@ DType result_dtype(const ElementFunction& function, DType argument) noexcept;
 // that are no edges or ends.
 void check_function(const ElementFunction& function, const Field& field);
 
-// Applies `function` to `elements` numbers, the first of which is number `position` from the
-// beginning of some row. The arrays need no alignment and do not overlap.
-using ElementKernel = void (*)(const ElementFunction& function, const std::byte* from,
-                               std::byte* to, uint64_t elements, uint64_t position) noexcept;
+// Applies `function` to the numbers of each row.
+using ElementKernel = void (*)(const KernelRows& rows, const ElementFunction& function) noexcept;
 
 // The kernel of a function, to be called with it and numbers of `argument`, one of
 // argument_dtype(), on a processor that has `set`.

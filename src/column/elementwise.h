@@ -46,7 +46,13 @@ class Conversion {
 
   // The arrays need no alignment and do not overlap. The first element is the first of a row,
   // where rows matter to a function.
-  void apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept;
+  void apply(const std::byte* from, std::byte* to, uint64_t elements) const noexcept {
+    const RowPair row = {.from = from, .to = to, .ahead = nullptr};
+    apply({&row, 1}, elements);
+  }
+
+  // The same for each of several rows of `elements` elements.
+  void apply(std::span<const RowPair> rows, uint64_t elements, RowAhead ahead = {}) const noexcept;
 
  private:
   struct Step {
@@ -54,11 +60,12 @@ class Conversion {
     ElementKernel kernel = nullptr;
     std::shared_ptr<const ElementFunction> function = nullptr;
 
-    void apply(const std::byte* from, std::byte* to, uint64_t elements,
-               uint64_t position) const noexcept;
+    void apply(const KernelRows& rows) const noexcept;
   };
 
-  void add(DType from, const ValueStep& step);
+  static Step make_step(DType from, const ValueStep& step);
+  void apply_steps(std::span<const RowPair> rows, uint64_t elements, RowAhead ahead) const noexcept;
+  void apply_in_blocks(RowPair row, uint64_t elements) const noexcept;
 
   std::vector<Step> steps_;
   uint64_t from_size_ = 0;

@@ -19,7 +19,9 @@ constexpr uint64_t kMaxChunk = 64;
 constexpr uint64_t kMaxLinesPerRow = 16;    // the hardware's own prefetcher follows longer rows
 constexpr uint64_t kMaxInlineBytes = 1024;  // beyond that a call costs little
 constexpr uint64_t kLongRun = 16;           // rows; a call for them costs less than a loop
-constexpr size_t kConvertedAtOnce = 4;      // runs that are converted between prefetches
+// The same where rows are converted between prefetches. Measured: rows of 6 lines that are
+// standardised take 1.3 times as long with 13 as with 24 rows.
+constexpr uint64_t kLinesPerConvertedChunk = 144;
 
 // `count` of `runs` from `start` on, or as many as there are.
 inline std::span<const Run> part_of(std::span<const Run> runs, size_t start,
@@ -181,17 +183,37 @@ void GatherColumn::convert(std::span<const Run> runs) const noexcept {
            });
 }
 
+// The conversion of all runs, if they are single rows that share one.
+const Conversion* GatherColumn::shared_conversion(std::span<const Run> runs) const noexcept {
+  const Conversion* shared = runs.empty() ? nullptr : pieces_[runs.front().piece].conversion;
+  const bool is_shared = std::all_of(runs.begin(), runs.end(), [&](const Run& run) {
+    return run.count == 1 && pieces_[run.piece].conversion == shared;
+  });
+  return is_shared ? shared : nullptr;
+}
+
 // Memory is waited for while the prefetches of a chunk go out, and a copy is too short to matter. A
-// conversion is not: between prefetches it takes time that would be waited.
+// conversion is not: with a prefetch before each row it takes time that would be waited.
 void GatherColumn::prefetch_and_convert(std::span<const Run> ahead,
                                         std::span<const Run> runs) const noexcept {
   if (kind_ != Kind::kConverted) {
     return prefetch(ahead);
   }
-  for (size_t i = 0; i < std::max(ahead.size(), runs.size()); i += kConvertedAtOnce) {
-    prefetch(part_of(ahead, i, kConvertedAtOnce));
-    convert(part_of(runs, i, kConvertedAtOnce));
+  const Conversion* conversion = shared_conversion(runs);
+  if (conversion == nullptr) {
+    prefetch(ahead);
+    return convert(runs);
   }
+  std::array<RowPair, kMaxChunk> rows;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const std::byte* from = row_at(pieces_[runs[i].piece], runs[i].first);
+    const bool is_last = i >= ahead.size();
+    rows[i] = {.from = from,
+               .to = out_ + runs[i].out * row_bytes_,
+               .ahead = is_last ? from : row_at(pieces_[ahead[i].piece], ahead[i].first)};
+  }
+  conversion->apply(std::span(rows).first(runs.size()), row_elements_,
+                    {.lines = cache_lines_, .last_offset = last_offset_});
 }
 
 void GatherColumn::copy(std::span<const Run> runs) const noexcept {
@@ -222,11 +244,15 @@ void GatherColumn::copy(std::span<const Run> runs) const noexcept {
 
 void gather(std::span<const Run> runs, std::span<const GatherColumn> columns) noexcept {
   uint64_t lines = 0;
+  uint64_t lines_per_chunk = kLinesPerChunk;
   for (const GatherColumn& column : columns) {
     lines += column.cache_lines_;
+    if (column.kind_ == GatherColumn::Kind::kConverted) {
+      lines_per_chunk = kLinesPerConvertedChunk;
+    }
   }
   const size_t chunk =
-      std::clamp(kLinesPerChunk / std::max<uint64_t>(1, lines), kMinChunk, kMaxChunk);
+      std::clamp(lines_per_chunk / std::max<uint64_t>(1, lines), kMinChunk, kMaxChunk);
   for (size_t start = 0; start < runs.size() + chunk; start += chunk) {
     const auto ahead = part_of(runs, start, chunk);
     const auto here = start > 0 ? part_of(runs, start - chunk, chunk) : ahead.first(0);

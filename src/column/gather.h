@@ -70,6 +70,7 @@ class GatherColumn {
   void copy_lines(std::span<const Run> runs) const noexcept;
   void copy_bytes(std::span<const Run> runs) const noexcept;
   void convert(std::span<const Run> runs) const noexcept;
+  const Conversion* shared_conversion(std::span<const Run> runs) const noexcept;
   void prefetch_and_convert(std::span<const Run> ahead, std::span<const Run> runs) const noexcept;
 
   const PieceRows* pieces_;  // by number of the piece

@@ -93,9 +93,9 @@ ElementFunction of_member(const ElementFunction& function, size_t member, size_t
   if (whole == nullptr || whole->means.size() != count * elements) {
     return function;
   }
-  const auto part = [&](const std::vector<double>& all) {
+  const auto part = [&](const AlignedDoubles& all) {
     const auto begin = all.begin() + static_cast<std::ptrdiff_t>(member * elements);
-    return std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(elements));
+    return AlignedDoubles(begin, begin + static_cast<std::ptrdiff_t>(elements));
   };
   return Standardize{part(whole->means), part(whole->factors)};
 }

@@ -33,7 +33,9 @@ using Lists = nb::tuple;  // counts, means, squares, lows, highs
 ElementFunction function_from(const nb::tuple& given) {
   const auto name = nb::cast<std::string>(given[0]);
   if (name == "standardize") {
-    return Standardize{nb::cast<Doubles>(given[1]), nb::cast<Doubles>(given[2])};
+    const auto means = nb::cast<Doubles>(given[1]);
+    const auto factors = nb::cast<Doubles>(given[2]);
+    return Standardize{{means.begin(), means.end()}, {factors.begin(), factors.end()}};
   }
   if (name == "clip") {
     return Clip{nb::cast<double>(given[1]), nb::cast<double>(given[2])};

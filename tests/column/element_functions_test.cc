@@ -29,8 +29,9 @@ std::vector<Result> applied(const ElementFunction& function, DType dtype,
   std::vector<std::byte> from(numbers.size() * sizeof(T) + 1);
   std::vector<std::byte> to(numbers.size() * sizeof(Result) + 1);
   std::memcpy(from.data() + 1, numbers.data(), numbers.size() * sizeof(T));
-  kernel_of(function, dtype, set)(function, from.data() + 1, to.data() + 1, numbers.size(),
-                                  position);
+  const RowPair row = {.from = from.data() + 1, .to = to.data() + 1, .ahead = nullptr};
+  kernel_of(function, dtype, set)(
+      {.rows = {&row, 1}, .elements = numbers.size(), .position = position}, function);
   std::vector<Result> results(numbers.size());
   std::memcpy(results.data(), to.data() + 1, results.size() * sizeof(Result));
   return results;
@@ -145,8 +146,9 @@ TEST(ElementFunction, GivesTheSameBitsForEveryVectorSetAndEveryPlace) {
   constexpr uint64_t kSeed = 17;
   SCOPED_TRACE(kSeed);
   std::mt19937_64 random(kSeed);
-  const std::vector<double> means = random_numbers<double>(67, random);
-  const std::vector<double> factors = random_numbers<double>(67, random);
+  const std::vector<double> numbers = random_numbers<double>(2 * 67, random);
+  const AlignedDoubles means(numbers.begin(), numbers.begin() + 67);
+  const AlignedDoubles factors(numbers.begin() + 67, numbers.end());
   for (const ElementFunction& function :
        {ElementFunction(Standardize{means, factors}), ElementFunction(Standardize{{0.1}, {1.7}}),
         ElementFunction(Clip{-0.5, 100}), ElementFunction(Log1p{})}) {
@@ -173,7 +175,7 @@ TEST(ElementFunction, RefusesColumnsThatItDoesNotFit) {
   const Field field = make_field("x", DType::kFloat32, {2, 3});
   check_function(Standardize{{1}, {1}}, field);
   check_function(Standardize{{1, 2, 3}, {1, 1, 1}}, field);
-  check_function(Standardize{std::vector<double>(6), std::vector<double>(6)}, field);
+  check_function(Standardize{AlignedDoubles(6), AlignedDoubles(6)}, field);
   const auto refuse = [&](ErrorCode code, std::string_view words, const ElementFunction& function,
                           const Field& of) {
     const Error error =

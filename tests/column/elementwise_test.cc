@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <numeric>
 #include <random>
 #include <span>
 #include <string>
@@ -273,6 +275,37 @@ TEST(Conversion, GivesFunctionsThePlacesOfNumbersInTheirRows) {
   conversion.apply(reinterpret_cast<const std::byte*>(numbers.data()),
                    reinterpret_cast<std::byte*>(found.data()), numbers.size());
   EXPECT_EQ(found, expected);
+}
+
+TEST(Conversion, OfSeveralRowsIsThatOfEach) {
+  // Rows that share a buffer between steps, that fill one, and that need several.
+  for (const uint64_t elements : {1, 40, 64, 511, 512, 513, 1300}) {
+    AlignedDoubles means(elements);
+    std::iota(means.begin(), means.end(), 0.5);
+    const auto function = std::make_shared<const ElementFunction>(Standardize{means, means});
+    const Conversion conversion(std::vector<ValueStep>{
+        DType::kInt16, DType::kFloat32, {DType::kFloat32, function}, DType::kFloat64});
+    constexpr uint64_t kRows = 37;
+    std::vector<int16_t> numbers(kRows * elements);
+    std::iota(numbers.begin(), numbers.end(), int16_t{-999});
+    const auto* from = reinterpret_cast<const std::byte*>(numbers.data());
+    std::vector<double> expected(numbers.size());
+    std::vector<double> found(numbers.size());
+    std::vector<RowPair> rows;
+    for (uint64_t row = 0; row < kRows; ++row) {
+      const std::byte* of_row = from + row * elements * sizeof(int16_t);
+      conversion.apply(of_row, reinterpret_cast<std::byte*>(&expected[row * elements]), elements);
+      rows.push_back({.from = of_row,
+                      .to = reinterpret_cast<std::byte*>(&found[row * elements]),
+                      .ahead = from});
+    }
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const auto x = static_cast<float>((numbers[i] - means[i % elements]) * means[i % elements]);
+      ASSERT_EQ(expected[i], x) << elements;
+    }
+    conversion.apply(rows, elements, {.lines = 2, .last_offset = 1});
+    EXPECT_EQ(found, expected) << elements;
+  }
 }
 
 TEST(ValueStep, IsEqualByTheValueOfItsFunction) {

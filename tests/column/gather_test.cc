@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -239,6 +241,46 @@ TEST(Gather, OfAConvertedColumnIsACopyFollowedByTheConversion) {
     gather(runs, std::vector{GatherColumn::converted(rows_of.data(), row_elements, 4, out.data())});
     ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin())) << row_elements;
     ASSERT_EQ(std::count(out.end() - kGuard, out.end(), kUntouched), kGuard) << row_elements;
+  }
+}
+
+// Single rows go many at a time to one conversion; here of one step and of several, for which the
+// place of a number in its row matters.
+TEST(Gather, OfSingleRowsConvertsEachAsItWouldAlone) {
+  constexpr uint64_t kSeed = 5;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  for (const uint64_t row_elements : {1, 3, 64, 100, 600}) {
+    AlignedDoubles means(row_elements);
+    std::iota(means.begin(), means.end(), 1.0);
+    const auto function = std::make_shared<const ElementFunction>(Standardize{means, means});
+    const Conversion one_step(std::vector{DType::kUint16, DType::kFloat32});
+    const Conversion steps(
+        std::vector<ValueStep>{DType::kUint16, DType::kFloat32, {DType::kFloat32, function}});
+    for (const size_t count : {0, 1, 15, 16, 17, 64, 150}) {
+      for (const bool alike : {true, false}) {
+        std::vector<TestPiece> pieces = make_pieces(row_elements * 2, random);
+        for (size_t i = 0; i < pieces.size(); ++i) {
+          pieces[i].view.conversion = alike || i % 2 == 0 ? &steps : &one_step;
+        }
+        Runs runs;
+        Bytes expected(count * row_elements * 4);
+        for (uint32_t out = 0; out < count; ++out) {
+          const auto piece = static_cast<uint32_t>(random() % pieces.size());
+          const PieceRows& view = pieces[piece].view;
+          runs.push_back(
+              {.first = random() % pieces[piece].rows, .piece = piece, .count = 1, .out = out});
+          view.conversion->apply(view.rows + static_cast<int64_t>(runs.back().first) * view.stride,
+                                 expected.data() + out * row_elements * 4, row_elements);
+        }
+        Bytes out(expected.size() + kGuard, kUntouched);
+        const std::vector<PieceRows> rows_of = views(pieces);
+        gather(runs, std::vector{GatherColumn::converted(rows_of.data(), row_elements, 4,
+                                                         out.data(), {row_elements * 2, 1})});
+        ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin())) << row_elements;
+        ASSERT_EQ(std::count(out.end() - kGuard, out.end(), kUntouched), kGuard) << row_elements;
+      }
+    }
   }
 }
 
