@@ -1,6 +1,6 @@
 """Finds the polynomial of src/column/logarithm.h, and measures the error of the whole function.
 
-    python tools/fit_log1p.py [DEGREE]
+    python tools/fit_log1p.py
 
 log(1 + m) = m - m^2/2 + m^3 (c[1] + c[2] m + ...) for m from -1/4 to 1/2: the coefficients with the
 least largest relative error, by Lawson's iteration (least squares, weighted anew by the error),
@@ -8,8 +8,6 @@ rounded to float32. The function is computed here as the header does, with the s
 """
 
 from __future__ import annotations
-
-import sys
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ LOW, HIGH = -0.25, 0.5
 LN2 = np.float32(np.log(2))
 
 
-def fit(degree: int) -> tuple[Floats, float]:
+def fit(degree: int = 8) -> tuple[Floats, float]:
     """Returns the coefficients, that of m^2 first, and the largest relative error found."""
     angles = np.pi * (np.arange(400, dtype=np.longdouble) + 0.5) / 400
     m = (LOW + HIGH) / 2 + (HIGH - LOW) / 2 * np.cos(angles)
@@ -54,10 +52,16 @@ def log1p(x: Floats, coefficients: Floats) -> Floats:
     minus_k = (np.uint32(0) - k).view(np.int32).astype(np.float32)
     four = (np.uint32(0x40800000) - k).view(np.float32)
     m = (x.view(np.uint32) - k).view(np.float32) - fused(four, np.float32(-0.25), np.float32(1))
-    series = np.full_like(m, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
+    z = m * m
+    even, odd = (np.full_like(m, part[-1]) for part in (coefficients[2::2], coefficients[3::2]))
+    for coefficient in coefficients[6:1:-2]:
+        even = fused(even, z, coefficient)
+    for coefficient in coefficients[5:2:-2]:
+        odd = fused(odd, z, coefficient)
+    series = fused(odd, m, even)
+    for coefficient in coefficients[1::-1]:
         series = fused(series, m, coefficient)
-    return fused(minus_k, LN2 * np.float32(-(2**-23)), fused(m * m, series, m))
+    return fused(minus_k, LN2 * np.float32(-(2**-23)), fused(z, series, m))
 
 
 def largest_error(coefficients: Floats) -> float:
@@ -78,7 +82,7 @@ def largest_error(coefficients: Floats) -> float:
 
 def main() -> None:
     """Prints the coefficients, highest power first, and both errors."""
-    coefficients, error = fit(int(sys.argv[1]) if len(sys.argv) > 1 else 8)
+    coefficients, error = fit()
     for coefficient in coefficients[::-1]:
         print(float(coefficient).hex())
     print(f"relative error of the polynomial: 2^{np.log2(error):.1f}")
