@@ -19,10 +19,11 @@ from headrace.conversion.ledger import Record
 from headrace.conversion.plan import Part
 from headrace.conversion.steps import Step, Transform, check_unchanged, name_input, read_part
 from headrace.conversion.text_formats import Types
+from headrace.dataset_place import Place
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.schema import Field, Schema
-from headrace.shard_builder import ShardBuilder
+from headrace.shard_builder import Compression
 
 GROUP_S = 60.0
 _FULL = 0.9  # of a shard: the next step might no longer fit
@@ -42,7 +43,7 @@ class Job:
         skip: Whether a part that fails is left out.
     """
 
-    directory: str
+    place: Place
     transform: Transform | None
     rows: Rows
     shard_bytes: int
@@ -51,6 +52,7 @@ class Job:
     skip: bool
     fields: tuple[Field, ...] = ()
     as_tuple: bool | None = None
+    compression: Compression = None
 
 
 @dataclass
@@ -177,13 +179,13 @@ class _Group:
         self.job = job
         self.built = Built(fields=job.fields, as_tuple=job.as_tuple)
         self._began = time.perf_counter()
-        self._builder = ShardBuilder(
-            job.directory,
+        self._builder = job.place.builder(
             shard_bytes=job.shard_bytes,
             body_bytes=min(_BODY_BYTES, job.shard_bytes),
             columns=None if job.fields else job.columns,
             fill=job.fill,
             schema=Schema(job.fields) if job.fields else None,
+            compression=job.compression,
         )
         self.is_torn = False  # whether half a step was written
 
