@@ -27,15 +27,43 @@ constexpr uint64_t kHeldBody = uint64_t{64} << 20;
 constexpr uint64_t kReadBytes = uint64_t{256} << 10;
 constexpr std::array<std::byte, kBodyAlignment> kZeros{};
 
+// Passes on as many bytes as a manifest promises, and throws instead of one more.
+class PromisedBytes : public ByteSink {
+ public:
+  PromisedBytes(ByteSink& sink, uint64_t most, const std::string& path)
+      : sink_(sink), most_(most), path_(path) {}
+
+  // Throws where `bytes` more would be too many.
+  void check(uint64_t bytes) const {
+    if (!range_fits(written_, bytes, most_)) {
+      throw corrupt_arrow(
+          path_, "it expands to " + std::to_string(saturating_add(written_, bytes)) +
+                     " bytes or more, and its manifest promises at most " + std::to_string(most_));
+    }
+  }
+
+  void write(Bytes bytes) override {
+    check(bytes.size());
+    sink_.write(bytes);
+    written_ += bytes.size();
+  }
+
+ private:
+  ByteSink& sink_;
+  uint64_t most_;
+  const std::string& path_;
+  uint64_t written_ = 0;
+};
+
 // One shard on its way.
 class Expander {
  public:
   Expander(const File& file, uint64_t most_bytes, ByteSink& sink, const ExpandPoll& poll)
       : file_(file),
-        most_bytes_(most_bytes),
         poll_(poll),
         layout_(read_shard_layout(file, LayoutRules::kCompressed)),
-        frame_(schema_of(layout_), layout_.metadata, layout_.rows_per_batch, sink),
+        sink_(sink, most_bytes, file.path()),
+        frame_(schema_of(layout_), layout_.metadata, layout_.rows_per_batch, sink_),
         block_(kReadBytes) {}
 
   ShardSummary run() {
@@ -43,24 +71,12 @@ class Expander {
       check_hash(number);
       expand(number);
     }
-    const ShardSummary summary = frame_.finish();
-    check_room(0);
-    return summary;
+    return frame_.finish();
   }
 
  private:
   Error corrupt(size_t number, const std::string& what) const {
     return corrupt_arrow(file_.path(), "record batch " + std::to_string(number) + " " + what);
-  }
-
-  // Throws where `bytes` more do not fit what was promised.
-  void check_room(uint64_t bytes) const {
-    const uint64_t total = saturating_add(frame_.bytes(), bytes);
-    if (total > most_bytes_) {
-      throw corrupt_arrow(file_.path(), "it expands to " + std::to_string(total) +
-                                            " bytes or more, and its manifest promises at most " +
-                                            std::to_string(most_bytes_));
-    }
   }
 
   // Gives the bytes of `place` to `out`, in pieces.
@@ -134,7 +150,7 @@ class Expander {
 
   void expand(size_t number) {
     BatchLayout plain = expanded_batch(number);
-    check_room(plain.body.bytes);
+    sink_.check(plain.body.bytes);
     Hasher hasher;
     const bool held = plain.body.bytes <= kHeldBody;
     held_.clear();
@@ -194,9 +210,9 @@ class Expander {
   }
 
   const File& file_;
-  uint64_t most_bytes_;
   const ExpandPoll& poll_;
   ShardLayout layout_;
+  PromisedBytes sink_;
   ShardFrame frame_;
   ZstdReader frames_;
   std::vector<std::byte> block_;
