@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from headrace import _core, checks
 from headrace.conversion.lock import exclusive
 from headrace.errors import HeadraceError, InvalidError
-from headrace.shard_builder import ShardBuilder
+from headrace.shard_builder import ShardBuilder, discard
 from headrace.stores.opening import open_store
 from headrace.stores.probe import check_writable
 from headrace.stores.store_directory import StoreDirectory
@@ -84,7 +84,7 @@ class LocalPlace:
     def discard(self, versions: Any, entries: Iterable[Mapping[str, Any]]) -> None:
         """Removes those of the shards that no version names."""
         del versions
-        _core.discard_shards(self.name, [entry["id"] for entry in entries])
+        discard(self.name, entries)
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Locks the directory."""

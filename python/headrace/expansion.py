@@ -9,6 +9,7 @@ from headrace.dataset import Dataset
 from headrace.errors import HeadraceError, InvalidError
 from headrace.opening import open as open_dataset
 from headrace.progress import Progress, reporting
+from headrace.shard_builder import discard
 
 
 def expand(
@@ -67,6 +68,6 @@ def expand(
                 report(done)
         target.commit(copied, info["schema"], info["metadata"])
     except (HeadraceError, KeyboardInterrupt):
-        _core.discard_shards(target.path, [entry["id"] for entry in copied])
+        discard(target.path, copied)
         raise
     return open_dataset(target.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -168,10 +168,15 @@ class ShardBuilder:
         )
 
 
+def discard(path: str | os.PathLike[str], entries: Iterable[Mapping[str, Any]]) -> None:
+    """Removes shards that finish() returned and that will not be committed."""
+    _core.discard_shards(os.fspath(path), [entry["id"] for entry in entries])
+
+
 def check_compression(compression: object) -> Compression:
     """Returns how shards are compressed, None for not at all, or raises InvalidError."""
     if compression is None or compression == "zstd":
-        return compression  # type: ignore[return-value]
+        return compression
     raise InvalidError(f'compression is "zstd", or None for none, not {compression!r}')
 
 

@@ -34,9 +34,13 @@ def open_store(url: str, storage_options: Mapping[str, Any] | None = None) -> Ob
     """
     if not is_url(url):
         raise InvalidError(f"a store has a URL such as s3://bucket/data, not {url!r}")
-    if storage_options is not None and not (
-        isinstance(storage_options, Mapping) and all(isinstance(k, str) for k in storage_options)
-    ):
-        raise InvalidError(f"storage_options of {shown(url)!r} are a dict with keys of str")
     kind = ObstoreStore if scheme_of(url) in SCHEMES else FsspecStore
-    return kind.open(check_url(url), dict(storage_options or {}))
+    return kind.open(check_url(url), _options(url, storage_options))
+
+
+def _options(url: str, given: object) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise InvalidError(f"storage_options of {shown(url)!r} are a dict with keys of str")
+    return dict(given)

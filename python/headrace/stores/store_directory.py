@@ -153,8 +153,6 @@ class StoreDirectory:
                 raise
             if isinstance(unread, NotFoundError) and not isinstance(failure, IoError):
                 raise failure from None  # refused, so that nothing can be on its way
-        if failure is None:
-            return False
         self._is_unsure = True
         raise IoError(
             f"{self.path}: whether version {version} was committed is not known, since the store "
