@@ -26,7 +26,7 @@ def holds_columns(result: object) -> bool:
 
 
 def _is_column(value: object) -> bool:
-    if isinstance(value, Ragged) or sparse_input.is_sparse(value):
+    if isinstance(value, Ragged | ColumnRows) or sparse_input.is_sparse(value):
         return True
     return isinstance(value, list) and bool(value) and isinstance(value[0], str | bytes)
 
