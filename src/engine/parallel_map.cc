@@ -58,8 +58,7 @@ void ParallelMap::run(uint64_t thread) {
   for (;;) {
     room_.wait(lock, [this] {
       const bool none_left = claimed_ == options_.items;
-      return closed_ ||
-             (none_left ? !options_.growing : claimed_ - released_ < places_.size());
+      return closed_ || (none_left ? !options_.growing : claimed_ - released_ < places_.size());
     });
     if (closed_ || claimed_ == options_.items) {
       return;

@@ -74,8 +74,12 @@ TEST(PluginLots, LeavesOutWhatFailsAndGoesOnBehindIt) {
   const std::string bad = "!";
   const std::string path = dir.write("file", std::vector<char>{'a', 'b'});
   PluginLots lots = lots_of(lines(), 2, 2);
-  lots.add({bytes(bad), bytes(fine), bytes(fine), bytes(bad),
-            {.is_file = true, .path = dir.path("gone")}, {.is_file = true, .path = path}});
+  lots.add({bytes(bad),
+            bytes(fine),
+            bytes(fine),
+            bytes(bad),
+            {.is_file = true, .path = dir.path("gone")},
+            {.is_file = true, .path = path}});
   std::vector<uint64_t> inputs;
   std::vector<bool> failed;
   while (const auto rows = lots.next(nothing)) {

@@ -66,7 +66,8 @@ def one_by_one(fn: hr.native.NativeTransform) -> Callable[[Any], Any]:
 
 
 def convert_files(paths: list[str], folder: Path, **options: Any) -> hr.Dataset:
-    return hr.convert(paths, folder, progress=False, **options)
+    dataset: hr.Dataset = hr.convert(paths, folder, progress=False, **options)
+    return dataset
 
 
 def assert_equal(found: hr.Dataset, expected: hr.Dataset) -> None:

@@ -11,7 +11,7 @@ static const uint64_t kPair[] = {2};
 static int32_t open_bits(const char* options, size_t length, const headrace_setup* setup,
                          void** state) {
   const headrace_field fields[COLUMNS] = {
-      {"position", HEADRACE_TENSOR, HEADRACE_UINT64, 0, 0, NULL, 0},
+      {"position", HEADRACE_TENSOR, HEADRACE_INT64, 0, 0, NULL, 0},
       {"pair", HEADRACE_TENSOR, HEADRACE_BFLOAT16, 0, 1, kPair, 0},
       {"numbers", HEADRACE_RAGGED, HEADRACE_BFLOAT16, 0, 0, NULL, 0},
       {"weights", HEADRACE_CSR, HEADRACE_BFLOAT16, HEADRACE_INT32, 0, NULL, 16},
@@ -53,7 +53,7 @@ static int32_t process_bits(void* state, const uint8_t* bytes, size_t length,
   if (to->reserve(to->context, POSITION, 1, 0, &room) != 0) {
     return 1;
   }
-  *(uint64_t*)room.values = input->position;
+  *(int64_t*)room.values = (int64_t)input->position;
   if (to->commit(to->context, POSITION, 1, 0) != 0 ||
       to->reserve(to->context, PAIR, 1, 0, &room) != 0) {
     return 1;
