@@ -58,7 +58,8 @@ def read_part(part: Part, transform: Transform | None, rows: Rows, types: Types)
             raise
         raise named from error.__cause__
     except OSError as error:
-        raise IoError(f"{name} cannot be read: {error}") from error
+        file = part.input.item if part.input.is_file else ""
+        raise IoError(f"{name} cannot be read: {error}", file=file) from error
 
 
 def check_unchanged(part: Part) -> None:
