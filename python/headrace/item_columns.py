@@ -69,8 +69,8 @@ class ItemColumns:
         Raises:
             InvalidError: If there are none.
         """
-        columns = {name: _join(parts) for name, parts in self._parts.items()}
-        if not any(rows.rows for rows in columns.values()):
+        columns = {name: [_join(parts)] for name, parts in self._parts.items()}
+        if not any(rows.rows for (rows,) in columns.values()):
             raise InvalidError("all results have zero rows; a dataset needs at least one row")
         return from_rows(columns, as_tuple=self._as_tuple)
 
