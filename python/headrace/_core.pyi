@@ -292,6 +292,18 @@ class PluginMap:
 
     def close(self) -> None: ...
 
+class PluginLots:
+    """Lots of inputs on their way through threads."""
+
+    def add(self, inputs: Sequence[bytes], positions: Sequence[int], are_files: bool) -> None: ...
+
+    def next(self) -> tuple[int, dict[str, Any] | None, float] | None:
+        """
+        Inputs, their columns (None for one that failed), seconds; None behind the last.
+        """
+
+    def close(self) -> None: ...
+
 class Plugin:
     """A native transform in a shared library."""
 
@@ -300,9 +312,9 @@ class Plugin:
     @property
     def schema(self) -> list[tuple[str, str, tuple[int, ...], str, str, int, bool]]: ...
 
-    def present(self, presenters: Sequence[Any]) -> None:
+    def present(self, shown: Sequence[Any], stored: Sequence[Any]) -> None:
         """
-        One function of (offsets, values, indices) for each column; None of a tensor.
+        Functions of (offsets, values, indices), one for each column; None for an array.
         """
 
     def file(self, path: bytes, seed: int, epoch: int, position: int) -> dict[str, Any]: ...
@@ -310,6 +322,8 @@ class Plugin:
     def inputs(self, inputs: Sequence[bytes], seed: int, epoch: int, position: int) -> dict[str, Any]: ...
 
     def map(self, paths: Sequence[bytes], threads: int, places: int, seed: int, epoch: int) -> PluginMap: ...
+
+    def lots(self, threads: int, places: int) -> PluginLots: ...
 
 class SvmlightReader:
     """Rows of files in svmlight format, one part of them after another."""

@@ -37,6 +37,13 @@ def check_seed(seed: object) -> int:
     return check_int("seed", seed, low=0, high=2**64 - 1)
 
 
+def thread_count(threads: object) -> int:
+    """Returns how many threads are asked for; None is one for each core the process may use."""
+    if threads is None:
+        return len(os.sched_getaffinity(0))
+    return check_int("threads", threads, low=1, high=MAX_THREADS)
+
+
 def check_bool(name: str, value: object) -> bool:
     """Returns `value` as a bool, or raises InvalidError."""
     if isinstance(value, (bool, np.bool_)):

@@ -68,8 +68,8 @@ class VariableReader {
   // them. Returns the bytes asked for. Throws, and requires, as read().
   uint64_t will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
                              OpenFiles& files);
-  uint64_t will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
-                              OpenFiles& files);
+  uint64_t advise_elements(size_t column, std::span<const Run> runs, uint64_t rows, Advice advice,
+                           OpenFiles& files);
 
  private:
   // Where one run is stored.
@@ -95,7 +95,7 @@ class VariableReader {
   ElementRange elements_of(const VariableRun& run) const noexcept;
   void cut_runs();
   size_t step_end(size_t begin, uint64_t size) const noexcept;
-  uint64_t will_need(ColumnPart part, uint64_t size, size_t begin, size_t end);
+  uint64_t advise(ColumnPart part, uint64_t size, size_t begin, size_t end, Advice advice);
   void will_need_until(ColumnPart part, uint64_t size, uint64_t row);
   void find_ranges(const std::function<void()>& poll);
   void find_unmapped(size_t run);

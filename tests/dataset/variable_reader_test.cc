@@ -200,8 +200,8 @@ class AskedSource : public ArraySource {
   using ArraySource::ArraySource;
 
   bool in_files() const noexcept override { return true; }
-  void will_need_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
-                      OpenFiles& /*files*/) const override {
+  void advise_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
+                   Advice /*advice*/, OpenFiles& /*files*/) const override {
     requests.emplace_back(part, first, count);
   }
 
