@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from headrace.errors import HeadraceError, InvalidError
+from headrace.errors import HeadraceError, InvalidError, IoError
 from headrace.optional_packages import require
 from headrace.stores.object_store import ObjectInfo, ObjectStore, check_length
 from headrace.stores.store_errors import calling, iterating
@@ -117,7 +117,13 @@ class ObstoreStore(ObjectStore):
 
     def head(self, key: str) -> ObjectInfo:
         """Returns what the store says about an object."""
-        meta = calling("read", self.url_of(key), lambda: self._obstore.head(self._store, key))
+        try:
+            meta = calling("read", self.url_of(key), lambda: self._obstore.head(self._store, key))
+        except IoError as error:
+            if "(400)" in str(error):
+                # The answer to HEAD has no body, where S3 says that credentials have expired.
+                next(self.stream(key, 0, 1), None)
+            raise
         return _info(meta)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
