@@ -49,11 +49,14 @@ class CachePaths {
   std::string ledger() const { return root_ + "/ledger"; }
   std::string pins() const { return root_ + "/pins"; }
   std::string boot(const Uuid& boot) const { return root_ + "/" + uuid_text(boot); }
+  std::string file(const Uuid& boot, const CacheFileName& name) const {
+    return this->boot(boot) + "/" + cache_file_name(name.key, name.kind);
+  }
   std::string shard(const Uuid& boot, const CacheKey& key) const {
-    return this->boot(boot) + "/" + cache_file_name(key, CacheFileKind::kShard);
+    return file(boot, {key, CacheFileKind::kShard});
   }
   std::string part(const Uuid& boot, const CacheKey& key) const {
-    return this->boot(boot) + "/" + cache_file_name(key, CacheFileKind::kPart);
+    return file(boot, {key, CacheFileKind::kPart});
   }
 
  private:
