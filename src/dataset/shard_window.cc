@@ -151,10 +151,18 @@ std::shared_ptr<const CachedShard> ShardWindow::wait(uint64_t shard,
       window.stats_.waited += steady_clock::now() - since;
     }
   } const leave{*this, shard, since};
-  if (!wanted) {
-    want(shard, 0);
+  if (wanted) {
+    return wait_until_ready(shard, poll);
   }
-  return wait_until_ready(shard, poll);
+  want(shard, 0);
+  return wait_until_ready(shard, [&] {
+    try {
+      poll();
+    } catch (...) {
+      release(shard, kNoKnownUse);  // who did not want it does not release it
+      throw;
+    }
+  });
 }
 
 std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(

@@ -77,7 +77,6 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
  public:
   // Requires: options.range_bytes > 0.
   static std::shared_ptr<FetchQueue> make(FetchHooks hooks, FetchOptions options);
-  ~FetchQueue();
 
   // Wants an object; where it is wanted already, changes only its next use. A failure of it is
   // forgotten.

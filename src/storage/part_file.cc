@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <sys/statvfs.h>
 #include <unistd.h>
 #include <utility>
@@ -16,6 +17,15 @@ namespace {
 constexpr mode_t kFileMode = 0666;  // less the process's umask
 
 std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// What this user may still write to the disk of `directory`.
+std::optional<uint64_t> bytes_left(const std::string& directory) {
+  struct statvfs disk = {};
+  if (::statvfs(directory.c_str(), &disk) != 0) {
+    return std::nullopt;
+  }
+  return saturating_mul(disk.f_bavail, disk.f_frsize);
+}
 
 }  // namespace
 
@@ -70,14 +80,12 @@ void PartFile::fail(const std::string& what, int error_number) const {
     throw system_error(what, path_, error_number);
   }
   const std::string directory = directory_of(path_);
-  struct statvfs disk = {};
-  const bool known = ::statvfs(directory.c_str(), &disk) == 0;
-  const std::string left =
-      known ? std::to_string(uint64_t{disk.f_bavail} * uint64_t{disk.f_frsize}) + " bytes are left"
-            : std::string("it does not say what is left");
+  const auto left = bytes_left(directory);
+  const std::string left_text =
+      left ? std::to_string(*left) + " bytes are left" : "it does not say what is left";
   throw Error(ErrorCode::kIo,
               directory + ": the disk" + (error_number == EDQUOT ? "'s quota" : "") +
-                  " is full: a shard needs " + std::to_string(bytes_) + " bytes, and " + left +
+                  " is full: a shard needs " + std::to_string(bytes_) + " bytes, and " + left_text +
                   ". Remove other files from this disk, give a smaller cache_bytes, or a cache= "
                   "on another disk",
               {.file = path_, .column = ""});
