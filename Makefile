@@ -36,7 +36,7 @@ MODULE_SOURCES = $(shell find src -type d) \
 ##@ Use
 
 .PHONY: demo
-demo: packages-build $(STAMPS)/headrace $(STAMPS)/demo ## build, then train on real text with three loaders; DATA='*.npy': your files
+demo: packages-build $(STAMPS)/headrace $(STAMPS)/demo ## build, then one story on real text, beside plain Python; DATA='*.npy': your files
 # A variable of the environment that happens to have this name does not count.
 ifeq ($(origin DATA),command line)
 	@$(BIN)/python examples/demo/own_files.py "$$DATA" $${DTYPE:+--dtype "$$DTYPE"} \

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.task import Figure, Metric, Task
+from harness.task import BACKED, Figure, Metric, Task
 
 
 def _text_hash() -> Task:
@@ -17,6 +17,7 @@ def _text_hash() -> Task:
         data="text",
         rows=125_000,
         width=1,
+        bytes_per_row=2_200,
         batch_size=1,
         files=1,
         libraries=("headrace", "headrace_1_thread", "hashing_vectorizer", "plain_loop",
@@ -30,7 +31,7 @@ def _text_hash() -> Task:
             " of some 2,000 bytes, as a list of str. Each run is a fresh process: a hundred"
             " documents first, then all of them, to one sparse matrix of float64 that is compared"
             " with scikit-learn's, bit for bit (that of numba for documents of ASCII; of Vowpal"
-            " Wabbit, which makes no matrix, the number of documents)."
+            " Wabbit, which makes no matrix, the number of documents)." + BACKED
         ),
         figures=(
             figure(20, "hashing_vectorizer", "scikit-learn's HashingVectorizer"),

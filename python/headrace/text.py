@@ -110,7 +110,7 @@ class Hasher:
                 number; for nulls.
             MissingDependencyError: If scipy is not installed.
         """
-        count = _threads(threads)
+        count = checks.thread_count(threads)
         hasher = self._made()
         if arrow_input.exports_arrow(texts) and not isinstance(texts, np.ndarray):
             rows = _text_rows(arrow_input.read_column("texts", texts))
@@ -158,7 +158,7 @@ class Hasher:
                 f"example with iconv -f {self.encoding} -t utf-8"
             )
         files = _core.HashedFiles(self._made(), _paths(paths), split=split,
-                                  threads=_threads(threads))  # fmt: skip
+                                  threads=checks.thread_count(threads))  # fmt: skip
         return self._matrices(files)
 
     def file_transform(self, *, column: str = "x", split: Split = "line",
@@ -267,12 +267,6 @@ def _stop_words(given: Any, analyzer: str) -> tuple[str, ...] | None:
         if not isinstance(word, str) or not checks.is_utf8(word):
             raise InvalidError(f"stop_words are str of Unicode characters, not {word!r}")
     return tuple(sorted(words))
-
-
-def _threads(given: int | None) -> int:
-    if given is None:
-        return len(os.sched_getaffinity(0))
-    return checks.check_int("threads", given, low=1, high=checks.MAX_THREADS)
 
 
 def _text_rows(rows: ColumnRows) -> ColumnRows:

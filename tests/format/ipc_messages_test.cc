@@ -62,6 +62,18 @@ TEST(BatchMessage, EndsAtAMultipleOf64AndSaysWhereTheRowsLie) {
   }
 }
 
+TEST(BatchMessage, SaysHowItsBodyIsCompressed) {
+  const BatchLayout batch = profile_batch(kColumns, 20, std::vector<uint64_t>{0}, 0);
+  const Bytes plain = batch_message(kColumns, batch, 64);
+  EXPECT_EQ(message_in(plain).header_as_RecordBatch()->compression(), nullptr);
+  const Bytes stored = batch_message(kColumns, batch, 64, ShardEncoding::kZstd);
+  const flatbuf::BodyCompression* compression =
+      message_in(stored).header_as_RecordBatch()->compression();
+  ASSERT_NE(compression, nullptr);
+  EXPECT_EQ(compression->codec(), flatbuf::CompressionType::ZSTD);
+  EXPECT_EQ(compression->method(), flatbuf::BodyCompressionMethod::BUFFER);
+}
+
 TEST(BatchMessage, LetsALargeBodyStartOnAPage) {
   const uint64_t rows = kLargeBody / 4;
   for (const uint64_t offset : {64, 8, 4096, 4032, 100'032}) {
