@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/hash_digits.h"
 #include "format/arrow_errors.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "format/metadata_block.h"
 #include "format/stored_body.h"

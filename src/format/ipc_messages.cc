@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
 #include "format/arrow_schema.h"
-#include "format/hash_digits.h"
 
 namespace headrace {
 namespace {

@@ -11,11 +11,11 @@
 
 #include "base/checked.h"
 #include "base/hash.h"
+#include "base/hash_digits.h"
 #include "format/arrow_errors.h"
 #include "format/arrow_metadata.h"
 #include "format/arrow_schema.h"
 #include "format/batch_reader.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "format/metadata_block.h"
 

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "testing/errors.h"
 

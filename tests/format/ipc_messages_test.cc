@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 
 namespace headrace {
 namespace {
