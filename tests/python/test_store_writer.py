@@ -23,7 +23,7 @@ from object_stores import S3, Answer, download, http_server
 import headrace as hr
 from headrace import _core
 from headrace.shard_builder import ShardBuilder
-from headrace.stores import ObjectStore
+from headrace.stores import ObjectStore, uploads
 from headrace.stores.manifests import (
     fetch_version,
     manifest_bytes,
@@ -245,7 +245,7 @@ def test_manifests_are_fetched_for_readers(s3: S3, writer: Make, tmp_path: Path)
         assert sum(entry["rows"] for entry in directory.entries()) == rows
     data = manifest_bytes(s3.url(), storage_options=s3.options)
     assert data == (tmp_path / "new" / manifest_key(5)).read_bytes()
-    with pytest.raises(hr.NotFoundError, match="has no version 9"):
+    with pytest.raises(hr.NotFoundError, match="lacks a version"):
         fetch_version(store, str(tmp_path / "old"), 9)
 
 
@@ -412,3 +412,15 @@ def test_conversions_go_on_where_they_were(s3: S3, tmp_path: Path, workers: int)
     found = hr.expand(tmp_path / "copy", tmp_path / "expanded")
     np.testing.assert_array_equal(found["x"][:], np.repeat(np.arange(9), 100))
     assert keys(s3.open())["shards"] == len(found.shard_ids)
+
+
+def test_shards_that_are_old_are_not_committed(
+    s3: S3, writer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = writer()
+    made.write(x=np.arange(3))
+    monkeypatch.setattr(uploads, "_MOST_AGE_S", 0.0)
+    with pytest.raises(hr.InvalidError, match="write its rows again, and commit more often"):
+        made.commit()
+    made.abort()
+    assert newest_version(s3.open()) == 0

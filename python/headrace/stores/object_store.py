@@ -51,6 +51,10 @@ class ObjectStore(abc.ABC):
     def get(self, key: str) -> bytes:
         """Returns the bytes of an object: those of one moment, whatever is written meanwhile."""
 
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """Returns the bytes of small objects; some of them are asked for at the same time."""
+        return [self.get(key) for key in keys]
+
     @abc.abstractmethod
     def stream(
         self, key: str, start: int, stop: int, *, etag: str | None = None
