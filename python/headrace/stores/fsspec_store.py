@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,10 @@ class FsspecStore(ObjectStore):
         """Raises UnsupportedError."""
         raise self._read_only(key)
 
+    def begin_put(self, key: str, data: bytes | Path) -> Future[None]:
+        """Raises UnsupportedError."""
+        raise self._read_only(key)
+
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Raises UnsupportedError."""
         raise self._read_only(key)
@@ -103,7 +108,7 @@ class FsspecStore(ObjectStore):
         )
         yield from map(self._info, found.values())
 
-    def delete(self, key: str) -> None:
+    def begin_delete(self, key: str) -> Future[None]:
         """Raises UnsupportedError."""
         raise self._read_only(key)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,6 +76,10 @@ class ObjectStore(abc.ABC):
         """
 
     @abc.abstractmethod
+    def begin_put(self, key: str, data: bytes | Path) -> Future[None]:
+        """Begins what `put` does; the result raises as that does. Dropped by its cancel()."""
+
+    @abc.abstractmethod
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Writes an object if there is none of this key; returns whether it did.
 
@@ -93,9 +98,13 @@ class ObjectStore(abc.ABC):
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yields the objects below a folder, in no order."""
 
-    @abc.abstractmethod
     def delete(self, key: str) -> None:
         """Removes an object; fine where there is none."""
+        self.begin_delete(key).result()
+
+    @abc.abstractmethod
+    def begin_delete(self, key: str) -> Future[None]:
+        """Begins what `delete` does."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from headrace.errors import HeadraceError, InvalidError, IoError
 from headrace.optional_packages import require
+from headrace.stores import background_loop
 from headrace.stores.object_store import ObjectInfo, ObjectStore, check_length
-from headrace.stores.store_errors import calling, iterating
+from headrace.stores.store_errors import awaiting, calling
 from headrace.stores.store_url import local_path, scheme_of
+
+_Result = TypeVar("_Result")
 
 SCHEMES = frozenset(
     {
@@ -63,11 +67,11 @@ class ObstoreStore(ObjectStore):
     def get(self, key: str) -> bytes:
         """Returns the bytes of an object."""
         url = self.url_of(key)
-        result = calling("read", url, lambda: self._obstore.get(self._store, key))
+        result = self._ask("read", key, lambda: self._obstore.get_async(self._store, key))
         meta = result.meta
         size, etag = meta["size"], meta.get("e_tag")
         if size <= _PART_BYTES or etag is None:
-            data = calling("read", url, lambda: bytes(result.bytes()))
+            data = bytes(self._ask("read", key, result.bytes_async))
         else:  # in ranges, so that no single request takes long
             steps = range(0, size, _PART_BYTES)
             parts = [(start, min(start + _PART_BYTES, size)) for start in steps]
@@ -85,10 +89,12 @@ class ObstoreStore(ObjectStore):
         options: dict[str, Any] = {"range": (start, stop)}
         if etag is not None:
             options["if_match"] = etag
-        result = calling("read", url, lambda: self._obstore.get(self._store, key, options=options))
-        pieces = calling("read", url, lambda: iter(result.stream(min_chunk_size=_PIECE_BYTES)))
+        result = self._ask(
+            "read", key, lambda: self._obstore.get_async(self._store, key, options=options)
+        )
+        pieces = result.stream(min_chunk_size=_PIECE_BYTES)
         found = 0
-        for piece in iterating("read", url, pieces):
+        while (piece := self._ask("read", key, lambda: _next(pieces))) is not None:
             found += len(piece)
             if found > stop - start:
                 break
@@ -97,28 +103,28 @@ class ObstoreStore(ObjectStore):
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Writes an object."""
-        calling(
-            "written",
-            self.url_of(key),
-            lambda: self._obstore.put(self._store, key, data, chunk_size=_PART_BYTES),
-        )
+        self._ask("written", key, lambda: self._put(key, data))
+
+    def begin_put(self, key: str, data: bytes | Path) -> Future[None]:
+        """Begins a put."""
+        return self._begin("written", key, lambda: self._put(key, data))
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Writes an object if there is none; returns whether it did."""
 
-        def create() -> bool:
+        async def create() -> bool:
             try:
-                self._obstore.put(self._store, key, data, mode="create")
+                await self._obstore.put_async(self._store, key, data, mode="create")
             except self._obstore.exceptions.AlreadyExistsError:
                 return False
             return True
 
-        return calling("written", self.url_of(key), create)
+        return self._ask("written", key, create)
 
     def head(self, key: str) -> ObjectInfo:
         """Returns what the store says about an object."""
         try:
-            meta = calling("read", self.url_of(key), lambda: self._obstore.head(self._store, key))
+            meta = self._ask("read", key, lambda: self._obstore.head_async(self._store, key))
         except IoError as error:
             if "(400)" in str(error):
                 # The answer to HEAD has no body, where S3 says that credentials have expired.
@@ -128,24 +134,47 @@ class ObstoreStore(ObjectStore):
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yields the objects below a folder."""
-        url = self.url_of(prefix)
-        chunks = calling(
-            "listed", url, lambda: iter(self._obstore.list(self._store, prefix or None))
-        )
-        for chunk in iterating("listed", url, chunks):
+        chunks = self._obstore.list(self._store, prefix or None)
+        while (chunk := self._ask("listed", prefix, lambda: _next(chunks))) is not None:
             yield from map(_info, chunk)
 
-    def delete(self, key: str) -> None:
-        """Removes an object."""
+    def begin_delete(self, key: str) -> Future[None]:
+        """Begins to remove an object."""
 
-        def remove() -> None:
+        async def remove() -> None:
             with contextlib.suppress(FileNotFoundError):  # which some stores tell, and some not
-                self._obstore.delete(self._store, key)
+                await self._obstore.delete_async(self._store, key)
 
-        calling("removed", self.url_of(key), remove)
+        return self._begin("removed", key, remove)
+
+    def _begin(self, doing: str, key: str, request: Callable[[], Awaitable[Any]]) -> Future[None]:
+        url = self.url_of(key)
+
+        async def begun() -> None:
+            await awaiting(doing, url, request)
+
+        return background_loop.submit(begun)
+
+    def _put(self, key: str, data: bytes | Path) -> Awaitable[Any]:
+        found: Awaitable[Any] = self._obstore.put_async(
+            self._store, key, data, chunk_size=_PART_BYTES
+        )
+        return found
+
+    def _ask(self, doing: str, key: str, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Returns what a request gives, whose errors are then headrace's."""
+        return calling(doing, self.url_of(key), lambda: background_loop.wait_for(request))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ObstoreStore, (self._store, self.url)
+
+
+async def _next(items: Any) -> Any:
+    """Returns the next item of an asynchronous iterator; None behind the last one."""
+    try:
+        return await items.__anext__()
+    except StopAsyncIteration:
+        return None
 
 
 def _info(meta: Any) -> ObjectInfo:

@@ -8,7 +8,7 @@ new error either, since loggers print these.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from headrace.errors import (
@@ -121,11 +121,15 @@ def calling(doing: str, url: str, call: Callable[[], _Result]) -> _Result:
     raise failure
 
 
-def iterating(doing: str, url: str, items: Iterator[_Result]) -> Iterator[_Result]:
-    """Yields the items of a client, whose errors are then headrace's."""
-    end = object()
-    while (item := calling(doing, url, lambda: next(items, end))) is not end:
-        yield item  # type: ignore[misc]
+async def awaiting(doing: str, url: str, call: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Returns what a request gives, as `calling`."""
+    try:
+        return await call()
+    except HeadraceError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a client may raise anything
+        failure = failure_of(error, doing=doing, url=url)
+    raise failure
 
 
 def _kind_of(

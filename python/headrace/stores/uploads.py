@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from headrace.errors import HeadraceError, InvalidError
 from headrace.stores.object_store import ObjectStore
 from headrace.stores.store_directory import shard_key
 
-_THREADS = 4
+_AT_ONCE = 4
 _SUFFIX = ".arrow"
-_PATIENCE_S = 5.0
+_PATIENCE_S = 2.0
 # Half of the age at which writers of a dataset remove shards that no version names.
 _MOST_AGE_S = 7 * 24 * 3600 / 2
 
@@ -25,7 +25,7 @@ class Uploads:
     """Uploads the shards that appear in a directory, and removes them there.
 
     A shard's file has its name when it is complete and not before, so what is listed can go. At
-    most two shards for each thread wait, so that little of a disk is used.
+    most four go at once, and whoever has made a fifth waits, so that little of a disk is used.
 
     Args:
         store: Where they go.
@@ -35,7 +35,6 @@ class Uploads:
     def __init__(self, store: ObjectStore, folder: str) -> None:
         self._store = store
         self._folder = folder
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="headrace-upload")
         self._running: dict[str, Future[None]] = {}
         self._done: dict[str, float] = {}  # by id, when it was begun
 
@@ -46,7 +45,7 @@ class Uploads:
             HeadraceError: What an upload raised.
         """
         for shard in self._appeared():
-            while len(self._running) >= 2 * _THREADS:
+            while len(self._running) >= _AT_ONCE:
                 self._wait(next(iter(self._running)))
             self._begin(shard)
         for shard in [shard for shard, upload in self._running.items() if upload.done()]:
@@ -76,15 +75,12 @@ class Uploads:
         """Removes what finish() has not returned of; the uploads are then of no use."""
         for upload in self._running.values():
             upload.cancel()
-        # One that stalls is not waited for: what it still writes is seen by nobody.
-        wait(self._running.values(), timeout=_PATIENCE_S)
-        self._threads.shutdown(wait=False)
-        for shard in self._done:
-            # What cannot be removed is seen by nobody.
-            with contextlib.suppress(HeadraceError):
-                self._store.delete(shard_key(shard))
-        self._done.clear()
         self._running.clear()
+        with contextlib.suppress(HeadraceError):
+            removed = [self._store.begin_delete(shard_key(shard)) for shard in self._done]
+            # What is not removed by then is seen by nobody, and a store may stall.
+            wait(removed, timeout=_PATIENCE_S)
+        self._done.clear()
 
     def _appeared(self) -> list[str]:
         try:
@@ -95,15 +91,13 @@ class Uploads:
         return [shard for shard in found if shard not in self._running]
 
     def _begin(self, shard: str) -> None:
-        path = Path(self._folder, f"{shard}{_SUFFIX}")
         self._done[shard] = time.monotonic()
-
-        def upload() -> None:
-            self._store.put(shard_key(shard), path)
-            path.unlink()
-
-        self._running[shard] = self._threads.submit(upload)
+        self._running[shard] = self._store.begin_put(shard_key(shard), self._path(shard))
 
     def _wait(self, shard: str) -> None:
         self._running[shard].result()
         del self._running[shard]
+        self._path(shard).unlink()
+
+    def _path(self, shard: str) -> Path:
+        return Path(self._folder, f"{shard}{_SUFFIX}")
