@@ -65,7 +65,7 @@ class HashedText {
     size_t last;
   };
 
-  std::vector<Range> cut(std::span<const std::string_view> documents) const;
+  static std::vector<Range> cut(std::span<const std::string_view> documents);
   void make(std::span<const std::string_view> documents, Range range, const Invalid& invalid,
             uint64_t place, uint64_t thread);
   void append(const HashedRows& part);

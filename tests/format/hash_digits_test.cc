@@ -1,4 +1,4 @@
-#include "base/hash_digits.h"
+#include "format/hash_digits.h"
 
 #include <gtest/gtest.h>
 
