@@ -25,7 +25,6 @@ from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.errors import (
     CancelledError,
-    ChangedError,
     CompileError,
     CorruptError,
     HeadraceError,
@@ -33,14 +32,11 @@ from headrace.errors import (
     IoError,
     MissingDependencyError,
     NotFoundError,
-    PermissionDeniedError,
     RowIndexError,
-    StoreTimeoutError,
     TransformError,
     TruncatedError,
     UnsupportedError,
 )
-from headrace.expansion import expand
 from headrace.files import files
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
@@ -75,7 +71,6 @@ __all__ = [
     "BatchSampler",
     "BlockShuffle",
     "CancelledError",
-    "ChangedError",
     "Column",
     "ColumnStatistics",
     "CompileError",
@@ -101,14 +96,12 @@ __all__ = [
     "NotFoundError",
     "Padded",
     "PaddedRows",
-    "PermissionDeniedError",
     "RaggedRows",
     "RowIndexError",
     "Schema",
     "SparseRow",
     "SparseRows",
     "Statistics",
-    "StoreTimeoutError",
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
@@ -122,7 +115,6 @@ __all__ = [
     "concat",
     "convert",
     "csr",
-    "expand",
     "files",
     "fit",
     "from_arrays",

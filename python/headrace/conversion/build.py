@@ -21,12 +21,11 @@ from headrace.conversion.native_parts import are_unchanged, read_natively
 from headrace.conversion.plan import Part
 from headrace.conversion.steps import Step, Transform, check_unchanged, name_input, read_part
 from headrace.conversion.text_formats import Types
-from headrace.dataset_place import Place
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.native.transform import NativeTransform
 from headrace.schema import Field, Schema
-from headrace.shard_builder import Compression
+from headrace.shard_builder import ShardBuilder
 
 GROUP_S = 60.0
 _FULL = 0.9  # of a shard: the next step might no longer fit
@@ -46,7 +45,7 @@ class Job:
         skip: Whether a part that fails is left out.
     """
 
-    place: Place
+    directory: str
     transform: Transform | None
     rows: Rows
     shard_bytes: int
@@ -55,7 +54,6 @@ class Job:
     skip: bool
     fields: tuple[Field, ...] = ()
     as_tuple: bool | None = None
-    compression: Compression = None
 
 
 @dataclass
@@ -255,13 +253,13 @@ class _Group:
         self.job = job
         self.built = Built(fields=job.fields, as_tuple=job.as_tuple)
         self._began = time.perf_counter()
-        self._builder = job.place.builder(
+        self._builder = ShardBuilder(
+            job.directory,
             shard_bytes=job.shard_bytes,
             body_bytes=min(_BODY_BYTES, job.shard_bytes),
             columns=None if job.fields else job.columns,
             fill=job.fill,
             schema=Schema(job.fields) if job.fields else None,
-            compression=job.compression,
         )
         self.is_torn = False  # whether half a step was written
 
