@@ -344,7 +344,7 @@ class TextHasher:
     def make(*, n_features: int, least: int, most: int, analyzer: str, lowercase: bool, alternate_sign: bool, binary: bool, norm: str, stop_words: Sequence[str], decode_error: str, dtype: str) -> TextHasher: ...
 
 class HashedFiles:
-    """Rows of the documents of files, in blocks."""
+    """Rows of the documents of files, in parts."""
 
     def __init__(self, hasher: TextHasher, paths: Sequence[str], *, split: str, threads: int) -> None: ...
 
