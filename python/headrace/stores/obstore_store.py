@@ -36,7 +36,8 @@ _GENERAL = ("client_options", "retry_config", "credential_provider")
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s"}
 _RETRY: dict[str, Any] = {"max_retries": 3, "retry_timeout": datetime.timedelta(seconds=30)}
 
-_PART_BYTES = 2**24  # of an upload, and of a download of a large object
+_PART_BYTES = 2**23  # of an upload, and of a download of a large object
+_PARTS_AT_ONCE = 4  # of an upload; so much of it is in memory
 _PIECE_BYTES = 2**22  # of a stream
 _AT_ONCE = 16  # small objects
 
@@ -178,7 +179,7 @@ class ObstoreStore(ObjectStore):
 
     def _put(self, key: str, data: bytes | Path) -> Awaitable[Any]:
         found: Awaitable[Any] = self._obstore.put_async(
-            self._store, key, data, chunk_size=_PART_BYTES
+            self._store, key, data, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )
         return found
 
