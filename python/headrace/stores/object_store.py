@@ -110,6 +110,14 @@ class ObjectStore(abc.ABC):
     def begin_delete(self, key: str) -> Future[None]:
         """Begins what `delete` does."""
 
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Wakes all that wait for an answer with CancelledError; the store is of no use then.
+
+        Begun puts and deletes go on, until their own cancel(). Requests through fsspec end by
+        themselves.
+        """
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
 

@@ -56,6 +56,7 @@ class ObstoreStore(ObjectStore):
         super().__init__(url)
         self._store = store
         self._obstore = _obstore()
+        self._requests = background_loop.Requests(self.url)
 
     @classmethod
     def open(cls, url: str, storage_options: dict[str, Any]) -> ObstoreStore:
@@ -99,7 +100,7 @@ class ObstoreStore(ObjectStore):
                 *(awaiting("read", self.url_of(key), functools.partial(get, key)) for key in keys)
             )
 
-        return background_loop.wait_for(get_all)
+        return self._requests.wait_for(get_all)
 
     def stream(
         self, key: str, start: int, stop: int, *, etag: str | None = None
@@ -169,6 +170,10 @@ class ObstoreStore(ObjectStore):
 
         return self._begin("removed", key, remove)
 
+    def close(self) -> None:
+        """Ends all that wait for this store."""
+        self._requests.close()
+
     def _begin(self, doing: str, key: str, request: Callable[[], Awaitable[Any]]) -> Future[None]:
         url = self.url_of(key)
 
@@ -185,7 +190,7 @@ class ObstoreStore(ObjectStore):
 
     def _ask(self, doing: str, key: str, request: Callable[[], Awaitable[_Result]]) -> _Result:
         """Returns what a request gives, whose errors are then headrace's."""
-        return calling(doing, self.url_of(key), lambda: background_loop.wait_for(request))
+        return calling(doing, self.url_of(key), lambda: self._requests.wait_for(request))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ObstoreStore, (self._store, self.url)
