@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -85,21 +86,29 @@ def stalling() -> Iterator[str]:
         end.set()
 
 
-def start(script: str, tmp_path: Path, endpoint: str = "") -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(script: str, tmp_path: Path, endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that runs a script, and its children; killed where the test ends before them."""
+    with subprocess.Popen(
         [sys.executable, "-c", _BEGIN + script, json.dumps({**_OPTIONS, "endpoint": endpoint})],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("script", [_UPLOAD, _DOWNLOAD], ids=["upload", "download"])
 def test_ctrl_c_ends_a_wait_for_a_store_that_stalls(
     script: str, stalling: str, tmp_path: Path
 ) -> None:
-    with start(script, tmp_path, stalling) as process:
+    with started(script, tmp_path, stalling) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.5)
@@ -115,7 +124,7 @@ def test_ctrl_c_ends_a_wait_for_a_store_that_stalls(
 
 def test_a_process_ends_while_shards_are_uploaded(stalling: str, tmp_path: Path) -> None:
     began = time.perf_counter()
-    with start(_EXIT, tmp_path, stalling) as process:
+    with started(_EXIT, tmp_path, stalling) as process:
         output, errors = process.communicate(timeout=25)
     assert (output, process.returncode) == ("ready\n", 0), errors
     assert time.perf_counter() - began < 4 * _SOON_S
@@ -149,7 +158,7 @@ def test_who_waits_for_a_store_that_is_closed_is_woken(stalling: str) -> None:
 
 
 def test_a_fork_is_told_to_spawn(tmp_path: Path) -> None:
-    with start(_FORK, tmp_path) as process:
+    with started(_FORK, tmp_path) as process:
         output, errors = process.communicate(timeout=25)
     assert process.returncode == 7, errors
     assert "spawn or forkserver" in output
