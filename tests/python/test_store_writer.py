@@ -424,3 +424,34 @@ def test_shards_that_are_old_are_not_committed(
         made.commit()
     made.abort()
     assert newest_version(s3.open()) == 0
+
+
+def test_a_conversion_ends_where_somebody_else_commits_and_goes_on_later(
+    s3: S3, writer: Make, tmp_path: Path
+) -> None:
+    was_there: list[int] = []
+
+    def interrupted(number: int) -> dict[str, Any]:
+        if number == 3 and not was_there:
+            was_there.append(number)
+            with writer() as other:
+                other.write(x=np.full(100, 7))
+        return number_rows(number)
+
+    def convert() -> None:
+        hr.convert(
+            range(5),
+            s3.url(),
+            transform=interrupted,
+            version="1",
+            shard_bytes=800,
+            progress=False,
+            storage_options=s3.options,
+        )
+
+    with pytest.raises(hr.InvalidError, match="somebody else committed"):
+        convert()
+    assert keys(s3.open())["shards"] == StoreDirectory(s3.open()).read()["shards"]
+    convert()
+    found = download(s3.open(), tmp_path)["x"][:]
+    assert sorted(found.tolist()) == sorted(np.repeat([0, 1, 2, 3, 4, 7], 100).tolist())
