@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from harness.hold import available_bytes
+
 _SELF = Path("/proc/self")
 _MIB = 1024.0
+_CHUNK = 256 << 20
 
 
 def status_mib(field: str) -> float:
@@ -22,6 +28,25 @@ def status_mib(field: str) -> float:
 def reset_peak() -> None:
     """Makes VmHWM start again from what is resident now."""
     (_SELF / "clear_refs").write_text("5")
+
+
+def back_memory(size: int) -> None:
+    """Takes `size` bytes of memory, at most half of what is available, and gives them back at once.
+
+    A virtual machine leaves memory that was free for some seconds to its host (free page
+    reporting). Whoever takes it next waits for the host, which finds it 4 KiB at a time: 2 s a GB
+    where this was written, against 0.07 s for memory that was in use a moment ago. Without this
+    call a library would pay for a pause before its run.
+    """
+    size = min(size, available_bytes() // 2)
+    chunks = []
+    for start in range(0, size, _CHUNK):
+        chunk = mmap.mmap(-1, min(_CHUNK, size - start), flags=mmap.MAP_PRIVATE)
+        chunk.madvise(mmap.MADV_HUGEPAGE)
+        np.frombuffer(chunk, np.uint8)[:: mmap.PAGESIZE] = 1
+        chunks.append(chunk)  # kept, or the next chunk would be the same memory
+    for chunk in chunks:
+        chunk.close()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
+from harness.task import BACKED, COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
 
 _CHECKED_PASS = (
     " Each run is a fresh process: files of the arrays read into memory, one pass of which every"
@@ -31,6 +31,7 @@ def _wide() -> Task:
         data="valued",
         rows=400_000,
         width=30_000,
+        bytes_per_row=4_808,
         batch_size=1024,
         files=1,
         libraries=("headrace", "scipy_reused", "scipy_toarray", "scipy_tensor", *everyone, *tuned),
@@ -55,6 +56,7 @@ def _tutorial() -> Task:
         data="binary",
         rows=4_000_000,
         width=1024,
+        bytes_per_row=72,
         batch_size=1024,
         files=1,
         libraries=("headrace", "headrace_multi_hot", "scipy_toarray", "scipy_reused",
@@ -82,6 +84,7 @@ def _csr() -> Task:
         data="valued_csr",
         rows=400_000,
         width=30_000,
+        bytes_per_row=4_808,
         batch_size=1024,
         files=1,
         libraries=("headrace_csr", "headrace_csr_to_torch", "scipy_csr", "scipy_csr_to_torch"),
@@ -145,6 +148,7 @@ def _svmlight() -> Task:
         data="svmlight",
         rows=900_000,
         width=47_236,
+        bytes_per_row=1_111,
         batch_size=1,
         files=1,
         libraries=("headrace", "headrace_1_thread", "headrace_to_scipy", "sklearn_load",
@@ -156,7 +160,7 @@ def _svmlight() -> Task:
         state=(
             "One file in the page cache, values of six decimals. Each run is a fresh process that"
             " reads it once; every number is then compared with what was written, bit for bit (of"
-            " xgboost, which has a form of its own, how many there are)."
+            " xgboost, which has a form of its own, how many there are)." + BACKED
         ),
         figures=(
             figure(25, "sklearn_load", "scikit-learn's load_svmlight_file"),

@@ -25,6 +25,12 @@ class Metric:
     higher_is_better: bool = False
 
 
+BACKED = (
+    " Memory is taken and given back right before the clock starts (`process.back_memory`): a"
+    " virtual machine leaves what is free to its host, and gets it back at 2 s a GB."
+)
+"""Of procedures that do so."""
+
 ROWS_PER_S = Metric("rows_per_s", "rows/s", "si", higher_is_better=True)
 COLD_METRICS = (
     ROWS_PER_S,
@@ -77,7 +83,7 @@ class Task:
         pass_seconds: a pass ends after this time, where the procedure knows it; 0: whole passes.
         free_share: memory is held so that this share of the data fits in what is left; 0: none is.
         data: which rows, a name in `harness.measure`.
-        bytes_per_row: of the files of a cold task; 0: `width` float32.
+        bytes_per_row: of the data, where rows are not `width` float32 (0).
         by_name_only: whether it is left out where no task is named.
     """
 
@@ -104,7 +110,7 @@ class Task:
 
     @property
     def row_bytes(self) -> int:
-        """About how many bytes a row has in the files."""
+        """About how many bytes of the data a row has."""
         return self.bytes_per_row or 4 * self.width
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.task import Figure, Metric, Task
+from harness.task import BACKED, Figure, Metric, Task
 
 
 def _text_hash() -> Task:
@@ -17,6 +17,7 @@ def _text_hash() -> Task:
         data="text",
         rows=125_000,
         width=1,
+        bytes_per_row=2_200,
         batch_size=1,
         files=1,
         libraries=("headrace", "headrace_1_thread", "hashing_vectorizer", "plain_loop",
@@ -30,7 +31,7 @@ def _text_hash() -> Task:
             " of some 2,000 bytes, as a list of str. Each run is a fresh process: a hundred"
             " documents first, then all of them, to one sparse matrix of float64 that is compared"
             " with scikit-learn's, bit for bit (that of numba for documents of ASCII; of Vowpal"
-            " Wabbit, which makes no matrix, the number of documents)."
+            " Wabbit, which makes no matrix, the number of documents)." + BACKED
         ),
         figures=(
             figure(20, "hashing_vectorizer", "scikit-learn's HashingVectorizer"),
@@ -42,4 +43,39 @@ def _text_hash() -> Task:
     )  # fmt: skip
 
 
-TEXT_TASKS: tuple[Task, ...] = (_text_hash(),)
+def _text_shards() -> Task:
+    def figure(library: str, what: str) -> Figure:
+        return Figure(f"MiB of memory, {what}", library, "growth_mib", 256, False)
+
+    return Task(
+        name="text_shards",
+        title="Text files to shards: words and pairs of words in 2^18 columns, a row per line",
+        kind="text_shards",
+        data="text",
+        rows=125_000,
+        width=1,
+        bytes_per_row=8_000,
+        batch_size=1,
+        files=1,
+        libraries=("headrace", "headrace_once"),
+        reference="",
+        metrics=(
+            Metric("growth_mib", "memory grows by, MiB", "number"),
+            Metric("mb_per_s", "MB/s of text", "si", higher_is_better=True),
+            Metric("text_mb", "text, MB", "number"),
+            Metric("seconds", "until it is durable", "seconds"),
+        ),
+        state=(
+            "The text of the task before, as one file, listed once or four times. Each run is a"
+            " fresh process that converts one line first; then it is how far the peak of resident"
+            " memory (VmHWM) goes beyond what was resident before. The number of rows is checked,"
+            " and the first 2,000 against scikit-learn's HashingVectorizer, as pyarrow reads them."
+        ),
+        figures=(
+            figure("headrace", "the text four times"),
+            figure("headrace_once", "the text once"),
+        ),
+    )
+
+
+TEXT_TASKS: tuple[Task, ...] = (_text_hash(), _text_shards())

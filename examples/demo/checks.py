@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import sparse
 
 from features import COLUMNS
 from loaders import Batch, Rows
-from shards import Catalog
 
 Hashes = npt.NDArray[np.uint64]
 
 _WEIGHTS = np.random.default_rng(0).integers(1, 2**63, COLUMNS, dtype=np.uint64) | np.uint64(1)
+_TARGET_WEIGHT = np.uint64(0x9E3779B97F4A7C15)
 
 
 def row_hashes(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> Hashes:
     """Returns a 64-bit hash of each row: of the bits of its features, and its target."""
-    bits = np.ascontiguousarray(x).view(np.uint32).astype(np.uint64)
-    # A product carries upwards only; the shift lets its high bits count everywhere.
-    mixed = bits * _WEIGHTS
-    mixed ^= mixed >> np.uint64(29)
+    mixed = _mixed(np.ascontiguousarray(x), _WEIGHTS)
     total: Hashes = mixed.sum(axis=1, dtype=np.uint64)
-    return total + y.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return total + y.astype(np.uint64) * _TARGET_WEIGHT
+
+
+def sparse_hashes(x: sparse.csr_matrix, y: npt.NDArray[np.int64]) -> Hashes:
+    """Returns the hashes of the same rows from their nonzeros: zeros add nothing to a hash."""
+    sums = np.zeros(len(x.data) + 1, np.uint64)
+    np.cumsum(_mixed(x.data, _WEIGHTS[x.indices]), out=sums[1:])
+    total: Hashes = sums[x.indptr[1:]] - sums[x.indptr[:-1]]
+    return total + y.astype(np.uint64) * _TARGET_WEIGHT
+
+
+def _mixed(values: npt.NDArray[np.float32], weights: Hashes) -> Any:
+    # A product carries upwards only; the shift lets its high bits count everywhere.
+    mixed = values.view(np.uint32).astype(np.uint64) * weights
+    mixed ^= mixed >> np.uint64(29)
+    return mixed
 
 
 def batch_digest(x: torch.Tensor, y: torch.Tensor) -> str:
@@ -33,12 +47,6 @@ def batch_digest(x: torch.Tensor, y: torch.Tensor) -> str:
     digest = hashlib.blake2b(x.numpy().tobytes(), digest_size=8)
     digest.update(y.numpy().tobytes())
     return digest.hexdigest()
-
-
-def hashes_in_files(catalog: Catalog, split: str) -> Hashes:
-    """Returns the hash of each row of a split, read with pyarrow, in the order of the shards."""
-    parts = zip(catalog.arrays(split, "x"), catalog.arrays(split, "y"), strict=True)
-    return np.concatenate([row_hashes(x.astype("float32"), y) for x, y in parts])
 
 
 def hashes_delivered(batches: Iterable[Batch]) -> Hashes:
@@ -51,13 +59,13 @@ def each_row_once(delivered: Hashes, expected: Hashes) -> bool:
     return np.array_equal(np.sort(delivered), np.sort(expected))
 
 
-def split_leaks(catalog: Catalog, train: Hashes, test: Hashes) -> list[str]:
+def split_leaks(
+    train: Hashes, test: Hashes, train_files: Iterable[str], test_files: Iterable[str]
+) -> list[str]:
     """Returns what is wrong with the split as it was written; nothing if it is right."""
     both = np.concatenate([train, test])
     shared = {
-        "files that are in training and in test": len(
-            set(catalog.sources["train"]) & set(catalog.sources["test"])
-        ),
+        "files that are in training and in test": len(set(train_files) & set(test_files)),
         "rows of test files in training": len(np.intersect1d(train, test)),
         "rows that are there more than once": len(both) - len(np.unique(both)),
     }

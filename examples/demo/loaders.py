@@ -1,26 +1,23 @@
-"""Three loaders over the same mapped shards: as usually written, the best by hand, headrace.
+"""Three ways to shuffled batches (x float32, y int64): as usually written, the best by hand, ours.
 
-Each has `epoch(number)`, which yields batches (x float32, y int64), shuffled anew for each number.
+Each has `epoch(number)`, which yields the batches, shuffled anew for each number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 import headrace as hr
-from arrow_rows import Array
-from features import COLUMNS
-from shards import Catalog
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Rows = npt.NDArray[np.int64]
+Gather = Callable[[Rows], Batch]
 
 
 class EpochLoader(Protocol):
@@ -31,42 +28,17 @@ class EpochLoader(Protocol):
         ...
 
 
-class MemmapDataset(Dataset[Batch]):
-    """The widely read tutorial's dataset, repaired where it does not run.
-
-    Repaired: `.compute()`, since torch.tensor() of a dask array raises TypeError. The arrays are
-    memory maps as the tutorial's are, opened by pyarrow, since the rows lie in Arrow files.
-    """
-
-    def __init__(self, features: list[Array], targets: list[Array]) -> None:
-        self.features: Any = da.concatenate(features, axis=0)
-        self.targets: Any = da.concatenate(targets, axis=0)
-
-    def __len__(self) -> int:
-        return int(self.features.shape[0])
-
-    def __getitem__(self, idx: int) -> Batch:
-        return (
-            torch.tensor(self.features[idx].compute()),
-            torch.tensor(self.targets[idx].compute()),
-        )
-
-
 class AsUsuallyWritten:
-    """Memory maps, dask concatenate, DataLoader: row by row."""
+    """A Dataset of rows and torch's DataLoader: row by row, on a part of the rows."""
 
-    def __init__(
-        self, catalog: Catalog, *, batch_size: int, seed: int, rows: Rows | None = None
-    ) -> None:
-        dataset: Dataset[Batch] = MemmapDataset(
-            catalog.arrays("train", "x"), catalog.arrays("train", "y")
-        )
-        if rows is not None:
-            dataset = Subset(dataset, rows.tolist())
+    def __init__(self, dataset: Dataset[Batch], *, batch_size: int, seed: int, rows: Rows) -> None:
         self._generator = torch.Generator()
         self._seed = seed
         self._loader = DataLoader(
-            dataset, batch_size=batch_size, shuffle=True, generator=self._generator
+            Subset(dataset, rows.tolist()),
+            batch_size=batch_size,
+            shuffle=True,
+            generator=self._generator,
         )
 
     def epoch(self, number: int) -> Iterator[Batch]:
@@ -76,30 +48,18 @@ class AsUsuallyWritten:
             yield x.float(), y.long()
 
 
-class BatchDataset(Dataset[Batch]):
-    """A dataset whose index is a whole batch of rows: one gather for each array it touches."""
+class _WholeBatches(Dataset[Batch]):
+    """A dataset whose index is a whole batch of rows."""
 
-    def __init__(self, catalog: Catalog, rows: Rows | None = None) -> None:
-        self._features = catalog.arrays("train", "x")
-        self._targets = catalog.arrays("train", "y")
-        self._starts = np.cumsum([0, *(len(targets) for targets in self._targets)])
-        self._rows = np.arange(self._starts[-1]) if rows is None else rows
+    def __init__(self, gather: Gather, rows: int) -> None:
+        self._gather = gather
+        self._rows = rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._rows
 
-    def __getitem__(self, indices: Rows) -> Batch:
-        # Sorted, a batch is one run for each array; its inner order changes nothing in training.
-        rows = np.sort(self._rows[indices])
-        x = np.empty((len(rows), COLUMNS), dtype=np.float32)
-        y = np.empty(len(rows), dtype=np.int64)
-        cuts = np.searchsorted(rows, self._starts)
-        for array in np.flatnonzero(np.diff(cuts)):
-            part = slice(cuts[array], cuts[array + 1])
-            local = rows[part] - self._starts[array]
-            x[part] = self._features[array][local]
-            y[part] = self._targets[array][local]
-        return torch.from_numpy(x), torch.from_numpy(y)
+    def __getitem__(self, rows: Rows) -> Batch:
+        return self._gather(rows)
 
 
 class ShuffledBatches(Sampler[Rows]):
@@ -124,20 +84,17 @@ class ShuffledBatches(Sampler[Rows]):
 
 
 class BestByHand:
-    """Memory maps, a batch sampler, batch_size=None: whole batches, nothing to collate.
+    """A batch sampler and batch_size=None: whole batches by one gather, nothing to collate.
 
-    Without worker processes: with one or two of them, each batch of 512 KiB is copied between
-    processes, and the loader is five times slower.
+    Without worker processes: with one or two of them, each batch is copied between processes, and
+    the loader is several times slower.
     """
 
-    def __init__(
-        self, catalog: Catalog, *, batch_size: int, seed: int, rows: Rows | None = None
-    ) -> None:
-        dataset = BatchDataset(catalog, rows)
+    def __init__(self, gather: Gather, rows: int, *, batch_size: int, seed: int) -> None:
         self._generator = torch.Generator()
         self._seed = seed
-        sampler = ShuffledBatches(len(dataset), batch_size=batch_size, generator=self._generator)
-        self._loader = DataLoader(dataset, sampler=sampler, batch_size=None)
+        sampler = ShuffledBatches(rows, batch_size=batch_size, generator=self._generator)
+        self._loader = DataLoader(_WholeBatches(gather, rows), sampler=sampler, batch_size=None)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yields the batches of one epoch."""
@@ -145,20 +102,10 @@ class BestByHand:
         yield from self._loader
 
 
-def open_training_rows(catalog: Catalog) -> hr.Dataset:
-    """Opens the training shards with headrace; what the model needs is said once, here."""
-    return hr.open(catalog.folder / "train").cast(x="float32")
-
-
 class Headrace:
-    """hr.open and hr.Loader."""
+    """hr.Loader."""
 
-    def __init__(
-        self, catalog: Catalog, *, batch_size: int, seed: int, rows: Rows | None = None
-    ) -> None:
-        dataset = open_training_rows(catalog)
-        if rows is not None:
-            dataset = dataset.subset(rows)
+    def __init__(self, dataset: hr.Dataset, *, batch_size: int, seed: int) -> None:
         self._loader = hr.Loader(dataset, batch_size=batch_size, shuffle=True, seed=seed)
 
     def epoch(self, number: int) -> Iterator[Batch]:

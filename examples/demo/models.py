@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -49,9 +48,8 @@ class TestSet:
     """The test rows in memory, read by none of the loaders that are compared."""
 
     def __init__(self, catalog: Catalog) -> None:
-        features = np.concatenate(catalog.arrays("test", "x"))
-        self._x = torch.from_numpy(features.astype("float32"))
-        self._y = torch.from_numpy(np.concatenate(catalog.arrays("test", "y")))
+        self._x = torch.from_numpy(catalog.matrix("test").toarray())
+        self._y = torch.from_numpy(catalog.targets("test"))
 
     def __len__(self) -> int:
         return len(self._y)

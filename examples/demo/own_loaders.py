@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import headrace as hr
 from arrow_rows import mapped_column
+from dask_rows import joined
 from loaders import Rows, ShuffledBatches
 from turns import Deadline
 
@@ -125,33 +125,15 @@ def _rows_by_hand(rows: int, seed: int) -> Rows | None:
     return np.random.default_rng(seed).choice(rows, MOST_ROWS_BY_HAND, replace=False)
 
 
-class Unread:
-    """A mapped file that dask slices when a row is wanted.
-
-    Of what it takes for an array in memory dask makes a copy: of whole files, before the first row.
-    """
-
-    def __init__(self, mapped: Any) -> None:
-        self._mapped = mapped
-        self.shape: tuple[int, ...] = mapped.shape
-        self.dtype: np.dtype[Any] = mapped.dtype
-        self.ndim: int = mapped.ndim
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._mapped[key]
-
-
 class OneRow(Dataset[torch.Tensor]):
     """A row by its number: np.memmap, with dask to join several files, as tutorials have it."""
 
     def __init__(self, own: OwnFiles, rows: Rows | None, deadline: Deadline) -> None:
         maps = own.maps()
-        # name=False: dask need not hash what is in the files.
-        parts = [da.from_array(Unread(part), name=False) for part in maps]
         self._lazy = len(maps) > 1
         self._rows = rows
         self._deadline = deadline
-        self._data: Any = da.concatenate(parts, axis=0) if self._lazy else maps[0]
+        self._data: Any = joined(maps) if self._lazy else maps[0]
 
     def __len__(self) -> int:
         return len(self._data if self._rows is None else self._rows)

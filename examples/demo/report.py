@@ -11,13 +11,32 @@ from statistics import fmean
 
 import torch
 
-from comparison import NAMES, Measured, Settings, accuracy_noise
+from features import COLUMNS
+from loading_steps import Fairness, Loaded
 from resume import ResumeReport
+from settings import Settings, Usual
 from shards import Catalog
-from words import WIDTH, Words
+from text_steps import Hashed, Stored
+from training import accuracy_noise
 
 # Single measurements on a shared machine differ by this much for no reason.
 SAME_WITHIN = 0.15
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: a step, and what it takes."""
+
+    step: str
+    ours: float
+    usual: float
+    measured_on: str
+    by_hand: float | None = None
+
+    @property
+    def times_usual(self) -> float:
+        """How many times as long plain Python takes."""
+        return self.usual / self.ours
 
 
 @dataclass(frozen=True)
@@ -25,53 +44,82 @@ class Findings:
     """Everything that is reported."""
 
     catalog: Catalog
-    leaks: list[str]
     settings: Settings
-    results: dict[str, Measured]
+    hashed: Hashed
+    stored: Stored
+    loaded: dict[str, Loaded]
+    fairness: Fairness
     resume: ResumeReport
-    words: Words
     seconds: float
 
     @property
-    def all_rows(self) -> int:
-        """Rows of a whole epoch."""
-        return self.catalog.rows("train")
-
-    def epoch_seconds(self, name: str) -> float:
-        """Seconds of a training epoch over all rows; for the tutorial's loader an extrapolation."""
-        return self.all_rows / self.results[name].training_rate
-
-    @property
     def noise(self) -> float:
-        """How far apart the accuracies on all rows may lie by chance."""
-        by_hand, headrace = (self.results[name].accuracies for name in ("by_hand", "headrace"))
-        return accuracy_noise([by_hand, headrace], (len(by_hand), len(headrace)))
+        """How far apart the mean accuracies may lie by chance."""
+        return accuracy_noise(self.fairness.by_hand, self.fairness.ours)
 
     @property
-    def part_noise(self) -> float:
-        """The same on the part of the rows, where the tutorial's loader trained once."""
-        by_hand, headrace = (self.results[name].part_accuracies for name in ("by_hand", "headrace"))
-        return accuracy_noise([by_hand, headrace], (1, len(headrace)))
+    def gap(self) -> float:
+        """How far apart they lie."""
+        return abs(fmean(self.fairness.by_hand) - fmean(self.fairness.ours))
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines of the table."""
+        return [
+            Line("text into rows", self.hashed.seconds, *_usual(self.hashed.usual, "fragments")),
+            Line(
+                "text into rows on the disk",
+                self.stored.seconds,
+                *_usual(self.stored.usual, "fragments"),
+            ),
+            *(
+                Line(
+                    f"an epoch of batches, {where}",
+                    found.seconds,
+                    *_usual(found.usual, "rows"),
+                    found.by_hand_seconds,
+                )
+                for where, found in self.loaded.items()
+            ),
+            self._whole(),
+        ]
+
+    def _whole(self) -> Line:
+        """The line of all that leads from text to a model; the same time for its steps."""
+        sparse = next(iter(self.loaded.values()))
+        epochs = len(sparse.trained)
+        model = sum(timing.seconds - timing.waited for timing in sparse.trained)
+        return Line(
+            f"all: text to a classifier, {epochs} epochs",
+            self.stored.seconds + sum(timing.seconds for timing in sparse.trained),
+            self.stored.usual.for_all + epochs * sparse.usual.for_all + model,
+            "the sum of these",
+        )
 
     @property
     def checks(self) -> dict[str, bool]:
         """Each claim of the demo, and whether it held."""
-        usual, by_hand, headrace = (self.results[name] for name in NAMES)
-        full_gap = abs(fmean(by_hand.accuracies) - fmean(headrace.accuracies))
-        part = [fmean(measured.part_accuracies) for measured in (usual, by_hand, headrace)]
+        found = list(self.loaded.values())
         return {
-            "no fragment of a test file in training": not self.leaks,
-            "as usually written: each row of its part exactly once": usual.once,
-            "best by hand: each row exactly once": by_hand.once,
-            "headrace: each row exactly once": headrace.once,
-            "all three: a new order in each epoch": all(m.new_order for m in self.results.values()),
-            "equal accuracy on all rows": full_gap <= self.noise,
-            "equal accuracy on the part": max(part) - min(part) <= self.part_noise,
+            "no fragment of a test file in training, none there twice": not self.stored.leaks,
+            "native code and Python count the same words": self.hashed.matches,
+            "shards: every byte is what its hash says": self.stored.verified,
+            "shards: pyarrow finds the rows that were made": self.stored.same_rows,
+            **{
+                f"{where}: each row exactly once, by all three": all(one.once.values())
+                for where, one in self.loaded.items()
+            },
+            "a new order in each epoch": all(one.new_order for one in found),
+            "the same batches, bit for bit, from all three places": all(
+                one.digests == found[0].digests for one in found
+            ),
+            "the same weights after training on each": all(
+                one.weights == found[0].weights for one in found
+            ),
+            "equal accuracy with batches by hand": self.gap <= self.noise,
             "killed in mid-epoch": self.resume.kill_signal == signal.SIGKILL,
             "resume: the next batch has the same hash": self.resume.next_batch_equal,
             "resume: so has every batch to the end, and the weights": self.resume.right,
-            "words: C++ and Python count the same": self.words.same_counts,
-            "words: each row exactly once": self.words.each_row_once,
         }
 
     @property
@@ -80,84 +128,99 @@ class Findings:
         return [claim for claim, held in self.checks.items() if not held]
 
 
-def _table(rows: list[list[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+def _usual(usual: Usual, what: str) -> tuple[float, str]:
+    if usual.sample == usual.total:
+        return usual.for_all, f"all {usual.total:,} {what}"
+    return usual.for_all, f"{usual.sample:,} of {usual.total:,} {what} *"
+
+
+def table(findings: Findings) -> str:
+    """Returns the table of all steps."""
+    rows = [["seconds", "headrace", "plain Python", "times", "by hand", "Python ran on"]]
+    rows += [
+        [
+            line.step,
+            _seconds(line.ours),
+            _seconds(line.usual),
+            f"{line.times_usual:,.1f}x" if line.times_usual < 10 else f"{line.times_usual:,.0f}x",
+            "" if line.by_hand is None else _seconds(line.by_hand),
+            line.measured_on,
+        ]
+        for line in findings.lines
+    ]
+    last = len(rows[0]) - 1
+    widths = [max(len(row[column]) for row in rows) for column in range(last + 1)]
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
+            cell.ljust(width) if column in (0, last) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        ).rstrip()
         for row in rows
     ]
-    lines.insert(1, "-" * len(lines[0]))
+    lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join(lines)
 
 
-def comparison_table(findings: Findings) -> str:
-    """Returns the table of the three loaders."""
-    results = [findings.results[name] for name in NAMES]
-    epochs = [f"{findings.epoch_seconds(name):,.2f}" for name in NAMES]
-    epochs[0] += " *"
-    return _table(
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.2f}" if seconds < 100 else f"{seconds:,.0f}"
+
+
+def hashed_lines(hashed: Hashed) -> str:
+    """Returns what native hashing took."""
+    native = hashed.nbytes / hashed.seconds / 1e6
+    loop = hashed.sample_nbytes / hashed.usual.seconds / 1e6
+    return "\n".join(
         [
-            ["", *NAMES.values()],
-            ["rows measured", *(f"{m.rows:,}" for m in results)],
-            ["loading alone, rows/s", *(f"{m.loading_rate:,.0f}" for m in results)],
-            ["training, rows/s", *(f"{m.training_rate:,.0f}" for m in results)],
-            ["training, seconds per epoch", *epochs],
-            [
-                "  of it waiting for data",
-                *(f"{100 * m.waiting_share:.2f} %" for m in results),
-            ],
-            [
-                f"accuracy, {findings.results['usual'].rows:,} rows x "
-                f"{findings.settings.part_epochs} epochs",
-                *(f"{100 * fmean(m.part_accuracies):.2f} %" for m in results),
-            ],
-            [
-                f"accuracy, {findings.all_rows:,} rows x {findings.settings.epochs} epochs",
-                *(
-                    f"{100 * fmean(m.accuracies):.2f} %" if m.accuracies else "not run"
-                    for m in results
-                ),
-            ],
-            ["each row exactly once", *("yes" if m.once else "NO" for m in results)],
+            f"{hashed.fragments:,} fragments, {hashed.nbytes / 1e6:,.0f} MB: their words and pairs "
+            f"of words become sparse rows of {COLUMNS:,} columns",
+            f"hr.text.Hasher, C++ on all cores: {hashed.seconds:,.2f} s, {native:,.0f} MB/s",
+            f"a loop in Python: {loop:,.1f} MB/s, measured on {hashed.usual.sample:,} of them; "
+            f"{hashed.usual.for_all:,.0f} s for all",
         ]
     )
 
 
-def _verdict(what: str, ours: float, theirs: float) -> str:
-    """Says in a sentence how two rates compare; near each other they are called equal."""
-    ratio = ours / theirs
-    if ratio > 1 + SAME_WITHIN:
-        return f"{what}: headrace {ratio:.2f}x the best by hand."
-    if ratio < 1 / (1 + SAME_WITHIN):
-        return f"{what}: the hand-written loader is faster here, {1 / ratio:.2f}x headrace."
-    return f"{what}: the hand-written loader is as good here (headrace {ratio:.2f}x)."
+def stored_lines(stored: Stored) -> str:
+    """Returns what the shards took."""
+    return "\n".join(
+        [
+            f"hr.convert, text to shards: {stored.seconds:,.2f} s for {stored.shards} shards of "
+            f"{stored.nbytes / 1e6:,.0f} MB, named by UUID, which any Arrow library reads",
+            f"the loop and scipy's save_npz: {stored.usual.for_all:,.0f} s at the rate of "
+            f"{stored.usual.sample:,} fragments",
+            "checked: every byte against its hash; every row, as pyarrow reads it, against the "
+            "text; no row of a test file in training",
+        ]
+    )
 
 
-def remarks(findings: Findings) -> str:
-    """Returns what has to be said beside the table."""
-    usual, by_hand, headrace = (findings.results[name] for name in NAMES)
-    ratio = findings.epoch_seconds("usual") / findings.epoch_seconds("headrace")
-    settings = findings.settings
-    gap = abs(fmean(by_hand.accuracies) - fmean(headrace.accuracies))
-    waiting, points, noise = (100 * x for x in (by_hand.waiting_share, gap, findings.noise))
+def loaded_lines(loaded: Loaded, *, usual_is: str, by_hand_is: str) -> str:
+    """Returns what the three loaders of a situation took."""
+    rows = loaded.usual.total
+    usual = loaded.usual.sample / loaded.usual.seconds
     lines = [
-        f"* extrapolated from the {usual.rows:,} rows measured, which are drawn from all files",
-        "",
-        f"Training as usually written takes {ratio:,.2f}x the time of headrace.",
-        _verdict("Loading alone", headrace.loading_rate, by_hand.loading_rate),
-        _verdict("Training this model", headrace.training_rate, by_hand.training_rate),
-        f"Fed by hand this model waits {waiting:.2f} % of its time: no loader can save it more.",
-        f"Accuracies on all rows differ by {points:.2f} points; up to {noise:.2f} is noise "
-        f"(means of {settings.rounds} trainings).",
-        f"Rates are medians of {len(headrace.loading)} and {len(headrace.training)} epochs, both "
-        f"loaders in turn; files in memory; batches of {settings.batch_size}.",
-        "Torch has one thread, more do not help this model; headrace's own use what is left.",
-        "What the hand-written loader has not, at any speed: the resume in mid-epoch above.",
+        f"headrace: {rows / loaded.seconds:,.0f} rows/s",
+        f"{usual_is}: {usual:,.0f} rows/s, measured on {loaded.usual.sample:,} rows",
+        f"{by_hand_is}: {rows / loaded.by_hand_seconds:,.0f} rows/s. "
+        + _verdict(loaded.by_hand_seconds / loaded.seconds),
     ]
+    waiting = sum(timing.waited for timing in loaded.trained)
+    spent = sum(timing.seconds for timing in loaded.trained)
+    lines.append(
+        f"trained for {len(loaded.trained)} epochs: {spent:,.1f} s, {100 * waiting / spent:.1f} % "
+        f"of it waiting for data; {100 * loaded.accuracies[0]:.1f} % of the test rows right; "
+        f"weights {loaded.weights}"
+    )
     return "\n".join(lines)
+
+
+def _verdict(ratio: float) -> str:
+    """Says in a sentence how two rates compare; near each other they are called equal."""
+    if ratio > 1 + SAME_WITHIN:
+        return f"headrace is {ratio:.1f}x as fast."
+    if ratio < 1 / (1 + SAME_WITHIN):
+        return f"It is {1 / ratio:.1f}x as fast as headrace here."
+    return "It is as fast as headrace here."
 
 
 def resume_lines(resume: ResumeReport) -> str:
@@ -176,43 +239,28 @@ def resume_lines(resume: ResumeReport) -> str:
     )
 
 
-def word_lines(words: Words) -> str:
-    """Returns what the words took."""
-    native = words.nbytes / words.hash_seconds / 1e6
-    loop = words.sample_nbytes / words.sample_seconds / 1e6
-    megabytes = words.nbytes / 1e6
-    native = megabytes / words.hash_seconds
-    loop = words.sample_nbytes / words.sample_seconds / 1e6
-    lines = [
-        f"{words.fragments:,} fragments, {megabytes:,.0f} MB: their words and pairs of words, "
-        f"hashed into {WIDTH:,} columns",
-        f"in C++: {native:,.0f} MB/s, {words.hash_seconds:,.2f} s; {words.shard_seconds:,.2f} s "
-        f"with the writing of {words.shard_nbytes / 1e6:,.0f} MB of csr shards",
-        f"a loop in Python: {loop:,.1f} MB/s on {words.sample_fragments:,} of the fragments, so "
-        f"{megabytes / loop:,.0f} s for all: {words.times_python:,.0f} times as long",
-        f"shuffled dense batches from the shards: {words.rows_per_second:,.0f} rows/s",
-        f"a linear model after one epoch: {100 * words.accuracy:.2f} % of the test rows",
-    ]
-    return "\n".join(lines)
+def remarks(findings: Findings) -> str:
+    """Returns what has to be said beside the table."""
+    gap, noise = 100 * findings.gap, 100 * findings.noise
+    return "\n".join(
+        [
+            "* plain Python works on a sample of the rows, drawn from all; its seconds are those "
+            "of the sample,",
+            "  scaled to all rows. The last line adds its steps up, with the time that the model "
+            "itself takes.",
+            f"Batches of {findings.settings.batch_size}; medians of {findings.settings.passes} "
+            "epochs without a model, in turns; files in memory.",
+            f"Accuracies with batches by hand and with headrace's differ by {gap:.2f} points; up "
+            f"to {noise:.2f} is noise (means of {findings.settings.seeds} trainings).",
+            "Torch has one thread, more do not help this model; headrace's own use what is left.",
+        ]
+    )
 
 
 def write_json(findings: Findings, path: Path) -> None:
     """Writes everything that was found, for programs."""
-    loaders = {
-        name: {
-            "rows": m.rows,
-            "loading_rows_per_second": m.loading_rate,
-            "training_rows_per_second": m.training_rate,
-            "seconds_per_epoch": findings.epoch_seconds(name),
-            "extrapolated": m.rows < findings.all_rows,
-            "waiting_share": m.waiting_share,
-            "accuracies": m.accuracies,
-            "part_accuracies": m.part_accuracies,
-            "each_row_once": m.once,
-        }
-        for name, m in findings.results.items()
-    }
-    catalog = findings.catalog
+    catalog, stored = findings.catalog, asdict(findings.stored)
+    del stored["train_hashes"]
     report = {
         "machine": {"python": platform.python_version(), "torch": torch.__version__},
         "settings": asdict(findings.settings),
@@ -220,13 +268,14 @@ def write_json(findings: Findings, path: Path) -> None:
             "kinds": catalog.kind_names,
             "missing": catalog.missing,
             "rows_by_kind": catalog.rows_by_kind,
-            "files": {split: len(names) for split, names in catalog.sources.items()},
-            "nbytes": catalog.nbytes,
+            "files": {split: len(names) for split, names in catalog.files.items()},
         },
-        "loaders": loaders,
-        "accuracy_noise": {"all_rows": findings.noise, "part": findings.part_noise},
+        "lines": [{**asdict(line), "times_usual": line.times_usual} for line in findings.lines],
+        "hashed": asdict(findings.hashed),
+        "stored": stored,
+        "loaded": {where: asdict(found) for where, found in findings.loaded.items()},
+        "fairness": {**asdict(findings.fairness), "noise": findings.noise},
         "resume": asdict(findings.resume),
-        "words": asdict(findings.words),
         "checks": findings.checks,
         "seconds": findings.seconds,
     }

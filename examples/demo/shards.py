@@ -1,57 +1,116 @@
-"""The corpus as two datasets of shards, one to train on and one to test; then reused.
+"""The text as two datasets of shards, one to train on and one to test.
 
-    <folder>/train/shards/<uuid>.arrow    x float64[COLUMNS], y int64
+    <folder>/train/shards/<uuid>.arrow    x csr float32[COLUMNS], y int64
     <folder>/test/...                     the same for the test files
     <folder>/corpus.json                  what lies there
 
-The text becomes features once, in `hr.convert`, and never again.
+The text becomes rows once, in `hr.convert`, and never again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
 
 import headrace as hr
-from arrow_rows import Array, mapped_column
-from corpus import Corpus, gather
-from features import COLUMNS, as_features, bigram_counts
+from arrow_rows import mapped_column, sparse_column
+from checks import sparse_hashes
+from corpus import Corpus
+from features import COLUMNS, HASHER
 
-VERSION = 3
 SHARD_BYTES = "16MB"
 SPLITS = ("train", "test")
+# One input of the conversion: enough text for all cores.
+_PIECE_FRAGMENTS = 4096
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The fragments of one file that no file before it has, and their label: an input."""
+    """Some fragments and their labels: one input of the conversion."""
 
     fragments: tuple[bytes, ...]
-    label: int
+    labels: tuple[int, ...]
+
+
+@dataclass
+class Text:
+    """The fragments of one split, their labels, and the files that they are of."""
+
+    fragments: list[bytes] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of text."""
+        return sum(map(len, self.fragments))
+
+    def pieces(self) -> list[Piece]:
+        """Returns it cut into inputs."""
+        starts = range(0, len(self.fragments), _PIECE_FRAGMENTS)
+        parts = [slice(start, start + _PIECE_FRAGMENTS) for start in starts]
+        return [Piece(tuple(self.fragments[p]), tuple(self.labels[p])) for p in parts]
+
+
+def split_text(corpus: Corpus) -> tuple[dict[str, Text], int]:
+    """Returns the fragments of each split, and how many were dropped since their rows repeat.
+
+    The same licence stands in many files. A row is kept where it is seen first, so that none is in
+    both splits, and "each row exactly once" can be checked by content.
+    """
+    fragments = [source.fragments for source in corpus.sources]
+    everything = [fragment for of_file in fragments for fragment in of_file]
+    hashes = sparse_hashes(HASHER.transform(everything), np.zeros(len(everything), np.int64))
+    is_first = np.zeros(len(everything), bool)
+    is_first[np.unique(hashes, return_index=True)[1]] = True
+    texts = {split: Text() for split in SPLITS}
+    seen = 0
+    for source, of_file in zip(corpus.sources, fragments, strict=True):
+        firsts = is_first[seen : seen + len(of_file)]
+        seen += len(of_file)
+        fresh = [fragment for fragment, first in zip(of_file, firsts, strict=True) if first]
+        if fresh:
+            text = texts["test" if source.is_test else "train"]
+            text.fragments.extend(fresh)
+            text.labels.extend([source.label] * len(fresh))
+            text.files.append(str(source.path))
+    return texts, int(len(everything) - is_first.sum())
+
+
+def to_columns(piece: Piece) -> dict[str, Any]:
+    """Turns fragments into rows: what `hr.convert` calls for each input."""
+    return {"x": HASHER.transform(piece.fragments), "y": np.array(piece.labels, np.int64)}
+
+
+def write_shards(text: Text, folder: Path, progress: Callable[[float], None]) -> None:
+    """Writes a split."""
+    hr.convert(
+        text.pieces(),
+        folder,
+        transform=to_columns,
+        version=repr(HASHER),
+        shard_bytes=SHARD_BYTES,
+        progress=lambda done: progress(0.99 * (done.fraction or 0.0)),
+    )
+    progress(1.0)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What corpus.json says: enough to read the shards and to check the split.
-
-    Attributes:
-        sources, labels: The files of each split, and of each its label.
-    """
+    """What corpus.json says: enough to read the shards and to check the split."""
 
     folder: Path
     kind_names: tuple[str, ...]
     missing: tuple[str, ...]
-    shard_ids: dict[str, tuple[str, ...]]
-    sources: dict[str, tuple[str, ...]]
-    labels: dict[str, tuple[int, ...]]
+    files: dict[str, tuple[str, ...]]
     rows_by_kind: dict[str, tuple[int, ...]]
     dropped: int
 
@@ -59,88 +118,41 @@ class Catalog:
         """Returns how many rows a split has."""
         return sum(self.rows_by_kind[split])
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all rows."""
-        return sum(self.rows(split) for split in SPLITS) * (COLUMNS + 1) * 8
-
-    def files(self, split: str) -> list[Path]:
+    def shards(self, split: str) -> list[Path]:
         """Returns the shards of a split, in the order of their rows."""
-        return [self.folder / split / "shards" / f"{sid}.arrow" for sid in self.shard_ids[split]]
+        ids = hr.open(self.folder / split).shard_ids
+        return [self.folder / split / "shards" / f"{shard}.arrow" for shard in ids]
 
-    def arrays(self, split: str, column: str) -> list[Array]:
-        """Returns a column as pyarrow maps it: an array for each record batch."""
-        return mapped_column(self.files(split), column)
+    def matrix(self, split: str) -> sparse.csr_matrix:
+        """Returns the features as pyarrow reads them."""
+        return sparse_column(self.shards(split), "x", width=COLUMNS)
 
-
-def to_columns(piece: Piece) -> dict[str, Any]:
-    """Turns the fragments of one file into rows: what `hr.convert` calls for each input."""
-    features = as_features(bigram_counts(list(piece.fragments)))
-    return {"x": features, "y": np.full(len(features), piece.label, dtype=np.int64)}
-
-
-def _convert(
-    pieces: list[Piece], folder: Path, step: str, progress: Callable[[str, float], None]
-) -> list[str]:
-    """Writes a split, and returns the ids of its shards."""
-    dataset = hr.convert(
-        pieces,
-        folder,
-        transform=to_columns,
-        shard_bytes=SHARD_BYTES,
-        progress=lambda done: progress(step, 0.99 * (done.fraction or 0.0)),
-    )
-    progress(step, 1.0)
-    return dataset.shard_ids
+    def targets(self, split: str) -> npt.NDArray[np.int64]:
+        """Returns the labels as pyarrow reads them."""
+        return np.concatenate(mapped_column(self.shards(split), "y"))
 
 
-def _write_corpus(corpus: Corpus, folder: Path, progress: Callable[[str, float], None]) -> None:
-    pieces: dict[str, list[Piece]] = {split: [] for split in SPLITS}
-    sources: dict[str, list[str]] = {split: [] for split in SPLITS}
-    labels: dict[str, list[int]] = {split: [] for split in SPLITS}
-    by_kind = {split: Counter[int]() for split in SPLITS}
-    seen: set[bytes] = set()
-    dropped = 0
-    for source in corpus.sources:
-        fragments = source.fragments
-        # The same licence stands in many files: a row is kept where it is seen first, so that none
-        # is in both splits and "each row exactly once" can be checked by content.
-        fresh: list[bytes] = []
-        for fragment, counts in zip(fragments, bigram_counts(fragments), strict=True):
-            digest = hashlib.blake2b(counts.tobytes(), digest_size=16).digest()
-            if digest not in seen:
-                seen.add(digest)
-                fresh.append(fragment)
-        dropped += len(fragments) - len(fresh)
-        if fresh:
-            split = "test" if source.is_test else "train"
-            pieces[split].append(Piece(tuple(fresh), source.label))
-            sources[split].append(str(source.path))
-            labels[split].append(source.label)
-            by_kind[split][source.label] += len(fresh)
-    shard_ids = {
-        split: _convert(pieces[split], folder / split, f"writing the shards to {split}", progress)
-        for split in SPLITS
-    }
+def write_catalog(folder: Path, corpus: Corpus, texts: dict[str, Text], dropped: int) -> Catalog:
+    """Writes down what lies in the folder."""
     kinds = range(len(corpus.kind_names))
+    counts = {split: Counter(texts[split].labels) for split in SPLITS}
     catalog = {
         "kind_names": corpus.kind_names,
         "missing": corpus.missing,
-        "shard_ids": shard_ids,
-        "sources": sources,
-        "labels": labels,
-        "rows_by_kind": {split: [by_kind[split][kind] for kind in kinds] for split in SPLITS},
+        "files": {split: texts[split].files for split in SPLITS},
+        "rows_by_kind": {split: [counts[split][kind] for kind in kinds] for split in SPLITS},
         "dropped": dropped,
     }
     (folder / "corpus.json").write_text(json.dumps(catalog, indent=1))
+    return read_catalog(folder)
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """Returns what a complete corpus folder holds."""
+    """Returns what a folder holds."""
     raw = json.loads((folder / "corpus.json").read_text())
     of_splits = {
         name: {split: tuple(raw[name][split]) for split in SPLITS}
-        for name in ("shard_ids", "sources", "labels", "rows_by_kind")
+        for name in ("files", "rows_by_kind")
     }
     return Catalog(
         folder=folder,
@@ -149,44 +161,3 @@ def read_catalog(folder: Path) -> Catalog:
         dropped=raw["dropped"],
         **of_splits,
     )
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether the corpus is there with all of its rows, and not a byte of it is damaged."""
-    if not (folder / "corpus.json").is_file():
-        return False
-    catalog = read_catalog(folder)
-    try:
-        found = {split: hr.verify(folder / split, progress=False) for split in SPLITS}
-    except hr.HeadraceError:
-        return False
-    return all(found[split].ok and found[split].rows == catalog.rows(split) for split in SPLITS)
-
-
-def prepare(
-    cache: Path, *, rows: int, progress: Callable[[str, float], None]
-) -> tuple[Catalog, bool]:
-    """Returns the corpus of about `rows` rows under `cache`, writing it if it is not there yet.
-
-    Args:
-        cache: The folder that holds corpora, one subfolder for each number of rows.
-        rows: How many rows are wanted, training and test together.
-        progress: Called with a step and the fraction of it that is done.
-
-    Returns:
-        The catalog, and whether it was reused.
-
-    Raises:
-        CorpusError: Too little text on this machine.
-    """
-    folder = cache / f"corpus-v{VERSION}-{rows}"
-    if _is_complete(folder):
-        return read_catalog(folder), True
-    # The conversion could go on where it was interrupted; but the machine's text may have changed.
-    shutil.rmtree(folder, ignore_errors=True)
-    progress("reading text files", 0.0)
-    corpus = gather(rows)
-    progress("reading text files", 1.0)
-    folder.mkdir(parents=True)
-    _write_corpus(corpus, folder, progress)
-    return read_catalog(folder), False

@@ -15,9 +15,9 @@ import torch
 
 import headrace as hr
 from checks import batch_digest
-from loaders import open_training_rows
 from models import TORCH_THREADS, build_model, build_optimizer, train_step, weights_digest
 from shards import read_catalog
+from situations import open_training_rows
 
 
 def save_durably(state: dict[str, object], path: Path) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     catalog = read_catalog(args.corpus)
     model = build_model(len(catalog.kind_names), seed=args.seed)
     optimizer = build_optimizer(model)
-    dataset = open_training_rows(catalog)
+    dataset = open_training_rows(catalog.folder)
     with hr.Loader(dataset, batch_size=args.batch_size, shuffle=True, seed=args.seed) as loader:
         number = 0
         if args.state.exists():

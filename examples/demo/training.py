@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +31,10 @@ class Timing:
         return self.waited / self.seconds
 
 
-def _timed(loader: EpochLoader, number: int, use: Callable[[Batch], object] | None) -> Timing:
+def run_epoch(
+    loader: EpochLoader, number: int, use: Callable[[Batch], object] | None = None
+) -> Timing:
+    """Runs over one epoch and calls `use`, if anything, with each batch."""
     rows = 0
     waited = 0.0
     begin = asked = time.perf_counter()
@@ -46,11 +51,6 @@ def _timed(loader: EpochLoader, number: int, use: Callable[[Batch], object] | No
         asked = time.perf_counter()
 
 
-def load_epoch(loader: EpochLoader, number: int) -> Timing:
-    """Runs over one epoch and does nothing with it."""
-    return _timed(loader, number, None)
-
-
 class Training:
     """A model and the loader that feeds it; weights and order follow from the seed."""
 
@@ -59,22 +59,19 @@ class Training:
         self._optimizer = build_optimizer(self.model)
         self._loader = loader
 
-    def epoch(self, number: int, *, train: bool = True, keep: list[Batch] | None = None) -> Timing:
-        """Runs over one epoch.
+    def epoch(self, number: int) -> Timing:
+        """Takes a step on each batch of an epoch; returns what that cost."""
+        return run_epoch(self._loader, number, self._step)
 
-        Args:
-            number: Which epoch's order.
-            train: Whether the model takes a step on each batch.
-            keep: Gets every batch, to be looked at afterwards.
+    def _step(self, batch: Batch) -> None:
+        train_step(self.model, self._optimizer, *batch)
 
-        Returns:
-            What the epoch cost.
-        """
 
-        def use(batch: Batch) -> None:
-            if keep is not None:
-                keep.append(batch)
-            if train:
-                train_step(self.model, self._optimizer, *batch)
+def accuracy_noise(first: list[float], second: list[float]) -> float:
+    """Returns how far apart two mean accuracies may lie by chance.
 
-        return _timed(self._loader, number, use)
+    Four standard errors, from the spread between trainings that differ in nothing but the seed, and
+    at least one point: an accuracy is not known better from the fragments of a few hundred files.
+    """
+    spread = statistics.fmean(map(statistics.variance, (first, second)))
+    return max(0.01, 4 * math.sqrt(spread * (1 / len(first) + 1 / len(second))))

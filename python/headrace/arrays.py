@@ -72,13 +72,15 @@ def from_arrays(*arrays: object, **columns: object) -> Dataset:
     return Dataset(_join(ready), as_tuple=bool(arrays))
 
 
-def from_rows(columns: Mapping[str, ColumnRows], *, as_tuple: bool) -> Dataset:
-    """Returns the dataset of columns that are read already, and have equally many rows, not none.
+def from_rows(columns: Mapping[str, list[ColumnRows]], *, as_tuple: bool) -> Dataset:
+    """Returns the dataset of columns in chunks that are read already.
+
+    They have equally many rows in all, not none, and the chunks of a column equal fields.
 
     Raises:
         InvalidError: If a row cannot be, as `from_arrays` says.
     """
-    return Dataset(_join({name: [rows] for name, rows in columns.items()}), as_tuple=as_tuple)
+    return Dataset(_join(dict(columns)), as_tuple=as_tuple)
 
 
 def _as_chunks(name: str, value: object) -> list[Any]:
@@ -169,7 +171,7 @@ def _as_given(part: Any) -> Any:
     if part.offsets is None:
         bits = part.field.dtype == "bfloat16"
         return torch_bridge.bfloat16_from_bits(part.values) if bits else part.values
-    return GivenRows(part.field.to_core(), *part.to_core())
+    return GivenRows(part.field.to_core(), *part.to_core(), checked=part.checked)
 
 
 def _check_lengths(lengths: dict[str, int]) -> None:

@@ -37,6 +37,13 @@ def check_seed(seed: object) -> int:
     return check_int("seed", seed, low=0, high=2**64 - 1)
 
 
+def thread_count(threads: object) -> int:
+    """Returns how many threads are asked for; None is one for each core the process may use."""
+    if threads is None:
+        return len(os.sched_getaffinity(0))
+    return check_int("threads", threads, low=1, high=MAX_THREADS)
+
+
 def check_bool(name: str, value: object) -> bool:
     """Returns `value` as a bool, or raises InvalidError."""
     if isinstance(value, (bool, np.bool_)):
@@ -68,7 +75,7 @@ def check_directory(path: object) -> str:
         raise InvalidError(f"a dataset is written to a directory named by a str, not to {text!r}")
     if "://" in text:
         raise UnsupportedError(
-            f"{text!r} is a URL; datasets are written to directories: write one, and copy it there"
+            f"{text!r} is a URL, and only hr.Writer and hr.convert write to those; name a directory"
         )
     if os.path.exists(text) and not os.path.isdir(text):
         raise InvalidError(f"{text!r} is a file; a dataset is a directory", file=text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
     Args:
         name: The column's name.
         value: A numpy array, a CPU torch tensor, a list with one element per row (numbers, arrays
-            of one shape, str or bytes), `ragged`, `csr`, a sparse matrix of scipy or torch, or an
-            object that exports Arrow data (pyarrow, Polars, pandas, DuckDB, ...).
+            of one shape, str or bytes), `ragged`, `csr`, a sparse matrix of scipy or torch, an
+            object that exports Arrow data (pyarrow, Polars, pandas, DuckDB, ...), or rows that
+            were read already.
         fill: What stands in for nulls; None refuses them.
 
     Raises:
@@ -35,6 +37,8 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
         >>> read_column("t", ["to", "be"]).field, read_column("x", np.zeros((2, 3), "f4")).field
         (t: text, x: float32[3])
     """
+    if isinstance(value, ColumnRows):
+        return replace(value, field=replace(value.field, name=name))
     if isinstance(value, Ragged):
         return _read_ragged(name, value)
     if isinstance(value, Chunks):

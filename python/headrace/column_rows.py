@@ -30,6 +30,8 @@ class ColumnRows:
         offsets: Where rows begin and end in `values` or `indices`, int32 or int64; of tensors None.
         indices: Of csr.
         valid: Which rows are no nulls, where nulls were filled.
+        checked: Whether the core made these arrays itself and nobody else has them, so that a
+            dataset of them need not look at every row again.
     """
 
     field: Field
@@ -38,6 +40,7 @@ class ColumnRows:
     offsets: NDArray[Any] | None = None
     indices: NDArray[Any] | None = None
     valid: NDArray[np.bool_] | None = None
+    checked: bool = False
 
     def with_validity(self, valid: NDArray[np.bool_]) -> ColumnRows:
         """Returns the rows, of which those that are not `valid` were nulls."""

@@ -6,11 +6,24 @@ column, a row or a byte, the exception also carries it as an attribute.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict, TypeVar
 
 from headrace.advice import Advice
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of typing itself from Python 3.11 on
+
 _Self = TypeVar("_Self", bound="HeadraceError")
+
+
+class _Facts(TypedDict, total=False):
+    """The keywords of every error."""
+
+    advice: Advice | None
+    file: str
+    column: str
+    row: int | None
+    offset: int | None
 
 
 class HeadraceError(Exception):
@@ -103,6 +116,24 @@ class IoError(HeadraceError, OSError):
     code = "io"
 
 
+class StoreTimeoutError(IoError, TimeoutError):
+    """An object store did not answer in time."""
+
+    code = "timeout"
+
+
+class ChangedError(IoError):
+    """An object of a store is no longer the one that was first looked at."""
+
+    code = "changed"
+
+
+class PermissionDeniedError(HeadraceError, PermissionError):
+    """An object store refused the credentials, or there were none."""
+
+    code = "permission_denied"
+
+
 class UnsupportedError(HeadraceError, ValueError):
     """Valid input of a kind that headrace does not read, or not yet."""
 
@@ -130,16 +161,12 @@ class TransformError(HeadraceError, RuntimeError):
         self,
         message: str = "",
         *,
-        advice: Advice | None = None,
-        file: str = "",
-        column: str = "",
-        row: int | None = None,
-        offset: int | None = None,
         epoch: int | None = None,
         batch: int | None = None,
         position: int | None = None,
+        **facts: Unpack[_Facts],
     ) -> None:
-        super().__init__(message, advice=advice, file=file, column=column, row=row, offset=offset)
+        super().__init__(message, **facts)
         self.epoch = epoch
         self.batch = batch
         self.position = position
@@ -159,15 +186,11 @@ class CompileError(HeadraceError, RuntimeError):
         self,
         message: str = "",
         *,
-        advice: Advice | None = None,
-        file: str = "",
-        column: str = "",
-        row: int | None = None,
-        offset: int | None = None,
         output: str = "",
         command: str = "",
+        **facts: Unpack[_Facts],
     ) -> None:
-        super().__init__(message, advice=advice, file=file, column=column, row=row, offset=offset)
+        super().__init__(message, **facts)
         self.output = output
         self.command = command
 

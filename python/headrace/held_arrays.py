@@ -14,13 +14,17 @@ from headrace.schema import CoreField, Field
 
 
 class GivenRows(NamedTuple):
-    """Rows of a column with offsets in Python's memory, as the core takes them."""
+    """Rows of a column with offsets in Python's memory, as the core takes them.
+
+    Unless they are checked, the core looks at each row. A pickle forgets that they were.
+    """
 
     field: CoreField
     rows: int
     values: NDArray[Any] | None
     offsets: NDArray[Any] | None
     indices: NDArray[Any] | None
+    checked: bool = False
 
 
 def hold_all(values: Iterable[Any]) -> tuple[Any, ...]:

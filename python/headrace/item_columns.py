@@ -26,7 +26,7 @@ def holds_columns(result: object) -> bool:
 
 
 def _is_column(value: object) -> bool:
-    if isinstance(value, Ragged) or sparse_input.is_sparse(value):
+    if isinstance(value, Ragged | ColumnRows) or sparse_input.is_sparse(value):
         return True
     return isinstance(value, list) and bool(value) and isinstance(value[0], str | bytes)
 
@@ -69,8 +69,8 @@ class ItemColumns:
         Raises:
             InvalidError: If there are none.
         """
-        columns = {name: _join(parts) for name, parts in self._parts.items()}
-        if not any(rows.rows for rows in columns.values()):
+        columns = {name: [_join(parts)] for name, parts in self._parts.items()}
+        if not any(rows.rows for (rows,) in columns.values()):
             raise InvalidError("all results have zero rows; a dataset needs at least one row")
         return from_rows(columns, as_tuple=self._as_tuple)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidError
 from headrace.item_columns import ItemColumns, holds_columns
 from headrace.item_results import ItemResults, Rows
+from headrace.native.lots import Call, map_lots
 from headrace.native.transform import NativeTransform
 from headrace.progress import Progress, reporting
 from headrace.row_blocks import RowBlocks
@@ -55,7 +57,8 @@ def from_items(
         fn: Called once per item.
         rows: "one": each result is one row. "many": each result is any number of rows, also none,
             counted by its first dimension. None: "one", and "many" for native transforms.
-        threads: Threads that call `fn`; helps where it waits for files or releases the GIL.
+        threads: Threads that call `fn`; helps where it waits for files or releases the GIL. None is
+            1, and for native transforms one for each core: they run in threads of C++.
         executor: Calls `fn` instead: any object with ``submit`` as in concurrent.futures, such as a
             ProcessPoolExecutor or Dask's ``client.get_executor()``. It is not shut down. Items are
             sent in groups, two for each worker at a time.
@@ -86,10 +89,10 @@ def from_items(
     total = len(items) if isinstance(items, Sized) else None
     with contextlib.ExitStack() as stack:
         outcomes = stack.enter_context(
-            contextlib.closing(_outcomes(fn, items, threads=threads, executor=executor))
+            contextlib.closing(_outcomes(fn, items, rows, threads=threads, executor=executor))
         )
         report = stack.enter_context(reporting(progress, total))
-        for index, item, result in outcomes:
+        for index, item, result in outcomes:  # of native code a result may be that of several
             if found is None:
                 found = _collection(fn, result, rows, total)
             found.add(index, item, result)
@@ -154,11 +157,18 @@ class ItemArrays:
 
 
 def _outcomes(
-    fn: Callable[[Any], Any], items: Iterable[Any] | Indexed, *, threads: int | None, executor: Any
+    fn: Callable[[Any], Any],
+    items: Iterable[Any] | Indexed,
+    rows: Rows,
+    *,
+    threads: int | None,
+    executor: Any,
 ) -> Generator[ordered_map.Outcome, None, None]:
     items = _iterable(items)
     if not callable(fn):
         raise InvalidError(f"fn is called with every item, but {fn!r} is no function")
+    if executor is None and rows == "many" and isinstance(fn, NativeTransform):
+        return _native_outcomes(fn, items, threads=threads)
     if executor is None:
         number = (
             1
@@ -175,6 +185,25 @@ def _outcomes(
             f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
         )
     return ordered_map.map_in_executor(fn, items, executor=executor)
+
+
+def _native_outcomes(
+    fn: NativeTransform, items: Iterable[Any], *, threads: int | None
+) -> Generator[ordered_map.Outcome, None, None]:
+    """Yields the rows of several items at a time, with the last of them and its index."""
+    under_way, index = deque[Any](), -1
+
+    def calls() -> Iterator[Call]:
+        for position, item in enumerate(items):
+            under_way.append(item)
+            yield Call(item, position)
+
+    with contextlib.closing(map_lots(fn, calls(), threads=threads)) as runs:
+        for inputs, columns in runs:
+            index += inputs
+            item = [under_way.popleft() for _ in range(inputs)][-1]
+            result = ordered_map.call_one(fn, index, item) if columns is None else columns
+            yield index, item, result
 
 
 def _iterable(items: Iterable[Any] | Indexed) -> Iterable[Any]:

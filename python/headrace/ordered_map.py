@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from headrace.errors import TransformError
+from headrace.native.transform import call_for
 
 # Index, item, result.
 Outcome = tuple[int, Any, Any]
@@ -46,11 +47,15 @@ def map_here(fn: Callable[[Any], Any], items: Iterable[Any]) -> Generator[Outcom
         TransformError: If `fn` raises; names the item.
     """
     for index, item in enumerate(items):
-        try:
-            result = fn(item)
-        except Exception as error:
-            raise _failure(index, item, error) from error
-        yield index, item, result
+        yield index, item, call_one(fn, index, item)
+
+
+def call_one(fn: Callable[[Any], Any], index: int, item: object) -> Any:
+    """Returns the result for one item; raises TransformError if `fn` raises, naming the item."""
+    try:
+        return call_for(fn, item, index)
+    except Exception as error:
+        raise _failure(index, item, error) from error
 
 
 def map_in_threads(
@@ -152,20 +157,22 @@ def _submit(
     stop: threading.Event | None,
 ) -> _Task:
     try:
-        return _Task(first, chunk, executor.submit(_run, fn, chunk, stop))
+        return _Task(first, chunk, executor.submit(_run, fn, first, chunk, stop))
     except Exception as error:
         raise _executor_failure(first, chunk, error) from error
 
 
-def _run(fn: Callable[[Any], Any], chunk: list[Any], stop: threading.Event | None) -> _Done:
+def _run(
+    fn: Callable[[Any], Any], first: int, chunk: list[Any], stop: threading.Event | None
+) -> _Done:
     """Works out a chunk, in a worker."""
     began = time.perf_counter()
     results: list[Any] = []
-    for item in chunk:
+    for index, item in enumerate(chunk, first):
         if stop is not None and stop.is_set():
             break  # nobody waits for it
         try:
-            results.append(fn(item))
+            results.append(call_for(fn, item, index))
         except Exception as error:  # noqa: BLE001 (it is raised where the results are awaited)
             text = traceback.format_exc()
             return _Done(results, error, text, time.perf_counter() - began)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from headrace import _core, checks, dtypes
-from headrace.arrays import from_arrays
+from headrace import _core, checks, column_input, dtypes
+from headrace.arrays import from_rows
+from headrace.column_rows import ColumnRows
 from headrace.csr import SparseColumn
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.pairing import ColumnFiles, pair_files
 from headrace.ragged import ragged
-from headrace.row_chunks import chunks
 
 ZeroBased = bool | Literal["auto"]
 
@@ -156,8 +156,8 @@ def read_svmlight(
         )
     base = base_of(ends, options.zero_based)
     width = width_of(ends, base, options.columns)
-    read = [_columns(part, base, width) for part in parts]
-    return from_arrays(**{name: chunks([one[name] for one in read]) for name in read[0]})
+    read = [_rows(part, base, width) for part in parts]
+    return from_rows({name: [one[name] for one in read] for name in read[0]}, as_tuple=False)
 
 
 def iter_svmlight(
@@ -274,6 +274,12 @@ def _reader(
         threads=options.threads,
         part_bytes=part_bytes,
     )
+
+
+def _rows(part: dict[str, Any], base: int, width: int) -> dict[str, ColumnRows]:
+    columns = _columns(part, base, width)
+    read = {name: column_input.read_column(name, value) for name, value in columns.items()}
+    return {name: replace(rows, checked=True) for name, rows in read.items()}
 
 
 def _columns(part: dict[str, Any], base: int, width: int) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Hasher:
                 number; for nulls.
             MissingDependencyError: If scipy is not installed.
         """
-        count = _threads(threads)
+        count = checks.thread_count(threads)
         hasher = self._made()
         if arrow_input.exports_arrow(texts) and not isinstance(texts, np.ndarray):
             rows = _text_rows(arrow_input.read_column("texts", texts))
@@ -133,10 +133,11 @@ class Hasher:
         split: Split = "line",
         threads: int | None = None,
     ) -> Iterator[Any]:
-        r"""Yields the rows of text files, as matrices of some 8 MiB of text each.
+        r"""Yields the rows of text files, as matrices of up to 8 MiB of text each.
 
-        The files are read, decoded and cut into documents in C++; as much of them is in memory as
-        one matrix is made of, however large they are. The rows are in the order of the files.
+        The files are read, decoded and cut into documents in C++. Memory is bounded, however large
+        they are: a matrix is of less text the more n-grams there are of it. The rows are in the
+        order of the files.
 
         Args:
             paths: The files, in UTF-8.
@@ -158,7 +159,7 @@ class Hasher:
                 f"example with iconv -f {self.encoding} -t utf-8"
             )
         files = _core.HashedFiles(self._made(), _paths(paths), split=split,
-                                  threads=_threads(threads))  # fmt: skip
+                                  threads=checks.thread_count(threads))  # fmt: skip
         return self._matrices(files)
 
     def file_transform(self, *, column: str = "x", split: Split = "line",
@@ -267,12 +268,6 @@ def _stop_words(given: Any, analyzer: str) -> tuple[str, ...] | None:
         if not isinstance(word, str) or not checks.is_utf8(word):
             raise InvalidError(f"stop_words are str of Unicode characters, not {word!r}")
     return tuple(sorted(words))
-
-
-def _threads(given: int | None) -> int:
-    if given is None:
-        return len(os.sched_getaffinity(0))
-    return checks.check_int("threads", given, low=1, high=checks.MAX_THREADS)
 
 
 def _text_rows(rows: ColumnRows) -> ColumnRows:

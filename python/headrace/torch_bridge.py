@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.errors import InvalidError, MissingDependencyError, UnsupportedError
+from headrace.optional_packages import require
 
 
 def require_torch() -> None:
@@ -23,6 +24,11 @@ def require_torch() -> None:
             'output="torch" needs torch, which cannot be imported '
             f'({error}); install it with "pip install torch", or pass output="numpy"'
         ) from error
+
+
+def require_for(what: str) -> None:
+    """Imports torch to do `what`; raises MissingDependencyError if it is not installed."""
+    require("torch", to=what)
 
 
 def is_loaded() -> bool:

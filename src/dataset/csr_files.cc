@@ -89,19 +89,21 @@ class CsrFileSource : public Source {
                      .file = &array.file, .offset = array.file.offset, .bytes = array.bytes()};
   }
 
-  void will_need_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
-                      OpenFiles& files) const override {
+  void advise_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
+                   Advice advice, OpenFiles& files) const override {
     const StoredArray& array = array_of(part);
     const uint64_t size = array.file.row_bytes;
     const std::byte* data = part_of(open().variable.front(), part);
     for (const auto& map : open().maps) {
       if (data != nullptr && map->contains(data)) {
-        map->will_need(data + first * size, count * size);
+        map->advise(data + first * size, count * size, advice);
         return;
       }
     }
-    files.get(array.path(), array.file.info)
-        .will_need(array.file.offset + first * size, count * size);
+    if (advice == Advice::kWillNeed) {
+      files.get(array.path(), array.file.info)
+          .will_need(array.file.offset + first * size, count * size);
+    }
   }
 
  protected:

@@ -24,6 +24,16 @@ RowRequests::RowRequests(const Dataset& dataset)
 }
 
 uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
+  return advise(rows, wanted, Advice::kWillNeed);
+}
+
+uint64_t RowRequests::used(std::span<const uint64_t> rows, const std::vector<bool>& wanted) {
+  return advise(rows, wanted, Advice::kUsed) + advise_elements(rows, wanted, Advice::kUsed);
+}
+
+// Of tensors.
+uint64_t RowRequests::advise(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
+                             Advice advice) {
   locator_.start(rows);
   uint64_t bytes = 0;
   for (uint32_t group = 0; group < columns_.size(); ++group) {
@@ -34,12 +44,12 @@ uint64_t RowRequests::will_need(std::span<const uint64_t> rows, const std::vecto
     }
     for (uint64_t done = 0; done < rows.size();) {
       const RowLocator::Part part = locator_.locate(group, done);
-      bytes += ask_for(group, part.runs, wanted);
+      bytes += advise_group(group, part.runs, wanted, advice);
       done += part.rows;
     }
   }
   for (const Stack& stack : stacks_) {
-    bytes += wanted.empty() || wanted[stack.column] ? stack.members->will_need(rows) : 0;
+    bytes += wanted.empty() || wanted[stack.column] ? stack.members->advise(rows, {}, advice) : 0;
   }
   return bytes;
 }
@@ -78,14 +88,19 @@ uint64_t RowRequests::will_need_offsets(std::span<const uint64_t> rows,
 
 uint64_t RowRequests::will_need_elements(std::span<const uint64_t> rows,
                                          const std::vector<bool>& wanted) {
+  return advise_elements(rows, wanted, Advice::kWillNeed);
+}
+
+uint64_t RowRequests::advise_elements(std::span<const uint64_t> rows,
+                                      const std::vector<bool>& wanted, Advice advice) {
   return for_each_variable(rows, wanted, [&](size_t column, std::span<const Run> runs) {
-    return variable_.will_need_elements(column, runs, rows.size(), files_);
+    return variable_.advise_elements(column, runs, rows.size(), advice, files_);
   });
 }
 
-// Asks for the rows of `runs`, and leaves them sorted.
-uint64_t RowRequests::ask_for(uint32_t group, std::span<Run> runs,
-                              const std::vector<bool>& wanted) {
+// Of the rows of `runs`, which it leaves sorted.
+uint64_t RowRequests::advise_group(uint32_t group, std::span<Run> runs,
+                                   const std::vector<bool>& wanted, Advice advice) {
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) {
     return std::pair(a.piece, a.first) < std::pair(b.piece, b.first);
   });
@@ -104,7 +119,7 @@ uint64_t RowRequests::ask_for(uint32_t group, std::span<Run> runs,
       const uint32_t column = piece.source_column(dataset_.columns()[c].column);
       const StoredRows* stored = piece.source->stored(column);
       if (stored != nullptr && (wanted.empty() || wanted[c])) {
-        piece.source->will_need(column, start.first, end - start.first, files_);
+        piece.source->advise(column, start.first, end - start.first, advice, files_);
         bytes += (end - start.first) * stored->row_bytes;
       }
     }

@@ -12,8 +12,8 @@
 
 namespace headrace {
 
-// Asks the kernel for rows of a dataset before they are read. One per thread, not shared; does not
-// keep the dataset alive.
+// Asks the kernel for rows of a dataset before they are read, and gives them back after. One per
+// thread, not shared; does not keep the dataset alive.
 class RowRequests {
  public:
   explicit RowRequests(const Dataset& dataset);
@@ -28,11 +28,19 @@ class RowRequests {
   uint64_t will_need_offsets(std::span<const uint64_t> rows, const std::vector<bool>& wanted);
   uint64_t will_need_elements(std::span<const uint64_t> rows, const std::vector<bool>& wanted);
 
+  // Says that `rows` of the wanted columns were read and are not soon again: their maps let go of
+  // them. Returns their bytes. Throws, and requires, as will_need().
+  uint64_t used(std::span<const uint64_t> rows, const std::vector<bool>& wanted);
+
   // The files that it keeps open, for whoever reads the same rows in the same thread.
   OpenFiles& files() noexcept { return files_; }
 
  private:
-  uint64_t ask_for(uint32_t group, std::span<Run> runs, const std::vector<bool>& wanted);
+  uint64_t advise(std::span<const uint64_t> rows, const std::vector<bool>& wanted, Advice advice);
+  uint64_t advise_group(uint32_t group, std::span<Run> runs, const std::vector<bool>& wanted,
+                        Advice advice);
+  uint64_t advise_elements(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
+                           Advice advice);
   uint64_t rows_of_gap(uint32_t group, const Piece& piece) const;
   template <typename Ask>
   uint64_t for_each_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,

@@ -158,13 +158,13 @@ void ShardSource::read_part(size_t column, ColumnPart part, uint64_t first, uint
   read_bytes(stretch(column, part, first, count), out, files);
 }
 
-void ShardSource::will_need_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
-                                 OpenFiles& files) const {
+void ShardSource::advise_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
+                              Advice advice, OpenFiles& files) const {
   const OpenShard& shard = file_->open();
   const Stretch wanted = stretch(column, part, first, count);
   if (shard.map != nullptr) {
-    shard.map->will_need(shard.map->data() + wanted.offset, wanted.bytes);
-  } else {
+    shard.map->advise(shard.map->data() + wanted.offset, wanted.bytes, advice);
+  } else if (advice == Advice::kWillNeed) {
     files.get(shard.path, shard.info).will_need(wanted.offset, wanted.bytes);
   }
 }

@@ -34,8 +34,8 @@ class ShardSource : public Source {
             OpenFiles& files) const override;
   void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count, std::byte* out,
                  OpenFiles& files) const override;
-  void will_need_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
-                      OpenFiles& files) const override;
+  void advise_part(size_t column, ColumnPart part, uint64_t first, uint64_t count, Advice advice,
+                   OpenFiles& files) const override;
 
  protected:
   std::unique_ptr<const OpenSource> do_open() const override;

@@ -54,7 +54,8 @@ void Source::read_part(size_t /*column*/, ColumnPart /*part*/, uint64_t /*first*
   throw Error(ErrorCode::kUnsupported, "a source without unmapped columns was asked to read one");
 }
 
-void Source::will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const {
+void Source::advise(size_t column, uint64_t first, uint64_t rows, Advice advice,
+                    OpenFiles& files) const {
   const StoredRows* stored = this->stored(column);
   if (stored == nullptr) {
     return;
@@ -62,8 +63,8 @@ void Source::will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& 
   const OpenSource& open = this->open();
   const uint64_t bytes = rows * stored->row_bytes;
   if (const MappedFile* map = open.map_of(column)) {
-    map->will_need(open.columns[column].rows + first * stored->row_bytes, bytes);
-  } else {
+    map->advise(open.columns[column].rows + first * stored->row_bytes, bytes, advice);
+  } else if (advice == Advice::kWillNeed) {
     files.get(stored->path, stored->info)
         .will_need(stored->offset + first * stored->row_bytes, bytes);
   }

@@ -145,13 +145,13 @@ class Source {
   // what opening throws.
   virtual StoredPart stored_part(size_t /*column*/, ColumnPart /*part*/) const { return {}; }
 
-  // Starts reading rows [first, first + rows) of `column` into memory, and returns before they are
-  // there. Does nothing for memory. Throws what opening throws.
-  void will_need(size_t column, uint64_t first, uint64_t rows, OpenFiles& files) const;
+  // Tells the kernel what becomes of rows [first, first + rows) of `column`. Does nothing for
+  // memory, nor for used rows of what is not mapped. Throws what opening throws.
+  void advise(size_t column, uint64_t first, uint64_t rows, Advice advice, OpenFiles& files) const;
 
   // The same for elements [first, first + count) of a part. Requires: open() was called.
-  virtual void will_need_part(size_t /*column*/, ColumnPart /*part*/, uint64_t /*first*/,
-                              uint64_t /*count*/, OpenFiles& /*files*/) const {}
+  virtual void advise_part(size_t /*column*/, ColumnPart /*part*/, uint64_t /*first*/,
+                           uint64_t /*count*/, Advice /*advice*/, OpenFiles& /*files*/) const {}
 
  protected:
   virtual std::unique_ptr<const OpenSource> do_open() const = 0;

@@ -52,19 +52,20 @@ void VariableReader::read(size_t column, std::span<const Run> runs, uint64_t row
 uint64_t VariableReader::will_need_offsets(size_t column, std::span<const Run> runs, uint64_t rows,
                                            OpenFiles& files) {
   take(column, runs, rows, files);
-  return will_need(ColumnPart::kOffsets, sizeof(int64_t), 0, runs_.size());
+  return advise(ColumnPart::kOffsets, sizeof(int64_t), 0, runs_.size(), Advice::kWillNeed);
 }
 
-uint64_t VariableReader::will_need_elements(size_t column, std::span<const Run> runs, uint64_t rows,
-                                            OpenFiles& files) {
+uint64_t VariableReader::advise_elements(size_t column, std::span<const Run> runs, uint64_t rows,
+                                         Advice advice, OpenFiles& files) {
   take(column, runs, rows, files);
   asked_ = rows;
   find_ranges([] {});
+  truncate_rows();
   asked_ = 0;
   uint64_t bytes = 0;
   for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
     if (const uint64_t size = element_bytes(dataset_.columns()[column].stored(), part)) {
-      bytes += will_need(part, size, 0, runs_.size());
+      bytes += advise(part, size, 0, runs_.size(), advice);
     }
   }
   return bytes;
@@ -75,6 +76,7 @@ void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t ro
   take(column, runs, rows, files);
   asked_ = asked;
   find_ranges(poll);
+  truncate_rows();
   cut_runs();
   add_offsets();
 }
@@ -118,6 +120,40 @@ void VariableReader::take_runs(std::span<const Run> runs) {
 // The elements of a run, whose ranges are known.
 ElementRange VariableReader::elements_of(const VariableRun& run) const noexcept {
   return {ranges_[run.out].begin, ranges_[run.out + run.count - 1].end};
+}
+
+// Leaves out what the layout truncates; a row that loses elements is the last of its run. Requires:
+// the ranges are known.
+void VariableReader::truncate_rows() {
+  const StoredLayout* layout = dataset_.columns()[column_].layout.get();
+  if (layout == nullptr || layout->layout.kind != LayoutKind::kPadded ||
+      !layout->layout.padding.truncate) {
+    return;
+  }
+  const uint64_t most = layout->layout.padding.max_length;
+  if (std::none_of(ranges_.begin(), ranges_.end(),
+                   [most](const ElementRange& row) { return row.size() > most; })) {
+    return;
+  }
+  const std::vector<VariableRun> runs = std::exchange(runs_, {});
+  const std::vector<Origin> origins = std::exchange(origins_, {});
+  for (size_t r = 0; r < runs.size(); ++r) {
+    VariableRun part = runs[r];
+    const uint32_t end = part.out + part.count;
+    for (part.count = 0; part.out < end;) {
+      ElementRange& row = ranges_[part.out + part.count];
+      ++part.count;
+      const bool cut = row.size() > most;
+      row.end = cut ? row.begin + most : row.end;
+      if (cut || part.out + part.count == end) {
+        runs_.push_back(part);
+        origins_.push_back(origins[r]);
+        part.first += part.count;
+        part.out += part.count;
+        part.count = 0;
+      }
+    }
+  }
 }
 
 // Cuts runs that are more than one step, between their rows. Requires: the ranges are known.
@@ -166,9 +202,10 @@ size_t VariableReader::step_end(size_t begin, uint64_t size) const noexcept {
   return begin;
 }
 
-// Asks for `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an element;
-// neighbours, in whatever order and with small gaps, are one request. Returns the bytes asked for.
-uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin, size_t end) {
+// Tells what becomes of `part` of runs [begin, end) behind the first asked_ rows, `size` bytes an
+// element; neighbours, in whatever order and with small gaps, are one call. Returns their bytes.
+uint64_t VariableReader::advise(ColumnPart part, uint64_t size, size_t begin, size_t end,
+                                Advice advice) {
   requests_.clear();
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = runs_[r];
@@ -197,8 +234,8 @@ uint64_t VariableReader::will_need(ColumnPart part, uint64_t size, size_t begin,
       const uint64_t ahead = requests_[i].first + requests_[i].count;
       request.count = std::max(request.count, ahead - request.first);
     }
-    request.origin.source->will_need_part(request.origin.column, part, request.first, request.count,
-                                          *files_);
+    request.origin.source->advise_part(request.origin.column, part, request.first, request.count,
+                                       advice, *files_);
     bytes += request.count * size;
   }
   return bytes;
@@ -213,7 +250,7 @@ void VariableReader::will_need_until(ColumnPart part, uint64_t size, uint64_t ro
   Asked& asked = asked_parts_[static_cast<size_t>(part)];
   while (asked.end < runs_.size() && runs_[asked.begin].out < row) {
     const size_t end = step_end(asked.end, step_size);
-    will_need(part, size, asked.end, end);
+    advise(part, size, asked.end, end, Advice::kWillNeed);
     asked = {asked.end, end};
   }
 }

@@ -47,9 +47,9 @@ class WholeFileSource : public Source {
                : StoredPart{};
   }
 
-  void will_need_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
-                      OpenFiles& files) const override {
-    if (part == ColumnPart::kValues) {
+  void advise_part(size_t /*column*/, ColumnPart part, uint64_t first, uint64_t count,
+                   Advice advice, OpenFiles& files) const override {
+    if (part == ColumnPart::kValues && advice == Advice::kWillNeed) {
       files.get(stored_.path, stored_.info).will_need(first, count);
     }
   }

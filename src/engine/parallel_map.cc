@@ -38,7 +38,9 @@ ParallelMap::~ParallelMap() {
 
 void ParallelMap::start() {
   const SignalsBlocked blocked;
-  for (uint64_t i = 0; i < std::min(options_.threads, options_.items); ++i) {
+  const uint64_t threads =
+      options_.growing ? options_.threads : std::min(options_.threads, options_.items);
+  for (uint64_t i = 0; i < threads; ++i) {
     try {
       threads_.emplace_back([this, i] { run(i); });
       pthread_setname_np(threads_.back().native_handle(), "headrace-map");
@@ -55,7 +57,8 @@ void ParallelMap::run(uint64_t thread) {
   std::unique_lock lock(mutex_);
   for (;;) {
     room_.wait(lock, [this] {
-      return closed_ || claimed_ == options_.items || claimed_ - released_ < places_.size();
+      const bool none_left = claimed_ == options_.items;
+      return closed_ || (none_left ? !options_.growing : claimed_ - released_ < places_.size());
     });
     if (closed_ || claimed_ == options_.items) {
       return;
@@ -76,6 +79,14 @@ void ParallelMap::run(uint64_t thread) {
       ready_.notify_one();
     }
   }
+}
+
+void ParallelMap::extend(uint64_t items) {
+  {
+    const std::lock_guard lock(mutex_);
+    options_.items += items;
+  }
+  room_.notify_all();
 }
 
 std::optional<uint64_t> ParallelMap::next(const std::function<void()>& poll) {

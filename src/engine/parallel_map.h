@@ -23,6 +23,7 @@ class ParallelMap {
     uint64_t items = 0;
     uint64_t threads = 1;  // the consumer is none of them
     uint64_t places = 2;   // at least one more than threads keeps them busy
+    bool growing = false;  // whether extend() may add items: threads then wait for more
   };
 
   // Works on `item`, whose result goes to `place`, in thread number `thread` (< threads), which has
@@ -38,10 +39,14 @@ class ParallelMap {
   ParallelMap(const ParallelMap&) = delete;
   ParallelMap& operator=(const ParallelMap&) = delete;
 
+  // Adds items behind those that there are. For the thread of next(). Requires: growing.
+  void extend(uint64_t items);
+
   // The place of the next item, which is the consumer's until the next call; nothing behind the
-  // last. Calls `poll` before it waits and every 50 ms while it does; what it throws ends the call
-  // and loses nothing. Throws what the work of the item threw; the items behind it can still be
-  // asked for. Throws kIo if no thread can be started. For one thread at a time.
+  // last of those that there are. Calls `poll` before it waits and every 50 ms while it does; what
+  // it throws ends the call and loses nothing. Throws what the work of the item threw; the items
+  // behind it can still be asked for. Throws kIo if no thread can be started. For one thread at a
+  // time.
   std::optional<uint64_t> next(const std::function<void()>& poll);
 
  private:

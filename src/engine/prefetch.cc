@@ -287,7 +287,11 @@ bool Prefetch::may_hint() {
 bool Prefetch::hint() {
   const uint64_t claimed = ring_.claimed();
   // Those that are being made may still need most of their rows.
-  next_batch_ = std::max(next_batch_, claimed - std::min(claimed, setting_.makers));
+  const uint64_t oldest = claimed - std::min(claimed, setting_.makers);
+  next_batch_ = std::max(next_batch_, oldest);
+  if (in_blocks_) {
+    let_go_of_blocks(oldest);
+  }
   if (!may_hint()) {
     return false;
   }
@@ -352,6 +356,9 @@ void Prefetch::hint_blocks(uint64_t batch) {
   const uint64_t last = plan.first + (plan.count - 1) * plan.stride;
   const uint64_t first = blocks.open_blocks(blocks.stage_of(plan.first)).first;
   const uint64_t end = blocks.open_blocks(blocks.stage_of(last)).end;
+  if (next_block_ == 0) {
+    used_block_ = first;  // a pass may begin anywhere in the epoch
+  }
   next_block_ = std::max(next_block_, first);
   next_block_offsets_ = std::max(next_block_offsets_, next_block_);
   hint_block_offsets(std::min(end + kOffsetLead, blocks.blocks()));
@@ -359,6 +366,19 @@ void Prefetch::hint_blocks(uint64_t batch) {
     find_block(next_block_);
     hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
     hinted_bytes_ += requests_.will_need_elements(rows_, hinted_columns_);
+  }
+}
+
+// Gives back the blocks that come before those of batch `oldest`.
+void Prefetch::let_go_of_blocks(uint64_t oldest) {
+  if (regime() != Regime::kHints) {
+    return;
+  }
+  const WindowShuffle& blocks = *maker_.order()->order().blocks();
+  const uint64_t end = blocks.open_blocks(blocks.stage_of(maker_.plan().batch(oldest).first)).first;
+  for (; used_block_ < std::min(end, next_block_) && !stopped_; ++used_block_) {
+    find_block(used_block_);
+    used_bytes_ += requests_.used(rows_, hinted_columns_);
   }
 }
 

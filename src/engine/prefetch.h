@@ -29,9 +29,12 @@ namespace headrace {
 //    opened where the order has blocks.
 // 3. Columns with offsets are asked for in two stages: the offsets of rows, and some batches later,
 //    when they are in memory, the values and indices that they point to.
-// 4. Columns that are small altogether, or have small offsets, are asked for as a whole instead:
+// 4. In kHints it gives back the blocks that were read: pages that nobody maps are taken from
+// memory
+//    for less work, and memory is short.
+// 5. Columns that are small altogether, or have small offsets, are asked for as a whole instead:
 //    their rows share pages.
-// 5. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
+// 6. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
 //    are then asked for only in proportion to what it has read: they would take its device time.
 //
 // It only asks. What it cannot open is left to the worker that needs it.
@@ -66,6 +69,7 @@ class Prefetch {
   Regime regime() const noexcept { return regime_.load(std::memory_order_relaxed); }
   uint64_t regime_changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
   uint64_t hinted_bytes() const noexcept { return hinted_bytes_.load(std::memory_order_relaxed); }
+  uint64_t used_bytes() const noexcept { return used_bytes_.load(std::memory_order_relaxed); }
   uint64_t read_ahead_bytes() const noexcept {
     return read_ahead_bytes_.load(std::memory_order_relaxed);
   }
@@ -85,6 +89,7 @@ class Prefetch {
   bool hint_offsets(uint64_t claimed);
   bool find_rows(uint64_t batch);
   void hint_blocks(uint64_t batch);
+  void let_go_of_blocks(uint64_t oldest);
   void hint_block_offsets(uint64_t end);
   void find_block(uint64_t number);
 
@@ -116,6 +121,7 @@ class Prefetch {
   uint64_t late_bytes_ = 0;  // and read_ahead_bytes_
   uint64_t next_batch_ = 0;  // to ask for
   uint64_t next_block_ = 0;
+  uint64_t used_block_ = 0;          // to let go of
   uint64_t next_offsets_ = 0;        // batch whose offsets are to be asked for
   uint64_t next_block_offsets_ = 0;  // block
   uint64_t hinted_batches_ = 0;
@@ -128,6 +134,7 @@ class Prefetch {
   std::atomic<bool> hinting_{true};
   std::atomic<uint64_t> changes_{0};
   std::atomic<uint64_t> hinted_bytes_{0};
+  std::atomic<uint64_t> used_bytes_{0};
   std::atomic<uint64_t> read_ahead_bytes_{0};
   std::mutex mutex_;
   std::condition_variable wake_;  // of both threads, when one of the flags changes

@@ -12,13 +12,16 @@
 namespace headrace {
 namespace {
 
+// Parts of files that are read whole. They become smaller as less is left, so that threads end at
+// about the same time; but arrays of a few megabytes have pages of 4 KiB, whose faults make threads
+// wait for each other (133 MB on 2 threads: 84 ms by 8 MB, 58 by 16).
 constexpr uint64_t kSmallestPart = uint64_t{1} << 20;
+constexpr uint64_t kEnoughForHugePages = uint64_t{16} << 20;
+constexpr uint64_t kPartsPerThread = 4;  // that small files have
 // Arrays of a part may end in a huge page that is not full, which is little of this.
 constexpr uint64_t kLargestPart = uint64_t{64} << 20;
-// So that none idles for long at the end. More are slower: arrays of a few megabytes have pages of
-// 4 KiB, whose faults make threads wait for each other (133 MB on 2 threads: 84 ms by 8 MB, 58 by
-// 16).
-constexpr uint64_t kPartsPerThread = 4;
+// How many results there may be for each thread, so that one that is ahead does not wait.
+constexpr uint64_t kPlacesPerThread = 2;
 // Rows are alike mostly; where they are not, arrays grow once more.
 constexpr double kHeadroom = 1.05;
 
@@ -93,14 +96,8 @@ SvmlightReader::SvmlightReader(std::vector<Span> spans, const Options& options)
     span.end = std::min(span.end, files_.back().size);
     bytes += span.end - std::min(span.begin, span.end);
   }
-  const uint64_t share = bytes / (options_.threads * kPartsPerThread);
-  const uint64_t part_bytes = options_.part_bytes != 0
-                                  ? options_.part_bytes
-                                  : std::clamp(share, kSmallestPart, kLargestPart);
-  for (size_t i = 0; i < spans_.size(); ++i) {
-    cut(spans_[i], i, part_bytes);
-  }
-  const uint64_t places = options_.threads + 1;
+  cut(bytes);
+  const uint64_t places = kPlacesPerThread * options_.threads;
   blocks_.resize(options_.threads);
   places_.resize(places);
   map_ = std::make_unique<ParallelMap>(
@@ -114,9 +111,20 @@ SvmlightReader::SvmlightReader(std::vector<Span> spans, const Options& options)
 
 SvmlightReader::~SvmlightReader() { closed_.store(true, std::memory_order_relaxed); }
 
-void SvmlightReader::cut(const Span& span, size_t number, uint64_t part_bytes) {
-  for (uint64_t begin = span.begin; begin < span.end; begin += part_bytes) {
-    parts_.push_back({number, begin, std::min(begin + part_bytes, span.end)});
+void SvmlightReader::cut(uint64_t bytes) {
+  const uint64_t threads = options_.threads;
+  const uint64_t smallest =
+      std::clamp(bytes / (threads * kPartsPerThread), kSmallestPart, kEnoughForHugePages);
+  for (size_t i = 0; i < spans_.size(); ++i) {
+    for (uint64_t begin = spans_[i].begin; begin < spans_[i].end;) {
+      const uint64_t wanted = options_.part_bytes != 0
+                                  ? options_.part_bytes
+                                  : std::clamp(bytes / (2 * threads), smallest, kLargestPart);
+      const uint64_t size = std::min(wanted, spans_[i].end - begin);
+      parts_.push_back({i, begin, begin + size});
+      begin += size;
+      bytes -= size;
+    }
   }
 }
 

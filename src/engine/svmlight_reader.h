@@ -36,7 +36,7 @@ class SvmlightReader {
     bool guess_base = false;
     bool keep_rows = true;  // otherwise only the ends of the indices are of interest
     uint64_t threads = 1;
-    uint64_t part_bytes = 0;  // 0 = a few parts for each thread
+    uint64_t part_bytes = 0;  // 0 = large ones that become smaller, for files read whole
     uint64_t block_bytes = uint64_t{256} << 10;
   };
 
@@ -67,7 +67,8 @@ class SvmlightReader {
     uint64_t end;
   };
 
-  void cut(const Span& span, size_t number, uint64_t part_bytes);
+  // Makes parts of the spans, which have `bytes` bytes in all.
+  void cut(uint64_t bytes);
   void read(const Part& part, std::vector<char>& block, SvmlightRows& rows);
   bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 

@@ -97,7 +97,7 @@ ForeignArray view_rows(const nb::tuple& tuple) {
   const nb::tuple rows = nb::make_tuple(tuple[1], tuple[2], tuple[3], tuple[4]);
   const GivenRows given = rows_from(rows, field);
   RowFault fault;
-  {
+  if (!nb::cast<bool>(tuple[5])) {
     const GilRelease unlocked;
     fault = find_row_fault(field, given.view);
   }

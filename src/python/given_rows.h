@@ -22,9 +22,10 @@ struct GivenRows {
 // have. Looks at the lengths only. Throws kInvalid where an array is too short.
 GivenRows rows_from(const nanobind::tuple& tuple, const Field& field);
 
-// The column in (field, rows, values, offsets, indices), of a kind with offsets, not copied: every
-// row is looked at. Throws kInvalid naming column and row for a row that is not what the field says
-// (row_faults.h), and as rows_from(). Needs the GIL, which it releases while it looks.
+// The column in (field, rows, values, offsets, indices, checked), of a kind with offsets, not
+// copied: every row is looked at, unless they are said to be checked. Throws kInvalid naming column
+// and row for a row that is not what the field says (row_faults.h), and as rows_from(). Needs the
+// GIL, which it releases while it looks.
 ForeignArray view_rows(const nanobind::tuple& tuple);
 
 }  // namespace headrace::python

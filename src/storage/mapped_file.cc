@@ -64,9 +64,15 @@ bool MappedFile::contains(const void* address) const noexcept {
   return at >= data_ && at < data_ + info_.size;
 }
 
-void MappedFile::will_need(const std::byte* address, uint64_t bytes) const noexcept {
+void MappedFile::advise(const std::byte* address, uint64_t bytes, Advice advice) const noexcept {
   const auto from = reinterpret_cast<uintptr_t>(address);
   const uintptr_t first = from & ~(page_size() - 1);
+  if (advice == Advice::kUsed) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as below
+    static_cast<void>(
+        ::madvise(reinterpret_cast<void*>(first), from + bytes - first, MADV_DONTNEED));
+    return;
+  }
   for (uintptr_t at = first; at < from + bytes; at += kReadAheadStep) {
     const uint64_t step = std::min<uint64_t>(kReadAheadStep, from + bytes - at);
     // NOLINTNEXTLINE(performance-no-int-to-ptr): rounded to the page that `address` lies in
@@ -84,6 +90,10 @@ void MappedFile::check_size() const {
   if (same && static_cast<uint64_t>(status.st_size) < info_.size) {
     throw truncated_error(path_, info_.size, static_cast<uint64_t>(status.st_size));
   }
+}
+
+void MappedFile::hide_from_children() const noexcept {
+  static_cast<void>(::madvise(const_cast<std::byte*>(data_), info_.size, MADV_DONTFORK));
 }
 
 uint64_t MappedFile::max_maps() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,36 @@ TEST(RowRequests, BringHardlyMoreThanTheRowsOfAnySizeThatAreAskedForIntoMemory) 
   const uint64_t pages = resident_pages(path);
   EXPECT_GE(pages, 30U);
   EXPECT_LE(pages, 80U);
+}
+
+TEST(RowRequests, LetGoOfUsedRowsOfTheWantedColumns) {
+  // Small: of a file that is mapped by 2 MiB, the kernel lets go of as much at once.
+  const TempDir dir;
+  const ShardColumn pages =
+      make_column({.name = "x", .dtype = DType::kUint8, .row_shape = {4096}}, 100);
+  const std::string path = dir.write("a.arrow", shard_bytes({pages, blobs("b", 100, 8192)}, 100));
+  const DatasetPtr dataset = dataset_from_arrow_files({path});
+  std::vector<uint64_t> rows(100);
+  std::iota(rows.begin(), rows.end(), 0);
+  std::vector<std::byte> memory(rows.size() * 8192);
+  Reader(dataset).read_parts(
+      rows, {true, true},
+      [&](size_t /*column*/, ColumnPart /*part*/, uint64_t /*bytes*/) { return memory.data(); },
+      [] {}, rows.size());
+  const MappedFile& map = *dataset->groups()[0]->piece(0).source->open().maps.front();
+  const uint64_t held = held_pages(map.data(), map.size());
+  ASSERT_GT(held, 290U);
+  const std::vector<uint64_t> few(rows.begin() + 20, rows.begin() + 40);
+  RowRequests requests(*dataset);
+  EXPECT_EQ(requests.used(few, {false, true}), 20 * 8192U);
+  // Rows begin and end inside of pages, which are let go of too; offsets are kept.
+  const auto near_held = [&](uint64_t less) {
+    EXPECT_NEAR(static_cast<double>(held - held_pages(map.data(), map.size())),
+                static_cast<double>(less), 4);
+  };
+  near_held(40);
+  EXPECT_EQ(requests.used(few, {true, false}), 20 * 4096U);
+  near_held(60);
 }
 
 TEST(RowRequests, OfAFileThatIsGoneSaySo) {

@@ -156,8 +156,10 @@ TEST(FileSource, AsksForRowsWithAMapAndWithout) {
   for (const Io io : {Io::kMmap, Io::kPread}) {
     const FileSource source(5000, {{path, 0, 4, DType::kUint32}}, io);
     OpenFiles files;
-    source.will_need(0, 0, 5000, files);
-    source.will_need(0, 4999, 1, files);
+    for (const Advice advice : {Advice::kWillNeed, Advice::kUsed}) {
+      source.advise(0, 0, 5000, advice, files);
+      source.advise(0, 4999, 1, advice, files);
+    }
     EXPECT_NE(source.opened(), nullptr);
   }
 }

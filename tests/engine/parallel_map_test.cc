@@ -64,6 +64,23 @@ TEST(ParallelMap, WorksNoFurtherAheadThanItHasPlaces) {
   }
 }
 
+TEST(ParallelMap, TakesMoreItemsWhileItRuns) {
+  for (const uint64_t threads : {1U, 3U}) {
+    std::vector<uint64_t> places(4);
+    ParallelMap map({.items = 1, .threads = threads, .places = places.size(), .growing = true},
+                    [&](uint64_t item, uint64_t place, uint64_t) { places[place] = item; });
+    for (uint64_t item = 0; item < 300; ++item) {
+      const auto place = map.next(nothing);
+      ASSERT_TRUE(place.has_value());
+      EXPECT_EQ(places[*place], item);
+      if (item % 3 == 0) {
+        EXPECT_FALSE(map.next(nothing).has_value()) << "there are no more so far";
+        map.extend(3);
+      }
+    }
+  }
+}
+
 TEST(ParallelMap, GoesOnWhenThreadsHadToWaitForAConsumer) {
   constexpr uint64_t kItems = 400;
   std::vector<uint64_t> places(32);

@@ -93,6 +93,18 @@ class Prefetching {
     return *prefetch_;
   }
 
+  // As if workers had made them and the consumer taken them.
+  void make_batches(uint64_t count) {
+    for (uint64_t batch = 0; batch < count; ++batch) {
+      ring_->claim();
+      Batch made;
+      made.number = batch;
+      ring_->publish(std::move(made));
+      Batch taken;
+      ring_->take(taken, std::chrono::milliseconds(0));
+    }
+  }
+
   void stop() {
     if (prefetch_ != nullptr) {
       prefetch_->stop();
@@ -258,6 +270,21 @@ TEST(Prefetch, AsksForOffsetsAndThenForWhatTheyPointTo) {
   EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() == offsets + 100 * kRowBytes; }));
   EXPECT_EQ(prefetch.regime(), Regime::kHints);
   EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
+}
+
+TEST(Prefetch, OfABlockShuffleBeyondMemoryLetsGoOfTheBlocksThatWereRead) {
+  Prefetching fixture(Shuffle::Kind::kBlocks, Stored::kBytes, 1000);
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  ASSERT_TRUE(soon([&] { return prefetch.regime() == Regime::kHints; }));
+  EXPECT_EQ(prefetch.used_bytes(), 0U);
+  fixture.make_batches(8);
+  // Batch 8 of 100 rows and the one before, that a worker may still make, begin with block 14;
+  // a window of four blocks is open.
+  EXPECT_TRUE(soon([&] { return prefetch.used_bytes() >= 10 * 50 * kRowBytes; }));
+  EXPECT_LE(prefetch.used_bytes(), 14 * 50 * kRowBytes);
 }
 
 TEST(Prefetch, OfABlockShuffleAsksForBlocksOfRowsOfAnySize) {

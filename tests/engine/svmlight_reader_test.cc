@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -87,6 +88,25 @@ TEST(SvmlightReader, GivesTheSameRowsForAnyPartsThreadsAndBlocks) {
       }
     }
   }
+}
+
+TEST(SvmlightReader, CutsSmallerPartsTheLessIsLeft) {
+  const TempDir folder;
+  constexpr uint64_t kRows = uint64_t{3} << 18;  // 12 MiB, of 16 bytes each
+  std::string text;
+  for (uint64_t i = 0; i < kRows; ++i) {
+    text += "1 1:0.123456789\n";
+  }
+  const std::string path = write(folder, "a.svm", text);
+  SvmlightReader reader({{path}}, {.threads = 2});
+  std::vector<uint64_t> rows;
+  while (const auto part = reader.next(nothing)) {
+    rows.push_back(part->rows.rows());
+  }
+  EXPECT_EQ(std::accumulate(rows.begin(), rows.end(), uint64_t{0}), kRows);
+  EXPECT_TRUE(std::is_sorted(rows.rbegin(), rows.rend()));
+  EXPECT_EQ(rows.front(), kRows / 4);
+  EXPECT_LE(rows.back(), kRows / 8);
 }
 
 TEST(SvmlightReader, GivesEachLineToTheSpanThatItBeginsIn) {

@@ -28,7 +28,7 @@ WIDTH = 2000
 def harness() -> Iterator[types.SimpleNamespace]:
     """The modules of bench/harness, which is no installed package."""
     sys.path.insert(0, str(BENCH))
-    names = ("data", "row_reads", "sparse", "sparse_cold")
+    names = ("data", "row_reads", "sparse", "sparse_cold", "svmlight", "tasks")
     yield types.SimpleNamespace(
         **{name: importlib.import_module(f"harness.{name}") for name in names}
     )
@@ -193,3 +193,14 @@ def test_fewer_rows_are_fewer_reads_of_at_most_two_pages(
     assert {int(length) for *_, length in lines} <= {4096, 8192}
     other = harness.row_reads.random_reads(replace(shards, seed=1), 5)
     assert other.log != few.log
+
+
+def test_as_many_gigabytes_of_svmlight_as_are_asked_for(
+    harness: types.SimpleNamespace, tmp_path: Path
+) -> None:
+    task = harness.tasks.TASKS["svmlight"]
+    data = harness.svmlight.SvmlightRows(
+        rows=1000, width=task.width, batch_size=1, files=1, seed=0, root=tmp_path
+    )
+    data.write_files()
+    assert data.path.stat().st_size / data.rows == pytest.approx(task.row_bytes, rel=0.02)

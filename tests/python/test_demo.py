@@ -40,7 +40,7 @@ def test_every_claim_of_the_demo_holds(screen_and_report: tuple[str, dict[str, A
     _, report = screen_and_report
     failed = [claim for claim, held in report["checks"].items() if not held]
     assert not failed
-    assert len(report["checks"]) >= 10
+    assert len(report["checks"]) >= 12
 
 
 def test_rows_come_from_at_least_three_kinds_of_file(
@@ -54,18 +54,45 @@ def test_rows_come_from_at_least_three_kinds_of_file(
         assert all(rows > 0 for rows in corpus["rows_by_kind"][split])
 
 
-def test_each_loader_hands_out_each_row_exactly_once(
+PLACES = ("sparse shards", "mapped files", "RAM")
+
+
+def test_the_five_situations_are_told_on_the_same_rows(
     screen_and_report: tuple[str, dict[str, Any]],
 ) -> None:
     screen, report = screen_and_report
+    for chapter in ("1. Native", "2. Shards", "3. Sparse", "4. Memory-mapped", "5. Arrays in RAM"):
+        assert f"\n{chapter}" in screen
     rows = sum(report["corpus"]["rows_by_kind"]["train"])
-    for name in ("by_hand", "headrace"):
-        assert report["loaders"][name]["rows"] == rows
-        assert report["loaders"][name]["each_row_once"]
-        assert not report["loaders"][name]["extrapolated"]
-    assert report["loaders"]["usual"]["each_row_once"]
-    assert report["loaders"]["usual"]["extrapolated"]
-    assert "extrapolated" in screen
+    assert tuple(report["loaded"]) == PLACES
+    for found in report["loaded"].values():
+        assert found["usual"]["total"] == rows
+        assert all(found["once"].values())
+        assert len(found["digests"]) > 80
+        assert found["digests"] == report["loaded"]["RAM"]["digests"]
+        assert found["weights"] == report["loaded"]["RAM"]["weights"]
+
+
+def test_the_table_says_what_plain_python_was_measured_on(
+    screen_and_report: tuple[str, dict[str, Any]],
+) -> None:
+    screen, report = screen_and_report
+    text, stored, sparse, mapped, memory, whole = report["lines"]
+    for line in (text, stored, sparse, mapped, memory):
+        assert line["measured_on"].endswith(" *")
+        assert line["measured_on"] in screen
+        assert line["ours"] > 0
+        assert line["times_usual"] == pytest.approx(line["usual"] / line["ours"])
+    for line, found in zip((sparse, mapped, memory), report["loaded"].values(), strict=True):
+        sample = found["usual"]
+        assert 0 < sample["sample"] < sample["total"]
+        assert line["usual"] == pytest.approx(
+            sample["seconds"] * sample["total"] / sample["sample"]
+        )
+    assert "plain Python works on a sample" in screen
+    # Half a minute of dask for some rows: a claim that holds on any machine.
+    assert mapped["times_usual"] > 20
+    assert whole["usual"] > stored["usual"] + 2 * sparse["usual"]
 
 
 def test_a_killed_epoch_goes_on_with_the_batch_of_an_undisturbed_one(
@@ -80,23 +107,10 @@ def test_a_killed_epoch_goes_on_with_the_batch_of_an_undisturbed_one(
     assert resume["weights_equal"]
 
 
-def test_the_models_learned_something_with_every_loader(
-    screen_and_report: tuple[str, dict[str, Any]],
-) -> None:
+def test_the_models_learned_something(screen_and_report: tuple[str, dict[str, Any]]) -> None:
     _, report = screen_and_report
     chance = 1 / len(report["corpus"]["kinds"])
-    for loader in report["loaders"].values():
-        assert min(loader["part_accuracies"]) > 2 * chance
-
-
-def test_words_are_hashed_as_a_loop_counts_them_and_can_be_learned(
-    screen_and_report: tuple[str, dict[str, Any]],
-) -> None:
-    screen, report = screen_and_report
-    words = report["words"]
-    assert words["fragments"] >= 0.9 * sum(map(sum, report["corpus"]["rows_by_kind"].values()))
-    assert words["accuracy"] > 2 / len(report["corpus"]["kinds"])
-    assert "times as long" in screen
+    assert min(report["fairness"]["ours"] + report["fairness"]["by_hand"]) > 2 * chance
 
 
 def test_too_few_rows_are_refused_with_what_to_do(cache: Path) -> None:
@@ -110,7 +124,7 @@ def test_the_check_of_rows_finds_a_lost_and_a_repeated_row(
 ) -> None:
     checks = demo_modules("checks")
     rng = np.random.default_rng(5)
-    x = rng.random((100, 512), dtype=np.float32)
+    x = rng.random((100, 1024), dtype=np.float32)
     y = rng.integers(0, 4, 100)
     expected = checks.row_hashes(x, y)
     shuffled = rng.permutation(100)
@@ -120,6 +134,31 @@ def test_the_check_of_rows_finds_a_lost_and_a_repeated_row(
     assert not checks.each_row_once(checks.row_hashes(x[twice], y[twice]), expected)
     foreign_targets = np.roll(y, 1)
     assert not checks.each_row_once(checks.row_hashes(x, foreign_targets), expected)
+
+
+def test_rows_have_one_hash_whether_they_are_dense_or_sparse(
+    demo_modules: Callable[[str], Any],
+) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    checks = demo_modules("checks")
+    rng = np.random.default_rng(6)
+    x = rng.random((100, 1024), dtype=np.float32) * (rng.random((100, 1024)) < 0.1)
+    x[7] = 0
+    y = rng.integers(0, 4, 100)
+    hashes = checks.sparse_hashes(sparse.csr_matrix(x), y)
+    np.testing.assert_array_equal(hashes, checks.row_hashes(x, y))
+    assert len(np.unique(hashes)) == 100
+
+
+def test_a_wrong_split_is_noticed(demo_modules: Callable[[str], Any]) -> None:
+    checks = demo_modules("checks")
+    train, test = np.arange(5, dtype=np.uint64), np.arange(5, 9, dtype=np.uint64)
+    assert checks.split_leaks(train, test, ["a"], ["b"]) == []
+    assert checks.split_leaks(train, test[:-1] - np.uint64(1), ["a"], ["a"]) == [
+        "1 files that are in training and in test",
+        "1 rows of test files in training",
+        "1 rows that are there more than once",
+    ]
 
 
 def test_a_machine_without_text_is_told_what_to_install(

@@ -7,6 +7,7 @@ import gc
 import pickle
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace import _core
+from headrace import _core, column_input
+from headrace.arrays import from_rows
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 torch = pytest.importorskip("torch")
@@ -239,6 +241,18 @@ def test_damage_is_found_when_the_column_is_given() -> None:
     with pytest.raises(hr.InvalidError, match=f"row {row}: the index {WIDTH} lies") as error:
         hr.from_arrays(x=given)
     assert (error.value.column, error.value.row) == ("x", row)
+
+
+def test_rows_of_the_core_are_looked_at_when_they_come_from_elsewhere() -> None:
+    given = column_input.read_column("x", matrix())
+    assert given.indices is not None
+    given.indices[7] = WIDTH
+    ds = from_rows({"x": [replace(given, checked=True)]}, as_tuple=False)
+    again = pickle.dumps(ds)
+    with pytest.raises(hr.InvalidError, match=f"the index {WIDTH} lies"):
+        pickle.loads(again)
+    with pytest.raises(hr.InvalidError, match=f"the index {WIDTH} lies"):
+        from_rows({"x": [given]}, as_tuple=False)
 
 
 def test_all_rows_empty() -> None:

@@ -247,29 +247,6 @@ def test_files_that_have_changed_are_errors_that_name_them(
     assert len(hr.files("n/*.bin")[:]["data"]) in (11, 12)  # made again, it is what is there
 
 
-def test_a_file_that_may_not_be_read_is_an_error_that_names_it(run_script: RunScript) -> None:
-    done = run_script("""
-        import os, tempfile
-        import headrace as hr
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-            os.chmod(folder, 0o755)
-            secret = os.path.join(folder, "secret")
-            open(secret, "wb").write(b"text")
-            os.chmod(secret, 0)
-            if os.geteuid() == 0:
-                os.seteuid(65534)
-            ds = hr.files(secret)
-            try:
-                ds[0]
-            except hr.IoError as error:
-                print(error.file == secret, error)
-            os.seteuid(os.getuid())
-    """)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("True")
-    assert "Permission denied" in done.stdout
-
-
 def test_many_files_need_few_descriptors(run_script: RunScript) -> None:
     numbered(600)
     done = run_script("""

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
+#include "testing/page_cache.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -71,15 +72,29 @@ TEST(MappedFile, OfAnEmptyFileIsNotToBeHad) {
   EXPECT_EQ(MappedFile::open(File(dir.fill("a", 0))), nullptr);
 }
 
-TEST(WillNeed, TakesAnyStretchOfTheMap) {
+TEST(Advise, TakesAnyStretchOfTheMap) {
   const TempDir dir;
   const MapPtr map = MappedFile::open(File(dir.write("a", numbered(300'000))));
   const std::vector<std::byte> bytes = numbered(300'000);
   for (const uint64_t offset : {0, 1, 4095, 4096, 299'999}) {
-    map->will_need(map->data() + offset, 300'000 - offset);
-    map->will_need(map->data() + offset, 0);
+    for (const Advice advice : {Advice::kWillNeed, Advice::kUsed}) {
+      map->advise(map->data() + offset, 300'000 - offset, advice);
+      map->advise(map->data() + offset, 0, advice);
+    }
   }
   EXPECT_EQ(std::memcmp(map->data(), bytes.data(), bytes.size()), 0);
+}
+
+TEST(Advise, LetsGoOfUsedPagesAndOfNoOthers) {
+  const TempDir dir;
+  const std::vector<std::byte> bytes = numbered(100 * 4096);
+  const MapPtr map = MappedFile::open(File(dir.write("a", bytes)));
+  EXPECT_EQ(std::memcmp(map->data(), bytes.data(), bytes.size()), 0);
+  ASSERT_EQ(held_pages(map->data(), bytes.size()), 100U);
+  map->advise(map->data() + 10 * 4096, 30 * 4096, Advice::kUsed);
+  EXPECT_EQ(held_pages(map->data(), bytes.size()), 70U);
+  EXPECT_EQ(held_pages(map->data() + 10 * 4096, 30 * 4096), 0U);
+  EXPECT_EQ(std::memcmp(map->data(), bytes.data(), bytes.size()), 0) << "and can be read again";
 }
 
 TEST(CheckSize, PassesForAnUntouchedOrGrownFile) {

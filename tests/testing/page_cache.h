@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fcntl.h>
+#include <span>
 #include <string>
 #include <sys/mman.h>
 #include <thread>
@@ -41,6 +42,17 @@ inline uint64_t resident_pages(const std::string& path) {
     pages += file.residency(at) == Residency::kResident ? 1 : 0;
   }
   return pages;
+}
+
+// The pages from `address` on, at the start of one, that this process holds mapped.
+inline uint64_t held_pages(const void* address, uint64_t bytes) {
+  constexpr uint64_t kPresent = uint64_t{1} << 63;
+  std::vector<uint64_t> entries((bytes + 4095) / 4096);
+  const File file("/proc/self/pagemap");
+  const uint64_t first = reinterpret_cast<uintptr_t>(address) / 4096;
+  file.read(first * sizeof(uint64_t), std::as_writable_bytes(std::span(entries)));
+  return static_cast<uint64_t>(
+      std::ranges::count_if(entries, [](uint64_t entry) { return (entry & kPresent) != 0; }));
 }
 
 // Waits until so many pages of a file that the caller owns are in memory, without asking for any.

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable
@@ -16,13 +17,16 @@ from typing import Any
 
 from headrace.column_fit import declared_facts
 from headrace.conversion.ledger import Record
+from headrace.conversion.native_parts import are_unchanged, read_natively
 from headrace.conversion.plan import Part
 from headrace.conversion.steps import Step, Transform, check_unchanged, name_input, read_part
 from headrace.conversion.text_formats import Types
+from headrace.dataset_place import Place
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
+from headrace.native.transform import NativeTransform
 from headrace.schema import Field, Schema
-from headrace.shard_builder import ShardBuilder
+from headrace.shard_builder import Compression
 
 GROUP_S = 60.0
 _FULL = 0.9  # of a shard: the next step might no longer fit
@@ -42,7 +46,7 @@ class Job:
         skip: Whether a part that fails is left out.
     """
 
-    directory: str
+    place: Place
     transform: Transform | None
     rows: Rows
     shard_bytes: int
@@ -51,6 +55,7 @@ class Job:
     skip: bool
     fields: tuple[Field, ...] = ()
     as_tuple: bool | None = None
+    compression: Compression = None
 
 
 @dataclass
@@ -104,12 +109,16 @@ def build(
     Ended early, it removes the shards that it has not yielded.
     """
     group = _Group(job)
+
+    def types() -> Types:
+        return group.types()
+
+    readings = _readings(job, parts, within=within, types=types)
     try:
-        for part in parts:
-            reading = _Reading(part, job, group.types())
+        for reading in readings:
             while not reading.has_ended:
                 reading.fill(group, within=within, report=report)
-                group.add(reading)
+                reading.record(group.built)
                 stops = reading.failure is not None and not job.skip
                 if group.is_full() or stops:
                     yield group.finish()
@@ -119,7 +128,27 @@ def build(
         if group.built.parts:
             yield group.finish()
     finally:
+        readings.close()
         group.abort()
+
+
+def _readings(
+    job: Job, parts: Iterable[Part], *, within: bool, types: Callable[[], Types]
+) -> Generator[_Reading | _NativeReading, None, None]:
+    """Yields what is to be read; native code, unless in a worker, reads many inputs at a time."""
+    if not (within and job.rows == "many" and isinstance(job.transform, NativeTransform)):
+        for part in parts:
+            yield _Reading(part, job, types())
+        return
+    with contextlib.closing(read_natively(job.transform, parts)) as runs:
+        for run in runs:
+            if run.columns is not None:
+                together = _NativeReading(run.parts, run.columns)
+                yield together
+                if together.is_written:
+                    continue
+            for part in run.parts:
+                yield _Reading(part, job, types())
 
 
 class _Reading:
@@ -162,12 +191,61 @@ class _Reading:
             if report is not None:
                 report(rows, size)
 
+    def record(self, built: Built) -> None:
+        """Records what was written of the part."""
+        part, failed = self.part, self.failure is not None
+        if self.done > part.done or not failed:
+            complete = self.has_ended and not failed
+            built.records.append(part.record(self.done, complete=complete))
+        if self.failure is not None:
+            built.failures.append(self.failure)
+        if self.has_ended:
+            built.parts += 1
+            built.weight += part.weight
+
     def _fail(self, error: HeadraceError) -> None:
         named = name_input(error, self.part.input.name)
         if named is not error:
             named.__cause__ = error.__cause__
         self.failure = Failure(self.part.input.name, named, self.rows, traceback.format_exc())
         self.has_ended = True
+
+
+class _NativeReading:
+    """The rows of several parts on their way into one group, all of them or none.
+
+    What does not fit says nothing here: the parts are then read one by one, and the one that is to
+    blame says it.
+    """
+
+    def __init__(self, parts: list[Part], columns: dict[str, Any]) -> None:
+        self.has_ended = False
+        self.is_written = False
+        self.failure: Failure | None = None
+        self._parts = parts
+        self._columns = columns
+
+    def fill(self, group: _Group, *, within: bool, report: Report | None) -> None:
+        """Writes the rows; `within` or not, they are one step."""
+        self.has_ended = True
+        if not are_unchanged(self._parts):
+            return
+        try:
+            rows, size = group.write(Step(self._columns, False, len(self._parts)))
+        except (InvalidError, UnsupportedError) as error:
+            if group.is_torn:
+                raise name_input(error, self._parts[0].input.name) from error
+            return
+        self.is_written = True
+        if report is not None:
+            report(rows, size)
+
+    def record(self, built: Built) -> None:
+        """Records the parts, if they were written."""
+        if self.is_written:
+            built.records += [part.record(1, complete=True) for part in self._parts]
+            built.parts += len(self._parts)
+            built.weight += sum(part.weight for part in self._parts)
 
 
 class _Group:
@@ -177,13 +255,13 @@ class _Group:
         self.job = job
         self.built = Built(fields=job.fields, as_tuple=job.as_tuple)
         self._began = time.perf_counter()
-        self._builder = ShardBuilder(
-            job.directory,
+        self._builder = job.place.builder(
             shard_bytes=job.shard_bytes,
             body_bytes=min(_BODY_BYTES, job.shard_bytes),
             columns=None if job.fields else job.columns,
             fill=job.fill,
             schema=Schema(job.fields) if job.fields else None,
+            compression=job.compression,
         )
         self.is_torn = False  # whether half a step was written
 
@@ -218,18 +296,6 @@ class _Group:
         self.built.rows += rows
         self.built.bytes += size
         return rows, size
-
-    def add(self, reading: _Reading) -> None:
-        """Records what was written of a part."""
-        part, failed = reading.part, reading.failure is not None
-        if reading.done > part.done or not failed:
-            complete = reading.has_ended and not failed
-            self.built.records.append(part.record(reading.done, complete=complete))
-        if reading.failure is not None:
-            self.built.failures.append(reading.failure)
-        if reading.has_ended:
-            self.built.parts += 1
-            self.built.weight += part.weight
 
     def finish(self) -> Built:
         """Makes the shards durable and hands them over."""

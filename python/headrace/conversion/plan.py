@@ -29,6 +29,7 @@ class Part:
         span: Where in the input, None for a transform, which takes all of it.
         index: Its number among the `count` parts of the input.
         done: How many steps of it are in the dataset: rows, or with a transform what it yielded.
+        position: The number of the input among all, which native code is told.
     """
 
     input: Input
@@ -36,6 +37,7 @@ class Part:
     index: int
     count: int
     done: int
+    position: int = 0
 
     @property
     def weight(self) -> int:
@@ -73,7 +75,7 @@ def plan(
             spans = list(format_of(found).split(found.item, found.size or 0))
         for index, span in enumerate(spans):
             done = ledger.steps(found, index, len(spans))
-            part = Part(found, span, index, len(spans), done or 0)
+            part = Part(found, span, index, len(spans), done or 0, position)
             if done is None:
                 skip(part.weight)
             else:

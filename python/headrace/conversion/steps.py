@@ -14,6 +14,7 @@ from headrace.conversion.text_formats import Types
 from headrace.errors import HeadraceError, InvalidError, IoError, TransformError
 from headrace.item_results import Rows
 from headrace.naming import positional_names
+from headrace.native.transform import call_for
 
 Transform = Callable[[Any], Any]
 
@@ -57,7 +58,8 @@ def read_part(part: Part, transform: Transform | None, rows: Rows, types: Types)
             raise
         raise named from error.__cause__
     except OSError as error:
-        raise IoError(f"{name} cannot be read: {error}") from error
+        file = part.input.item if part.input.is_file else ""
+        raise IoError(f"{name} cannot be read: {error}", file=file) from error
 
 
 def check_unchanged(part: Part) -> None:
@@ -113,7 +115,7 @@ def _from_row(step: Any, first: int) -> Any:
 
 
 def _transformed(part: Part, transform: Transform, rows: Rows) -> Iterator[Step]:
-    result = _call(part, lambda: transform(part.input.item))
+    result = _call(part, lambda: call_for(transform, part.input.item, part.position))
     if not isinstance(result, Iterator) or hasattr(result, "__arrow_c_array__"):
         if part.done == 0:
             yield _step(part, result, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from headrace import _core, checks
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.native.library import library_of
-from headrace.native.rows import presenter
+from headrace.native.rows import presenter, storer
 from headrace.progress import Progress, reporting
 from headrace.schema import Field, Schema
 
@@ -44,8 +44,8 @@ class NativeTransform:
     `from_items` and `convert` take as a function, and is pickled as its path and options.
 
     Columns come as `convert` and `from_arrays` take them: numpy arrays over the memory that the
-    code wrote; `ragged`; a sparse array of scipy, or of a binary column `csr`; lists of str or of
-    bytes.
+    code wrote (of bfloat16 torch tensors); `ragged`; a sparse array of scipy, or of a binary or
+    bfloat16 column `csr`; lists of str or of bytes.
 
     Attributes:
         version: A hash of the code, of the compiler's flags and of the options: what `convert`
@@ -61,7 +61,8 @@ class NativeTransform:
             os.fsencode(library), Path(recipe.path).name, recipe.options
         )
         self.schema = Schema(Field.from_core(field) for field in self._core.schema)
-        self._core.present([presenter(field) for field in self.schema.values()])
+        fields = list(self.schema.values())
+        self._core.present(list(map(presenter, fields)), list(map(storer, fields)))
         text = "\0".join((code, *recipe.flags, recipe.options))
         content = text.encode("utf-8", "surrogateescape")
         self.version = hashlib.blake2b(content, digest_size=8).hexdigest()
@@ -85,7 +86,7 @@ class NativeTransform:
         core, where = self._opened(), _numbers(seed, epoch, position)
         if isinstance(source, str | os.PathLike):
             return core.file(os.fsencode(source), *where)
-        return core.inputs([_as_bytes(source)], *where)
+        return core.inputs([as_bytes(source)], *where)
 
     def batch(
         self,
@@ -104,7 +105,7 @@ class NativeTransform:
             TransformError: As a call; names the number of the input.
         """
         where = _numbers(seed, epoch, position)
-        return self._opened().inputs([_as_bytes(one) for one in inputs], *where)
+        return self._opened().inputs([as_bytes(one) for one in inputs], *where)
 
     def map(
         self,
@@ -131,15 +132,17 @@ class NativeTransform:
             TransformError: In the turn of the first file that fails.
             NotFoundError, IoError, InvalidError: If that file cannot be read.
         """
-        number = len(os.sched_getaffinity(0))
-        if threads is not None:
-            number = checks.check_int("threads", threads, low=1, high=checks.MAX_THREADS)
+        number = checks.thread_count(threads)
         if isinstance(paths, str | bytes):
             raise InvalidError(f"paths is a list of paths, not {paths!r}")
         names = [os.fsencode(path) for path in paths]
         where = _numbers(seed, epoch)
         core = self._opened().map(names, number, _places(names, number), *where)
         return _results(core, len(names), progress)
+
+    def lots(self, *, threads: int, places: int) -> _core.PluginLots:
+        """Returns what makes rows of lots of inputs; see `headrace.native.lots`."""
+        return self._opened().lots(threads, places)
 
     def close(self) -> None:
         """Lets go of the library; later calls are errors. Iterators of `map` stay as they are."""
@@ -162,6 +165,11 @@ class NativeTransform:
         if core is None:
             raise InvalidError(f"{Path(self._recipe.path).name} was closed; load it again")
         return core
+
+
+def call_for(fn: Callable[..., Any], item: Any, position: int) -> Any:
+    """Calls any function with an item; native code is told the number of the item, too."""
+    return fn(item, position=position) if isinstance(fn, NativeTransform) else fn(item)
 
 
 def _reopen(recipe: Recipe, version: str) -> NativeTransform:
@@ -189,7 +197,8 @@ def _numbers(*numbers: int) -> list[int]:
     ]
 
 
-def _as_bytes(given: object) -> bytes:
+def as_bytes(given: object) -> bytes:
+    """Returns the bytes of an input that is no path; raises UnsupportedError for what has none."""
     if isinstance(given, bytes):
         return given
     if isinstance(given, bytearray | memoryview):
