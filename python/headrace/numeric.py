@@ -80,7 +80,7 @@ def clip(low: float | None = None, high: float | None = None) -> Function:
 
 
 def log1p() -> Function:
-    """Returns log(1 + x): of float32 within 0.9 units in the last place.
+    """Returns log(1 + x): of float32 within 1.3 units in the last place.
 
     Example:
         >>> import numpy as np, headrace as hr

@@ -21,7 +21,12 @@ VectorSet vector_set() noexcept;
 // lie in two cache lines, which would take twice as long.
 template <typename T>
 struct VectorAligned {
-  using value_type = T;
+  using value_type = T;  // NOLINT(readability-identifier-naming): as the standard wants it
+
+  VectorAligned() = default;
+  template <typename U>
+  // NOLINTNEXTLINE(google-explicit-constructor): the same
+  VectorAligned(const VectorAligned<U>& /*of_other_values*/) noexcept {}
 
   T* allocate(size_t count) {
     return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64}));
