@@ -57,7 +57,7 @@ void hash_words(std::string_view text, std::vector<uint32_t>& hashes, OnWord&& o
   constexpr size_t kParts = 4;
   std::array<std::string_view, kParts> parts;
   std::array<WordHashes, kParts> found;
-  hashes.resize(text.size() / 2 + 2 * kParts);
+  hashes.resize(std::max(hashes.size(), text.size() / 2 + 2 * kParts));
   uint32_t* room = hashes.data();
   size_t shortest = text.size();
   for (size_t k = 0, begin = 0; k < kParts; ++k) {
