@@ -102,11 +102,15 @@ test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: check
-check: tidy test-cpp check-soak check-crash check-tsan check-asan-python ## what make test leaves out: it has 20 minutes
+check: tidy test-cpp check-soak check-memory check-crash check-tsan check-asan-python ## what make test leaves out: it has 20 minutes
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
 	$(BIN)/python -m pytest tests/soak
+
+.PHONY: check-memory
+check-memory: packages-build $(STAMPS)/headrace $(STAMPS)/test ## the memory of a gigabyte of text on its way to shards
+	TEXT_MEMORY_MB=1000 $(BIN)/python -m pytest -s tests/python/test_text_memory.py
 
 .PHONY: check-tsan
 check-tsan: TSAN_LAYERS := base order storage column format transform dataset engine
@@ -118,8 +122,8 @@ check-crash: export CRASH_ERRORS = 0
 check-crash: export CRASH_CUTS = 5000
 check-crash: test-crash ## test-crash at 5,000 points, with every error at every call, and 5,000 power cuts
 
-# A second environment sees the packages of .venv, but has a headrace of its own. The deselected
-# test measures memory, of which AddressSanitizer keeps back what was freed.
+# A second environment sees the packages of .venv, but has a headrace of its own. The tests left out
+# measure memory, of which AddressSanitizer keeps back what was freed.
 ASAN := build/asan-python
 .PHONY: check-asan-python
 check-asan-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## the Python tests with the module under AddressSanitizer
@@ -131,6 +135,7 @@ check-asan-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/te
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so):$$(g++ -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(ASAN)/venv/bin/python -m pytest --capture=sys tests/python \
+	  --ignore tests/python/test_text_memory.py \
 	  --deselect tests/python/test_lifecycle.py::test_memory_does_not_grow_with_batches
 
 .PHONY: fuzz

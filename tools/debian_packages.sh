@@ -12,7 +12,7 @@ for group in "$@"; do
   case "$group" in
     build)
       packages="$packages g++ cmake ninja-build libdlpack-dev libxxhash-dev"
-      packages="$packages libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev"
+      packages="$packages libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev libzstd-dev"
       ;;
     test) packages="$packages libgtest-dev clang-tidy-16|clang-tidy strace" ;;
     bench) packages="$packages libbenchmark-dev fio" ;;

@@ -179,6 +179,12 @@ def _text(library: Library, data: Data, task: Task, min_seconds: float) -> Measu
     return measure(library, data)
 
 
+def _text_shards(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    measure: Callable[[Library, Data], Measurement]
+    measure = importlib.import_module("harness.text_shards").measure_text_shards
+    return measure(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -192,6 +198,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "write": _write,
     "svmlight": _svmlight,
     "text": _text,
+    "text_shards": _text_shards,
 }
 
 

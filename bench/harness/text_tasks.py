@@ -43,4 +43,39 @@ def _text_hash() -> Task:
     )  # fmt: skip
 
 
-TEXT_TASKS: tuple[Task, ...] = (_text_hash(),)
+def _text_shards() -> Task:
+    def figure(library: str, what: str) -> Figure:
+        return Figure(f"MiB of memory, {what}", library, "growth_mib", 256, False)
+
+    return Task(
+        name="text_shards",
+        title="Text files to shards: words and pairs of words in 2^18 columns, a row per line",
+        kind="text_shards",
+        data="text",
+        rows=125_000,
+        width=1,
+        bytes_per_row=8_000,
+        batch_size=1,
+        files=1,
+        libraries=("headrace", "headrace_once"),
+        reference="",
+        metrics=(
+            Metric("growth_mib", "memory grows by, MiB", "number"),
+            Metric("mb_per_s", "MB/s of text", "si", higher_is_better=True),
+            Metric("text_mb", "text, MB", "number"),
+            Metric("seconds", "until it is durable", "seconds"),
+        ),
+        state=(
+            "The text of the task before, as one file, listed once or four times. Each run is a"
+            " fresh process that converts one line first; then it is how far the peak of resident"
+            " memory (VmHWM) goes beyond what was resident before. The number of rows is checked,"
+            " and the first 2,000 against scikit-learn's HashingVectorizer, as pyarrow reads them."
+        ),
+        figures=(
+            figure("headrace", "the text four times"),
+            figure("headrace_once", "the text once"),
+        ),
+    )
+
+
+TEXT_TASKS: tuple[Task, ...] = (_text_hash(), _text_shards())

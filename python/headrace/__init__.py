@@ -25,6 +25,7 @@ from headrace.csr import csr
 from headrace.dataset import Dataset
 from headrace.errors import (
     CancelledError,
+    ChangedError,
     CompileError,
     CorruptError,
     HeadraceError,
@@ -32,11 +33,14 @@ from headrace.errors import (
     IoError,
     MissingDependencyError,
     NotFoundError,
+    PermissionDeniedError,
     RowIndexError,
+    StoreTimeoutError,
     TransformError,
     TruncatedError,
     UnsupportedError,
 )
+from headrace.expansion import expand
 from headrace.files import files
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
@@ -71,6 +75,7 @@ __all__ = [
     "BatchSampler",
     "BlockShuffle",
     "CancelledError",
+    "ChangedError",
     "Column",
     "ColumnStatistics",
     "CompileError",
@@ -96,12 +101,14 @@ __all__ = [
     "NotFoundError",
     "Padded",
     "PaddedRows",
+    "PermissionDeniedError",
     "RaggedRows",
     "RowIndexError",
     "Schema",
     "SparseRow",
     "SparseRows",
     "Statistics",
+    "StoreTimeoutError",
     "TransformError",
     "TruncatedError",
     "UnsupportedError",
@@ -115,6 +122,7 @@ __all__ = [
     "concat",
     "convert",
     "csr",
+    "expand",
     "files",
     "fit",
     "from_arrays",

@@ -169,7 +169,7 @@ class Directory:
     def origins(self, version: int = 0) -> numpy.typing.NDArray[numpy.uint64]:
         """The origins of all shards of a version, one after another."""
 
-    def commit(self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = '{}', replace_metadata: bool = False, snapshot: bool = False, collection_age: int = 604800) -> int:
+    def commit(self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = '{}', replace_metadata: bool = False, snapshot: bool = False, collection_age: int = 604800, files_here: bool = True) -> int:
         """Adds shards; returns the version that has them."""
 
     def bury(self, version: int) -> None:
@@ -183,7 +183,7 @@ class Directory:
 class ShardBuilder:
     """Rows that become durable shards."""
 
-    def __init__(self, dataset: str, schema: list[tuple[Any, ...]], shard_bytes: int, body_bytes: int) -> None: ...
+    def __init__(self, dataset: str, schema: list[tuple[Any, ...]], shard_bytes: int, body_bytes: int, encoding: str = 'none') -> None: ...
 
     def write(self, columns: list[tuple[int, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None]]) -> None: ...
 
@@ -197,6 +197,11 @@ class ShardBuilder:
     def rows(self) -> int: ...
 
 def discard_shards(dataset: str, ids: Sequence[str]) -> None: ...
+
+def copy_expanded(source: Directory, entry: dict[str, Any], target: Directory) -> dict[str, Any]:
+    """
+    Copies a committed shard of one directory into another without compression; returns its entry there.
+    """
 
 class BatchOrder:
     """Which items each batch of a pass holds."""
@@ -339,7 +344,7 @@ class TextHasher:
     def make(*, n_features: int, least: int, most: int, analyzer: str, lowercase: bool, alternate_sign: bool, binary: bool, norm: str, stop_words: Sequence[str], decode_error: str, dtype: str) -> TextHasher: ...
 
 class HashedFiles:
-    """Rows of the documents of files, in blocks."""
+    """Rows of the documents of files, in parts."""
 
     def __init__(self, hasher: TextHasher, paths: Sequence[str], *, split: str, threads: int) -> None: ...
 
@@ -351,7 +356,7 @@ def hash_texts(hasher: TextHasher, texts: Any, *, expected: int, threads: int) -
 def hash_rows(hasher: TextHasher, offsets: Any, values: Any, *, threads: int) -> tuple[Any, Any, Any]:
     """The same of rows of bytes, as a text column has them."""
 
-def verify_shard(path: str, schema: list[tuple[Any, ...]] | None = None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, stored_xxh3: int = 0) -> dict[str, Any]:
+def verify_shard(path: str, schema: list[tuple[Any, ...]] | None = None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, stored_xxh3: int = 0, bytes: int = 0, encoding: str = 'none') -> dict[str, Any]:
     """
     Looks at every byte of a shard, or of another Arrow file. With a schema also at what a manifest says of it.
     """

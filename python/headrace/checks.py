@@ -75,7 +75,7 @@ def check_directory(path: object) -> str:
         raise InvalidError(f"a dataset is written to a directory named by a str, not to {text!r}")
     if "://" in text:
         raise UnsupportedError(
-            f"{text!r} is a URL; datasets are written to directories: write one, and copy it there"
+            f"{text!r} is a URL, and only hr.Writer and hr.convert write to those; name a directory"
         )
     if os.path.exists(text) and not os.path.isdir(text):
         raise InvalidError(f"{text!r} is a file; a dataset is a directory", file=text)

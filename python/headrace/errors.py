@@ -116,6 +116,24 @@ class IoError(HeadraceError, OSError):
     code = "io"
 
 
+class StoreTimeoutError(IoError, TimeoutError):
+    """An object store did not answer in time."""
+
+    code = "timeout"
+
+
+class ChangedError(IoError):
+    """An object of a store is no longer the one that was first looked at."""
+
+    code = "changed"
+
+
+class PermissionDeniedError(HeadraceError, PermissionError):
+    """An object store refused the credentials, or there were none."""
+
+    code = "permission_denied"
+
+
 class UnsupportedError(HeadraceError, ValueError):
     """Valid input of a kind that headrace does not read, or not yet."""
 

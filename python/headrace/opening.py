@@ -14,6 +14,7 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.memmap import Io, check_io
 from headrace.pairing import ColumnFiles, Columns, FileTable, pair_files
+from headrace.stores.store_url import is_url, local_path, scheme_of, shown
 
 _ARROW = frozenset({".arrow", ".feather", ".ipc"})
 _CONVERTED = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".tar"})
@@ -67,6 +68,8 @@ def open(
         5 [1. 2. 3.]
     """
     checked_io = check_io(io)
+    if is_url(files):
+        files = _local(str(files))
     if not isinstance(verify, bool):
         raise InvalidError(f"verify={verify!r}: it is True or False")
     given = csr_files.by_column(files)
@@ -92,6 +95,17 @@ def open(
     if open_files is not _open_arrow:
         _check_no_hashes(verify)
     return open_files(table, checked_io, verify)
+
+
+def _local(url: str) -> str:
+    """Returns the path of a ``file://`` URL."""
+    if scheme_of(url) != "file":
+        raise UnsupportedError(
+            f"{shown(url)!r} is a URL, and rows are read from directories so far; copy the dataset "
+            "to one",
+            file=shown(url),
+        )
+    return local_path(url)
 
 
 def _check_no_hashes(verify: bool) -> None:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from headrace import _core
 from headrace.batch_intake import BatchIntake
@@ -14,6 +14,8 @@ from headrace.byte_sizes import byte_size
 from headrace.column_rows import ColumnRows
 from headrace.errors import InvalidError
 from headrace.schema import Field, Schema
+
+Compression = Literal["zstd"] | None
 
 # A call of the core is about so many bytes: signals are looked for in between.
 _STEP_BYTES = 2**28
@@ -46,6 +48,7 @@ class ShardBuilder:
         fill: As `BatchIntake`'s.
         schema: All columns, where they are known.
         body_bytes: How large a record batch becomes.
+        compression: "zstd" to compress shards; sizes are those before compression.
 
     A builder that is dropped, or whose process ends, leaves at most whole shards behind that no
     version names; writers collect them by age.
@@ -60,10 +63,12 @@ class ShardBuilder:
         fill: object = None,
         schema: Schema | None = None,
         body_bytes: int | str = "64MiB",
+        compression: Compression = None,
     ) -> None:
         self._path = os.fspath(path)
         self._shard_bytes = byte_size("shard_bytes", shard_bytes)
         self._body_bytes = byte_size("body_bytes", body_bytes)
+        self._encoding = check_compression(compression) or "none"
         self._intake = BatchIntake(columns=columns, fill=fill, schema=schema)
         self._core: _core.ShardBuilder | None = None
         self._widths: list[int] = []
@@ -146,7 +151,9 @@ class ShardBuilder:
         widths = [column.field.width for column in batch]
         if self._core is None:
             fields = [column.field.to_core() for column in batch]
-            self._core = _core.ShardBuilder(self._path, fields, self._shard_bytes, self._body_bytes)
+            self._core = _core.ShardBuilder(
+                self._path, fields, self._shard_bytes, self._body_bytes, self._encoding
+            )
         elif widths != self._widths:
             for number, (before, width) in enumerate(zip(self._widths, widths, strict=True)):
                 if width > before:
@@ -164,6 +171,13 @@ class ShardBuilder:
 def discard(path: str | os.PathLike[str], entries: Iterable[Mapping[str, Any]]) -> None:
     """Removes shards that finish() returned and that will not be committed."""
     _core.discard_shards(os.fspath(path), [entry["id"] for entry in entries])
+
+
+def check_compression(compression: object) -> Compression:
+    """Returns how shards are compressed, None for not at all, or raises InvalidError."""
+    if compression is None or compression == "zstd":
+        return compression
+    raise InvalidError(f'compression is "zstd", or None for none, not {compression!r}')
 
 
 def _rows_at_a_time(batch: list[ColumnRows]) -> int:

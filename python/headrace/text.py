@@ -133,10 +133,11 @@ class Hasher:
         split: Split = "line",
         threads: int | None = None,
     ) -> Iterator[Any]:
-        r"""Yields the rows of text files, as matrices of some 8 MiB of text each.
+        r"""Yields the rows of text files, as matrices of up to 8 MiB of text each.
 
-        The files are read, decoded and cut into documents in C++; as much of them is in memory as
-        one matrix is made of, however large they are. The rows are in the order of the files.
+        The files are read, decoded and cut into documents in C++. Memory is bounded, however large
+        they are: a matrix is of less text the more n-grams there are of it. The rows are in the
+        order of the files.
 
         Args:
             paths: The files, in UTF-8.

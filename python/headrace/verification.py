@@ -26,7 +26,7 @@ from headrace.progress import Progress, reporting
 
 _MANIFEST = re.compile(r"[0-9]{20}\.arrow")
 _ARROW = (".arrow", ".feather", ".ipc")
-_STORED = ("stored_bytes", "stored_xxh3")
+_STORED = ("stored_bytes", "stored_xxh3", "bytes", "encoding")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks
 from headrace.byte_sizes import byte_size
 from headrace.column_fit import declare, declared_facts
+from headrace.dataset_place import place_of
 from headrace.errors import HeadraceError, InvalidError
 from headrace.schema import Field, Schema
-from headrace.shard_builder import ShardBuilder, discard
+from headrace.shard_builder import Compression, check_compression
 
 # What a conversion keeps in the metadata.
 _OURS = frozenset({"as_tuple", "convert"})
@@ -28,18 +28,29 @@ class Writer:
     share the directory, may write to one dataset at once; each commits its own rows.
 
     Args:
-        path: The directory of the dataset; made if it does not exist. An existing dataset is added
-            to, and its columns are those that it has.
-        shard_bytes: About how large a shard becomes, as an int or as in "1GB".
+        path: The directory of the dataset; made if it does not exist. Or a URL of an object store,
+            such as ``s3://bucket/corpus``. An existing dataset is added to, and its columns are
+            those that it has.
+        shard_bytes: About how large a shard becomes, as an int or as in "1GB"; before compression.
         columns: What is to be known of columns beforehand: by name a `Field` or some of its facts,
             such as ``{"w": {"width": 30000}}`` for a sparse column. The first batch gives the rest.
         fill: What is written in place of nulls: a value for all columns, or a dict by column name.
             Column ``<name>_valid`` then says which rows were no nulls. Without it nulls are errors.
         metadata: What is kept with the dataset: a dict that JSON can hold. Keys of earlier commits
             stay; None removes one.
+        compression: "zstd" makes shards smaller, for stores and networks. Other programs read them
+            as they are; headrace maps the rows of such shards only after they were expanded, by a
+            cache or by `expand`. None, the default, is for directories.
+        storage_options: Of a URL: credentials and other settings of the store, as for obstore's
+            stores, such as ``{"access_key_id": ..., "endpoint": ...}``; what is not given comes
+            from the environment.
 
     Attributes:
-        path: The directory of the dataset.
+        path: The directory of the dataset, or its URL.
+
+    Shards for a store are complete in a temporary directory before they are uploaded, some at a
+    time and while rows are written. A store must be able to create an object only if there is none
+    of its name; that, the bucket and the credentials are tried out at once.
 
     A batch is held in memory until it is part of a record batch of up to 64 MiB; larger ones are
     written from the caller's arrays. One thread at a time.
@@ -65,12 +76,17 @@ class Writer:
         columns: Mapping[str, Field | Mapping[str, object]] | None = None,
         fill: object = None,
         metadata: Mapping[str, Any] | None = None,
+        compression: Compression = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.path = checks.check_directory(path)
+        self._place = place_of(path, storage_options)
+        self.path = self._place.name
         byte_size("shard_bytes", shard_bytes)
+        check_compression(compression)
         self._metadata = None if metadata is None else _as_json(metadata)
         self._fill = fill
-        self._directory = _core.Directory(self.path)
+        self._place.check_writable()
+        self._directory = self._place.versions()
         self._committed = 0
         self._version: int | None = None
         self._closed = False
@@ -78,8 +94,12 @@ class Writer:
         if schema is not None:
             _check_declared(self.path, schema, columns)
             columns = None
-        self._builder = ShardBuilder(
-            self.path, shard_bytes=shard_bytes, columns=columns, fill=fill, schema=schema
+        self._builder = self._place.builder(
+            shard_bytes=shard_bytes,
+            columns=columns,
+            fill=fill,
+            schema=schema,
+            compression=compression,
         )
 
     @property
@@ -115,7 +135,8 @@ class Writer:
                 there are nulls and no `fill`; or if the writer is closed.
             UnsupportedError: If a column is of a kind or dtype that there is none for; the message
                 says what to do.
-            IoError: If the disk is full, or fails. What was not committed is then lost.
+            IoError: If the disk is full, or fails, or the store does. What was not committed is
+                then lost.
         """
         self._check_open()
         if (table is None) == (not columns):
@@ -131,7 +152,7 @@ class Writer:
 
         Raises:
             InvalidError: If another writer made the dataset meanwhile, with other columns.
-            IoError: If the disk is full, or fails.
+            IoError: If the disk is full, or fails, or the store does.
         """
         self._check_open()
         built = self._builder.finish()
@@ -141,7 +162,7 @@ class Writer:
         try:
             version = self._directory.commit(built.entries, fields, metadata=self._metadata or "{}")
         except HeadraceError:  # what the commit has named in spite of it stays
-            discard(self.path, built.entries)
+            self._place.discard(self._directory, built.entries)
             raise
         self._version = version
         self._metadata = None

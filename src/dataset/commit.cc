@@ -241,7 +241,9 @@ CommitResult commit_shards(const DatasetPaths& paths, const CommitRequest& reque
     }
     const NextManifest next = next_manifest(request, head, commit);
     DurableFile file = DurableFile::create(paths.manifests());
-    check_files(paths, request, ids, file.modified_ns());
+    if (request.files_here) {
+      check_files(paths, request, ids, file.modified_ns());
+    }
     if (put(paths, next, file)) {
       tidy_up(paths, next.header, request.collection_age);
       return result_of(next.header);

@@ -36,6 +36,9 @@ struct CommitRequest {
   bool snapshot = false;                 // writes a snapshot whatever the rules say
   // That of the collections which may run meanwhile. Shards older than half of it are refused.
   std::chrono::seconds collection_age = kCollectionAge;
+  // Whether the files of the shards lie in this directory, and are looked at. Otherwise they are in
+  // a store whose manifests this directory mirrors: the caller has looked there.
+  bool files_here = true;
 };
 
 struct CommitResult {

@@ -114,10 +114,12 @@ uint64_t most_padding(const Schema& schema) { return schema.size() * 3 * (padded
 
 }  // namespace
 
-ShardBuilder::ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits)
+ShardBuilder::ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits,
+                           ShardEncoding encoding)
     : dataset_(std::move(dataset)),
       schema_(std::move(schema)),
       limits_(limits),
+      encoding_(encoding),
       process_(::getpid()),
       fixed_size_(all_fixed_size(schema_)),
       pending_(schema_) {
@@ -202,7 +204,7 @@ uint64_t ShardBuilder::batch_room() const noexcept {
   if (!open_) {
     return limits_.body_bytes;
   }
-  const uint64_t written = std::min(open_->writer.bytes(), limits_.shard_bytes);
+  const uint64_t written = std::min(open_->writer.expanded_bytes(), limits_.shard_bytes);
   const uint64_t left = limits_.shard_bytes - written;
   return left < least_batch(limits_.body_bytes) ? 0 : std::min(left, limits_.body_bytes);
 }
@@ -259,7 +261,7 @@ std::vector<ColumnView> ShardBuilder::rows_of(std::span<const ColumnView> column
 // Whether the rows of the open shard turned out to be far smaller than those it was planned for.
 bool ShardBuilder::guessed_badly() const noexcept {
   return !fixed_size_ && open_ && pending_.rows() == 0 && open_->batches >= kTrialBatches &&
-         open_->writer.bytes() / open_->batches < poor_batch(limits_.body_bytes);
+         open_->writer.expanded_bytes() / open_->batches < poor_batch(limits_.body_bytes);
 }
 
 void ShardBuilder::write_pending() {
@@ -274,7 +276,8 @@ void ShardBuilder::write_batch(std::span<const ColumnView> columns) {
   if (!open_) {
     const std::string directory = DatasetPaths(dataset_).shards();
     create_directories_durably(directory);
-    open_ = std::make_unique<Open>(DurableFile::create(directory), schema_, rows_per_batch_);
+    open_ =
+        std::make_unique<Open>(DurableFile::create(directory), schema_, rows_per_batch_, encoding_);
   }
   open_->writer.write_batch(columns, ShardWriter::Rows::kChecked);  // by write()
   ++open_->batches;
@@ -292,9 +295,10 @@ void ShardBuilder::end_shard() {
     entries_.push_back({.id = uuid_text(id),
                         .rows = summary.rows,
                         .batch_rows = rows_per_batch_,
-                        .bytes = summary.bytes,
+                        .bytes = summary.expanded_bytes,
                         .stored_bytes = summary.bytes,
-                        .stored_xxh3 = summary.xxh3});
+                        .stored_xxh3 = summary.xxh3,
+                        .encoding = encoding_});
     if (open_->file.publish(DatasetPaths::shard_name(id))) {
       break;
     }
@@ -304,7 +308,7 @@ void ShardBuilder::end_shard() {
   if (!fixed_size_) {
     const uint64_t rows = summary.rows;
     rows_per_batch_ = std::bit_floor(
-        std::max<uint64_t>(mul_div(rows, planned(limits_.body_bytes), summary.bytes), 1));
+        std::max<uint64_t>(mul_div(rows, planned(limits_.body_bytes), summary.expanded_bytes), 1));
   }
 }
 

@@ -39,13 +39,15 @@ struct ShardLimits {
 //    large nevertheless ends its shard early.
 // 3. A full shard is published under a name of its own as soon as it is full.
 //
-// Where rows are cut depends on the rows and the limits alone, not on how they were handed over.
+// Where rows are cut depends on the rows and the limits alone, not on how they were handed over,
+// nor on compression: sizes are those of the expanded file.
 // One thread at a time. In a forked child it does nothing at all.
 class ShardBuilder {
  public:
   // Shards go to <dataset>/shards, which is made when the first one is. Throws kInvalid as
   // check_shard_schema(), and for limits of 0.
-  ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits = {});
+  ShardBuilder(std::string dataset, Schema schema, const ShardLimits& limits = {},
+               ShardEncoding encoding = ShardEncoding::kPlain);
 
   // As abort().
   ~ShardBuilder();
@@ -82,8 +84,8 @@ class ShardBuilder {
  private:
   // The shard that is being written.
   struct Open {
-    Open(DurableFile begun, const Schema& schema, uint64_t rows_per_batch)
-        : file(std::move(begun)), writer(schema, rows_per_batch, file) {}
+    Open(DurableFile begun, const Schema& schema, uint64_t rows_per_batch, ShardEncoding encoding)
+        : file(std::move(begun)), writer(schema, rows_per_batch, file, {}, encoding) {}
 
     DurableFile file;
     ShardWriter writer;
@@ -106,6 +108,7 @@ class ShardBuilder {
   std::string dataset_;
   Schema schema_;
   ShardLimits limits_;
+  ShardEncoding encoding_;
   pid_t process_;
   bool fixed_size_;  // whether every row has the same number of bytes
   bool usable_ = true;

@@ -60,6 +60,7 @@ uint64_t VariableReader::advise_elements(size_t column, std::span<const Run> run
   take(column, runs, rows, files);
   asked_ = rows;
   find_ranges([] {});
+  truncate_rows();
   asked_ = 0;
   uint64_t bytes = 0;
   for (const ColumnPart part : {ColumnPart::kValues, ColumnPart::kIndices}) {
@@ -75,6 +76,7 @@ void VariableReader::start(size_t column, std::span<const Run> runs, uint64_t ro
   take(column, runs, rows, files);
   asked_ = asked;
   find_ranges(poll);
+  truncate_rows();
   cut_runs();
   add_offsets();
 }
@@ -118,6 +120,40 @@ void VariableReader::take_runs(std::span<const Run> runs) {
 // The elements of a run, whose ranges are known.
 ElementRange VariableReader::elements_of(const VariableRun& run) const noexcept {
   return {ranges_[run.out].begin, ranges_[run.out + run.count - 1].end};
+}
+
+// Leaves out what the layout truncates; a row that loses elements is the last of its run. Requires:
+// the ranges are known.
+void VariableReader::truncate_rows() {
+  const StoredLayout* layout = dataset_.columns()[column_].layout.get();
+  if (layout == nullptr || layout->layout.kind != LayoutKind::kPadded ||
+      !layout->layout.padding.truncate) {
+    return;
+  }
+  const uint64_t most = layout->layout.padding.max_length;
+  if (std::none_of(ranges_.begin(), ranges_.end(),
+                   [most](const ElementRange& row) { return row.size() > most; })) {
+    return;
+  }
+  const std::vector<VariableRun> runs = std::exchange(runs_, {});
+  const std::vector<Origin> origins = std::exchange(origins_, {});
+  for (size_t r = 0; r < runs.size(); ++r) {
+    VariableRun part = runs[r];
+    const uint32_t end = part.out + part.count;
+    for (part.count = 0; part.out < end;) {
+      ElementRange& row = ranges_[part.out + part.count];
+      ++part.count;
+      const bool cut = row.size() > most;
+      row.end = cut ? row.begin + most : row.end;
+      if (cut || part.out + part.count == end) {
+        runs_.push_back(part);
+        origins_.push_back(origins[r]);
+        part.first += part.count;
+        part.out += part.count;
+        part.count = 0;
+      }
+    }
+  }
 }
 
 // Cuts runs that are more than one step, between their rows. Requires: the ranges are known.

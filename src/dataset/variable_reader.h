@@ -55,7 +55,8 @@ class VariableReader {
   void start(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
              const std::function<void()>& poll, uint64_t asked = 0);
 
-  // Row i of the batch is its elements [offsets[i], offsets[i + 1]); from 0, rows + 1 of them.
+  // Row i of the batch is its elements [offsets[i], offsets[i + 1]); from 0, rows + 1 of them. What
+  // a layout truncates is not read, and not counted here.
   std::span<const int64_t> offsets() const noexcept { return offsets_; }
 
   // Copies `part` of rows [first, first + count) of the batch to `out`, in the sizes of the
@@ -93,6 +94,7 @@ class VariableReader {
   void take(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files);
   void take_runs(std::span<const Run> runs);
   ElementRange elements_of(const VariableRun& run) const noexcept;
+  void truncate_rows();
   void cut_runs();
   size_t step_end(size_t begin, uint64_t size) const noexcept;
   uint64_t advise(ColumnPart part, uint64_t size, size_t begin, size_t end, Advice advice);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "column/schema.h"
 #include "dataset/reader.h"
+#include "format/shard_encoding.h"
 
 namespace headrace {
 
@@ -18,6 +19,8 @@ struct CommittedShard {
   uint64_t batch_rows = 0;    // of every record batch but the last
   uint64_t stored_bytes = 0;  // of the file
   uint64_t stored_xxh3 = 0;   // XXH3-64 of the file
+  uint64_t bytes = 0;         // of the expanded file, or more
+  ShardEncoding encoding = ShardEncoding::kPlain;
 };
 
 // Something that is wrong with a shard, and the rows that nobody can trust because of it.
@@ -46,7 +49,8 @@ struct ShardVerdict {
 //   1. the structure and the hash of the metadata, as at every open;
 //   2. rows, schema, size and hash of the file, where a manifest promises them;
 //   3. the hash of each record batch's body, and where it is right,
-//   4. each row: offsets, UTF-8 of text, indices of csr, bools (find_row_fault).
+//   4. each row: offsets, UTF-8 of text, indices of csr, bools (find_row_fault); of a compressed
+//      shard instead, that every body expands to what it announces.
 //
 // Never stops at the first finding, and throws only what `poll` throws, which it calls every few
 // milliseconds, and std::bad_alloc. Holds a few megabytes, and a bit for each row of a batch; where

@@ -97,6 +97,7 @@ void append(ShardTable& all, const ShardTable& more) {
   append(all.bytes, more.bytes);
   append(all.stored_bytes, more.stored_bytes);
   append(all.stored_xxh3, more.stored_xxh3);
+  all.encodings.insert(all.encodings.end(), more.encodings.begin(), more.encodings.end());
   for (const uint64_t end : more.origin_ends) {
     all.origin_ends.push_back(all.origins.size() + end);
   }

@@ -12,7 +12,8 @@ namespace headrace {
 namespace {
 
 // A third of a millisecond of work: far more than it takes to hand it over, little to wait for at
-// the end, and its rows stay in the cache until they are collected.
+// the end, and its rows stay in the cache until they are collected. Of words; of what has more
+// n-grams, less text.
 constexpr uint64_t kRangeBytes = uint64_t{64} << 10;
 constexpr size_t kRangeDocuments = 2048;
 // Places beyond two for each thread: so many ranges are done while one waits for its processor.
@@ -55,13 +56,14 @@ HashedText::HashedText(std::shared_ptr<const TextHasher> hasher, uint64_t thread
   ends_.push_back(0);
 }
 
-std::vector<HashedText::Range> HashedText::cut(std::span<const std::string_view> documents) {
+std::vector<HashedText::Range> HashedText::cut(std::span<const std::string_view> documents) const {
+  const uint64_t most = kRangeBytes / hasher_->spread();
   std::vector<Range> ranges;
   size_t first = 0;
   uint64_t bytes = 0;
   for (size_t i = 0; i < documents.size(); ++i) {
     bytes += documents[i].size();
-    if (bytes >= kRangeBytes || i + 1 - first == kRangeDocuments || i + 1 == documents.size()) {
+    if (bytes >= most || i + 1 - first == kRangeDocuments || i + 1 == documents.size()) {
       ranges.push_back({first, i + 1});
       first = i + 1;
       bytes = 0;

@@ -65,7 +65,7 @@ class HashedText {
     size_t last;
   };
 
-  static std::vector<Range> cut(std::span<const std::string_view> documents);
+  std::vector<Range> cut(std::span<const std::string_view> documents) const;
   void make(std::span<const std::string_view> documents, Range range, const Invalid& invalid,
             uint64_t place, uint64_t thread);
   void append(const HashedRows& part);

@@ -18,4 +18,14 @@ Error unsupported_arrow(const std::string& path, const std::string& what,
                {.file = path, .column = column});
 }
 
+Error compressed_shard(const std::string& path) {
+  return Error(ErrorCode::kUnsupported,
+               path +
+                   ": its rows are compressed, as those of shards for object stores may be, and "
+                   "rows are read in place only as they are; write the dataset without "
+                   "compression once: in Python hr.expand(dataset, directory), in a shell "
+                   "headrace expand DATASET DIR",
+               {.file = path, .column = ""});
+}
+
 }  // namespace headrace

@@ -15,4 +15,8 @@ Error corrupt_arrow(const std::string& path, const std::string& what,
 Error unsupported_arrow(const std::string& path, const std::string& what,
                         const std::string& column = "");
 
+// The kUnsupported error for a shard of ours whose rows are compressed, where they are to be read
+// in place. Says what to do.
+Error compressed_shard(const std::string& path);
+
 }  // namespace headrace

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/hash_digits.h"
 #include "format/arrow_errors.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "format/metadata_block.h"
+#include "format/stored_body.h"
 
 namespace headrace {
 namespace {
@@ -33,9 +34,6 @@ const flatbuf::RecordBatch& batch_of(const flatbuf::Message& message, uint64_t b
     throw corrupt_arrow(path, "a body has " + std::to_string(body_bytes) +
                                   " bytes by the footer and " +
                                   std::to_string(message.body_length()) + " by its message");
-  }
-  if (batch->compression() != nullptr) {
-    throw unsupported_arrow(path, "its rows are compressed");
   }
   if (batch->variadic_buffer_counts() != nullptr && batch->variadic_buffer_counts()->size() != 0) {
     throw corrupt_arrow(path, "a record batch counts variadic buffers, and no column has them");
@@ -89,8 +87,12 @@ class BatchReader::Cursor {
 };
 
 BatchReader::BatchReader(const std::vector<ColumnLayout>& columns, bool profile,
-                         const std::string& path)
-    : columns_(columns), nulls_(columns.size()), profile_(profile), path_(path) {
+                         const std::string& path, ShardEncoding encoding)
+    : columns_(columns),
+      nulls_(columns.size()),
+      profile_(profile),
+      encoding_(encoding),
+      path_(path) {
   nodes_.reserve(columns.size());
   for (const ColumnLayout& column : columns) {
     nodes_.push_back(array_nodes(column));
@@ -99,6 +101,7 @@ BatchReader::BatchReader(const std::vector<ColumnLayout>& columns, bool profile,
 
 BatchLayout BatchReader::read(const flatbuf::Message& message, const Place& body) {
   const flatbuf::RecordBatch& record = batch_of(message, body.bytes, path_);
+  check_compression(record);
   BatchLayout batch{.rows = static_cast<uint64_t>(record.length()), .body = body};
   if (const auto* digits = value_of(message.custom_metadata(), kBodyHashKey, path_)) {
     batch.xxh3 = parse_hash_digits(text_of(digits));
@@ -127,10 +130,26 @@ BatchLayout BatchReader::read(const flatbuf::Message& message, const Place& body
   for (size_t column = 0; column < columns_.size(); ++column) {
     read_column(column, cursor, batch);
   }
-  if (profile_) {
+  if (encoding_ != ShardEncoding::kPlain) {
+    check_stored(batch);
+  } else if (profile_) {
     check_profile(batch);
   }
   return batch;
+}
+
+void BatchReader::check_compression(const flatbuf::RecordBatch& record) const {
+  const flatbuf::BodyCompression* compression = record.compression();
+  if (encoding_ == ShardEncoding::kPlain && compression != nullptr) {
+    throw profile_ ? compressed_shard(path_) : unsupported_arrow(path_, "its rows are compressed");
+  }
+  const bool as_said =
+      encoding_ == ShardEncoding::kPlain ||
+      (compression != nullptr && compression->codec() == flatbuf::CompressionType::ZSTD &&
+       compression->method() == flatbuf::BodyCompressionMethod::BUFFER);
+  if (!as_said) {
+    throw corrupt_arrow(path_, "a record batch is not compressed by zstd, as its manifest says");
+  }
 }
 
 void BatchReader::read_column(size_t column, Cursor& cursor, BatchLayout& batch) {
@@ -170,8 +189,12 @@ void BatchReader::read_column(size_t column, Cursor& cursor, BatchLayout& batch)
         continue;
       }
       *part = buffer;
-      if (role == BufferRole::kValues && !is_list && !layout.field.is_tensor()) {
+      if (role == BufferRole::kValues && !is_list && !layout.field.is_tensor() &&
+          encoding_ == ShardEncoding::kPlain) {
         place.elements = buffer.bytes;
+      }
+      if (encoding_ != ShardEncoding::kPlain) {
+        continue;  // how much it holds stands in the body
       }
       const uint64_t bytes =
           batch.rows == 0 ? 0 : buffer_bytes(layout, role, batch.rows, place.elements);
@@ -197,6 +220,22 @@ void BatchReader::check_profile(const BatchLayout& batch) const {
       batch.body != expected.body) {
     throw corrupt_arrow(path_, "a record batch of " + std::to_string(batch.rows) +
                                    " rows is not laid out as shards are");
+  }
+}
+
+// The buffers follow one another as those of other bodies of shards do.
+void BatchReader::check_stored(const BatchLayout& batch) const {
+  uint64_t at = batch.body.offset;
+  bool fits = batch.rows > 0;
+  for (ColumnPlace column : batch.columns) {
+    for (const Place* part : stored_parts(column)) {
+      fits = fits && part->offset == at && part->bytes > kStoredPrefix;
+      at = saturating_add(at, aligned_body_size(part->bytes));
+    }
+  }
+  if (!fits || at - batch.body.offset != batch.body.bytes) {
+    throw corrupt_arrow(path_, "a record batch of " + std::to_string(batch.rows) +
+                                   " rows is not laid out as compressed shards are");
   }
 }
 

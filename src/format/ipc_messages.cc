@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
 #include "format/arrow_schema.h"
-#include "format/hash_digits.h"
 
 namespace headrace {
 namespace {
@@ -64,7 +64,8 @@ std::vector<std::byte> schema_message(const Schema& schema, const Metadata& meta
 }
 
 std::vector<std::byte> batch_message(std::span<const ColumnLayout> columns,
-                                     const BatchLayout& batch, uint64_t offset) {
+                                     const BatchLayout& batch, uint64_t offset,
+                                     ShardEncoding encoding) {
   std::vector<flatbuf::FieldNode> nodes;
   std::vector<flatbuf::Buffer> buffers;
   uint64_t at = 0;
@@ -83,8 +84,12 @@ std::vector<std::byte> batch_message(std::span<const ColumnLayout> columns,
   FlatBufferBuilder builder;
   const auto nodes_at = builder.CreateVectorOfStructs(nodes);
   const auto buffers_at = builder.CreateVectorOfStructs(buffers);
+  const auto compression =
+      encoding == ShardEncoding::kPlain
+          ? Offset<flatbuf::BodyCompression>()
+          : flatbuf::CreateBodyCompression(builder, flatbuf::CompressionType::ZSTD);
   const auto header =
-      flatbuf::CreateRecordBatch(builder, to_signed(batch.rows), nodes_at, buffers_at);
+      flatbuf::CreateRecordBatch(builder, to_signed(batch.rows), nodes_at, buffers_at, compression);
   finish_message(builder, MessageHeader::RecordBatch, header, batch.body.bytes,
                  {{std::string(kBodyHashKey), hash_digits(batch.xxh3.value_or(0))}});
   return framed(builder, offset,

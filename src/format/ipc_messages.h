@@ -11,6 +11,7 @@
 #include "column/schema.h"
 #include "format/batch_layout.h"
 #include "format/metadata.h"
+#include "format/shard_encoding.h"
 
 // The parts of an Arrow IPC file around the bodies, as our profile writes them:
 //
@@ -50,9 +51,10 @@ struct MessagePlace {
 std::vector<std::byte> schema_message(const Schema& schema, const Metadata& metadata);
 
 // The message of `batch` for `offset` of the file. `batch.body.offset` is not used: the body
-// follows the message. Places of columns are relative to the body.
+// follows the message. Sizes of places and of the body are those that are stored.
 std::vector<std::byte> batch_message(std::span<const ColumnLayout> columns,
-                                     const BatchLayout& batch, uint64_t offset);
+                                     const BatchLayout& batch, uint64_t offset,
+                                     ShardEncoding encoding = ShardEncoding::kPlain);
 
 // The footer with its length and the magic. `hashed` has taken in all messages; the footer goes
 // into it with zeros for the digits, and then carries the digest.

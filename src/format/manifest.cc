@@ -76,10 +76,6 @@ void check_entry(const ShardEntry& entry) {
       refuse(std::string(name) + " is a number from 1 to 2^63 - 1, not " + std::to_string(value));
     }
   }
-  if (entry.encoding != kPlainEncoding) {
-    refuse("the encoding \"" + entry.encoding + "\" is not known; shards are stored as \"" +
-           kPlainEncoding + "\"");
-  }
   if (entry.origins.size() * sizeof(uint64_t) > kMaxBatchBytes) {
     refuse("it has " + std::to_string(entry.origins.size()) +
            " origins; make smaller shards of so many inputs");
@@ -90,7 +86,7 @@ void check_entry(const ShardEntry& entry) {
 uint64_t entry_bytes(const ShardEntry& entry) {
   constexpr uint64_t kNumbers = 5 * sizeof(uint64_t);
   constexpr uint64_t kOffsets = 3 * sizeof(uint64_t);
-  return kNumbers + kOffsets + entry.id.size() + entry.encoding.size() +
+  return kNumbers + kOffsets + entry.id.size() + encoding_name(entry.encoding).size() +
          entry.origins.size() * sizeof(uint64_t);
 }
 
@@ -119,7 +115,7 @@ class BatchColumns {
   explicit BatchColumns(std::span<const ShardEntry> entries) : rows_(entries.size()) {
     for (const ShardEntry& entry : entries) {
       ids_ += entry.id;
-      encodings_ += entry.encoding;
+      encodings_ += encoding_name(entry.encoding);
       origins_.insert(origins_.end(), entry.origins.begin(), entry.origins.end());
       id_ends_.push_back(static_cast<int64_t>(ids_.size()));
       encoding_ends_.push_back(static_cast<int64_t>(encodings_.size()));
@@ -214,12 +210,14 @@ class TableReader {
         refuse(path_, "the id of shard " + std::to_string(table_.size()) + " is no UUID");
       }
       table_.ids.push_back(*id);
-      if (text_at(encodings, i) != kPlainEncoding) {
+      const auto encoding = parse_encoding(text_at(encodings, i));
+      if (!encoding) {
         throw Error(ErrorCode::kUnsupported,
                     path_ + ": shard " + uuid_text(*id) +
                         " has an encoding that is not known; update headrace to read it",
                     {.file = path_, .column = ""});
       }
+      table_.encodings.push_back(*encoding);
       if (with_origins_) {
         add_origins(origins, i);
       }
@@ -316,7 +314,8 @@ ShardEntry ShardTable::entry(size_t i) const {
                    .batch_rows = batch_rows[i],
                    .bytes = bytes[i],
                    .stored_bytes = stored_bytes[i],
-                   .stored_xxh3 = stored_xxh3[i]};
+                   .stored_xxh3 = stored_xxh3[i],
+                   .encoding = encodings[i]};
   if (!origin_ends.empty()) {
     const auto at = [this](uint64_t index) {
       return origins.begin() + static_cast<int64_t>(index);

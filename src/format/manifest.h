@@ -8,14 +8,12 @@
 
 #include "base/uuid.h"
 #include "format/manifest_header.h"
+#include "format/shard_encoding.h"
 #include "format/shard_writer.h"
 #include "storage/byte_sink.h"
 #include "storage/file.h"
 
 namespace headrace {
-
-// The encoding of a shard that is stored as it is mapped: the only one so far.
-inline constexpr char kPlainEncoding[] = "none";
 
 // What a manifest says about one shard.
 struct ShardEntry {
@@ -25,13 +23,14 @@ struct ShardEntry {
   uint64_t bytes = 0;         // of the expanded file, or more
   uint64_t stored_bytes = 0;  // of the file
   uint64_t stored_xxh3 = 0;   // XXH3-64 of the file
-  std::string encoding = kPlainEncoding;
+  ShardEncoding encoding = ShardEncoding::kPlain;
   std::vector<uint64_t> origins = {};  // hashes of the inputs that a conversion made it from
 
   bool operator==(const ShardEntry&) const = default;
 };
 
-// The shards of a version in row order, a column for each property: 64 bytes a shard. Every id is a
+// The shards of a version in row order, a column for each property: 57 bytes a
+// shard. Every id is a
 // UUID, every number in its range, and the sum of the rows fits 63 bits.
 struct ShardTable {
   std::vector<Uuid> ids = {};
@@ -40,6 +39,7 @@ struct ShardTable {
   std::vector<uint64_t> bytes = {};
   std::vector<uint64_t> stored_bytes = {};
   std::vector<uint64_t> stored_xxh3 = {};
+  std::vector<ShardEncoding> encodings = {};
   // Of shard i, origins[origin_ends[i - 1]] to origins[origin_ends[i]]; empty when not asked for.
   std::vector<uint64_t> origin_ends = {};
   std::vector<uint64_t> origins = {};

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "format/hash_digits.h"
+#include "base/hash_digits.h"
 #include "format/json_text.h"
 #include "format/schema_json.h"
 

@@ -11,11 +11,11 @@
 
 #include "base/checked.h"
 #include "base/hash.h"
+#include "base/hash_digits.h"
 #include "format/arrow_errors.h"
 #include "format/arrow_metadata.h"
 #include "format/arrow_schema.h"
 #include "format/batch_reader.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "format/metadata_block.h"
 
@@ -143,7 +143,7 @@ class LayoutReader {
   // A damaged word can hide the metadata of a footer, and batches with it: then a shard would pass
   // for a file of others, which has no hashes. The keys are still there as text.
   void refuse_lost_profile() const {
-    if (rules_ == LayoutRules::kProfileOnly) {
+    if (rules_ != LayoutRules::kAnyArrow) {
       throw corrupt("its footer does not say that headrace wrote it as a shard");
     }
     const std::string_view text = text_at(footer_.bytes());
@@ -244,7 +244,9 @@ class LayoutReader {
   }
 
   void read_batches(const flatbuf::Footer& footer) {
-    BatchReader reader(layout_.columns, layout_.profile, file_.path());
+    BatchReader reader(
+        layout_.columns, layout_.profile, file_.path(),
+        rules_ == LayoutRules::kCompressed ? ShardEncoding::kZstd : ShardEncoding::kPlain);
     bool even = true;
     const auto* blocks = footer.record_batches();
     for (uint32_t i = 0; blocks != nullptr && i < blocks->size(); ++i) {

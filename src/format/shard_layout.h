@@ -32,6 +32,7 @@ struct ShardLayout {
 enum class LayoutRules : uint8_t {
   kAnyArrow,     // every file within the reading rules of docs/format.md
   kProfileOnly,  // shards that headrace wrote; anything else is kCorrupt
+  kCompressed,   // shards that headrace wrote compressed: see BatchReader for their places
 };
 
 // Reads the metadata of an Arrow IPC file, and none of its rows: every count, size and offset is

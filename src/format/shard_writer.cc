@@ -1,8 +1,8 @@
 #include "format/shard_writer.h"
 
-#include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,7 +13,8 @@
 #include "base/hash.h"
 #include "column/row_faults.h"
 #include "format/batch_layout.h"
-#include "format/ipc_messages.h"
+#include "format/shard_frame.h"
+#include "format/stored_body.h"
 
 namespace headrace {
 namespace {
@@ -21,12 +22,6 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 constexpr std::array<std::byte, kBodyAlignment> kZeros{};
-
-// Smaller pieces are put together, so that a batch of many small columns is few writes.
-constexpr size_t kDirectWrite = size_t{64} << 10;
-
-// So much is hashed and written at a time.
-constexpr size_t kCacheBytes = size_t{256} << 10;
 
 Error invalid(const std::string& what) { return Error(ErrorCode::kInvalid, what); }
 
@@ -62,15 +57,6 @@ void check_shard_schema(const Schema& schema) {
 }
 
 namespace {
-
-void check_metadata(const Metadata& metadata) {
-  std::set<std::string_view> keys;
-  for (const auto& [key, value] : metadata) {
-    if (!keys.insert(key).second) {
-      throw invalid("the metadata has two values for " + key);
-    }
-  }
-}
 
 void check_faults(const Field& field, const ColumnView& view) {
   if (const RowFault fault = find_row_fault(field, view)) {
@@ -126,169 +112,142 @@ class ShardOffsets {
 
 class ShardWriter::Impl {
  public:
-  Impl(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata metadata)
-      : schema_(std::move(schema)),
-        metadata_(std::move(metadata)),
-        rows_per_batch_(rows_per_batch),
-        sink_(sink) {
-    check_shard_schema(schema_);
-    check_metadata(metadata_);
-    if (rows_per_batch == 0) {
-      throw invalid("rows_per_batch is 0; a record batch has at least 1 row");
+  Impl(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata metadata,
+       ShardEncoding encoding)
+      : frame_(checked(std::move(schema)), std::move(metadata), rows_per_batch, sink),
+        expanded_(frame_.bytes()) {
+    if (encoding == ShardEncoding::kZstd) {
+      compressor_.emplace();
     }
-    for (const Field& field : schema_) {
-      columns_.push_back(profile_column(field));
-    }
-    emit(std::as_bytes(std::span(kFileHead)));
-    emit_message(schema_message(schema_, metadata_));
   }
 
   void write_batch(std::span<const ColumnView> views, Rows rows) {
     check_rows(views);
     std::vector<uint64_t> elements;
     for (size_t i = 0; i < views.size(); ++i) {
+      const Field& field = frame_.schema()[i];
       if (rows == Rows::kToCheck) {
-        check_faults(schema_[i], views[i]);
+        check_faults(field, views[i]);
       }
-      elements.push_back(checked_elements(schema_[i], views[i]));
+      elements.push_back(checked_elements(field, views[i]));
     }
-    BatchLayout batch = profile_batch(columns_, views[0].rows, elements, 0);
+    BatchLayout batch = profile_batch(frame_.columns(), views[0].rows, elements, 0);
     std::vector<ShardOffsets> offsets;
     for (size_t i = 0; i < views.size(); ++i) {
-      if (!schema_[i].is_tensor()) {
+      if (!frame_.schema()[i].is_tensor()) {
         offsets.emplace_back(views[i]);
       }
     }
-    const std::vector<Bytes> pieces = body_pieces(views, batch, offsets);
+    const std::vector<Bytes> buffers = body_buffers(views, batch, offsets);
+    if (compressor_) {
+      expanded_ += frame_.message_bytes(batch, expanded_) + batch.body.bytes;
+      compressor_->compress(buffers, batch);
+      const Bytes body = compressor_->body();
+      write_body(std::span(&body, 1), batch, ShardEncoding::kZstd);
+    } else {
+      write_body(padded(buffers), batch, ShardEncoding::kPlain);
+      expanded_ = frame_.bytes();
+    }
+    closed_ = batch.rows < frame_.rows_per_batch();
+  }
+
+  ShardSummary finish() {
+    const uint64_t before = frame_.bytes();
+    ShardSummary summary = frame_.finish();
+    expanded_ += summary.bytes - before;  // the end of a shard has one size, however it is stored
+    summary.expanded_bytes = expanded_;
+    return summary;
+  }
+
+  const ShardFrame& frame() const noexcept { return frame_; }
+  uint64_t expanded() const noexcept { return expanded_; }
+
+ private:
+  static Schema checked(Schema schema) {
+    check_shard_schema(schema);
+    return schema;
+  }
+
+  void check_rows(std::span<const ColumnView> views) const {
+    const Schema& schema = frame_.schema();
+    if (frame_.finished() || closed_) {
+      throw invalid(frame_.finished() ? "the shard is finished"
+                                      : "a batch of fewer than rows_per_batch rows was the last "
+                                        "one");
+    }
+    if (views.size() != schema.size()) {
+      throw invalid("a batch has " + std::to_string(views.size()) + " columns, the schema " +
+                    std::to_string(schema.size()));
+    }
+    for (size_t i = 0; i < views.size(); ++i) {
+      if (views[i].rows != views[0].rows) {
+        throw invalid("column " + schema[i].name + " has " + std::to_string(views[i].rows) +
+                      " rows, column " + schema[0].name + " has " + std::to_string(views[0].rows));
+      }
+    }
+    if (views[0].rows == 0 || views[0].rows > frame_.rows_per_batch()) {
+      throw invalid("a batch has " + std::to_string(views[0].rows) + " rows, not 1 to " +
+                    std::to_string(frame_.rows_per_batch()));
+    }
+  }
+
+  // The buffers of `batch` that have bytes, in order.
+  std::vector<Bytes> body_buffers(std::span<const ColumnView> views, const BatchLayout& batch,
+                                  const std::vector<ShardOffsets>& offsets) const {
+    std::vector<Bytes> buffers;
+    auto next_offsets = offsets.begin();
+    for (size_t i = 0; i < views.size(); ++i) {
+      const Field& field = frame_.schema()[i];
+      const ColumnPlace& place = batch.columns[i];
+      uint64_t first = 0;
+      if (!field.is_tensor()) {
+        first = next_offsets->first();
+        buffers.push_back(next_offsets->bytes());
+        ++next_offsets;
+      }
+      if (place.indices.bytes > 0) {
+        buffers.emplace_back(views[i].indices + first * dtype_size(field.index_dtype),
+                             place.indices.bytes);
+      }
+      if (place.values.bytes > 0) {
+        buffers.emplace_back(views[i].values + first * field.row_bytes(), place.values.bytes);
+      }
+    }
+    return buffers;
+  }
+
+  // The buffers, with the zeros between them.
+  static std::vector<Bytes> padded(const std::vector<Bytes>& buffers) {
+    std::vector<Bytes> pieces;
+    for (const Bytes buffer : buffers) {
+      pieces.push_back(buffer);
+      pieces.push_back(Bytes(kZeros).first(aligned_body_size(buffer.size()) - buffer.size()));
+    }
+    return pieces;
+  }
+
+  void write_body(std::span<const Bytes> pieces, BatchLayout& batch, ShardEncoding encoding) {
     Hasher hasher;
     for (const Bytes piece : pieces) {
       hasher.update(piece);
     }
     batch.xxh3 = hasher.digest();
-    const std::vector<std::byte> message = batch_message(columns_, batch, bytes_);
-    batches_.push_back({bytes_, message.size(), batch.body.bytes});
-    emit_message(message);
+    frame_.begin_batch(batch, encoding);
     for (const Bytes piece : pieces) {
-      emit(piece);
-    }
-    rows_ += batch.rows;
-    closed_ = batch.rows < rows_per_batch_;
-  }
-
-  ShardSummary finish() {
-    if (finished_) {
-      throw invalid("finish() was called twice on a shard");
-    }
-    emit(std::as_bytes(std::span(kEndOfStream)));
-    emit(file_footer(schema_, metadata_, rows_per_batch_, batches_, metadata_hash_));
-    flush();
-    finished_ = true;
-    return {.rows = rows_, .bytes = bytes_, .xxh3 = file_hash_.digest()};
-  }
-
-  uint64_t rows() const noexcept { return rows_; }
-  uint64_t bytes() const noexcept { return bytes_; }
-
- private:
-  void check_rows(std::span<const ColumnView> views) const {
-    if (finished_ || closed_) {
-      throw invalid(finished_ ? "the shard is finished"
-                              : "a batch of fewer than rows_per_batch rows was the last one");
-    }
-    if (views.size() != schema_.size()) {
-      throw invalid("a batch has " + std::to_string(views.size()) + " columns, the schema " +
-                    std::to_string(schema_.size()));
-    }
-    for (size_t i = 0; i < views.size(); ++i) {
-      if (views[i].rows != views[0].rows) {
-        throw invalid("column " + schema_[i].name + " has " + std::to_string(views[i].rows) +
-                      " rows, column " + schema_[0].name + " has " + std::to_string(views[0].rows));
-      }
-    }
-    if (views[0].rows == 0 || views[0].rows > rows_per_batch_) {
-      throw invalid("a batch has " + std::to_string(views[0].rows) + " rows, not 1 to " +
-                    std::to_string(rows_per_batch_));
+      frame_.write(piece);
     }
   }
 
-  // The body of `batch` in order, with the zeros between its buffers.
-  std::vector<Bytes> body_pieces(std::span<const ColumnView> views, const BatchLayout& batch,
-                                 const std::vector<ShardOffsets>& offsets) const {
-    std::vector<Bytes> pieces;
-    const auto add = [&pieces](Bytes piece) {
-      if (!piece.empty()) {
-        pieces.push_back(piece);
-        pieces.push_back(Bytes(kZeros).first(aligned_body_size(piece.size()) - piece.size()));
-      }
-    };
-    auto next_offsets = offsets.begin();
-    for (size_t i = 0; i < views.size(); ++i) {
-      const Field& field = schema_[i];
-      const ColumnPlace& place = batch.columns[i];
-      uint64_t first = 0;
-      if (!field.is_tensor()) {
-        first = next_offsets->first();
-        add(next_offsets->bytes());
-        ++next_offsets;
-      }
-      if (place.indices.bytes > 0) {
-        add({views[i].indices + first * dtype_size(field.index_dtype), place.indices.bytes});
-      }
-      if (place.values.bytes > 0) {
-        add({views[i].values + first * field.row_bytes(), place.values.bytes});
-      }
-    }
-    return pieces;
-  }
-
-  void emit_message(const std::vector<std::byte>& message) {
-    metadata_hash_.update(message);
-    emit(message);
-  }
-
-  void emit(Bytes bytes) {
-    bytes_ += bytes.size();
-    if (bytes.size() >= kDirectWrite) {
-      flush();
-      // What was hashed is still in the cache when it is copied.
-      for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kCacheBytes))) {
-        const Bytes piece = bytes.first(std::min(bytes.size(), kCacheBytes));
-        file_hash_.update(piece);
-        sink_.write(piece);
-      }
-      return;
-    }
-    file_hash_.update(bytes);
-    pending_.insert(pending_.end(), bytes.begin(), bytes.end());
-    if (pending_.size() >= kDirectWrite) {
-      flush();
-    }
-  }
-
-  void flush() {
-    if (!pending_.empty()) {
-      sink_.write(pending_);
-      pending_.clear();
-    }
-  }
-
-  Schema schema_;
-  Metadata metadata_;
-  uint64_t rows_per_batch_;
-  ByteSink& sink_;
-  std::vector<ColumnLayout> columns_;
-  std::vector<MessagePlace> batches_;
-  Hasher metadata_hash_;
-  Hasher file_hash_;
-  std::vector<std::byte> pending_;
-  uint64_t rows_ = 0;
-  uint64_t bytes_ = 0;
-  bool closed_ = false;  // a batch with fewer rows was written
-  bool finished_ = false;
+  ShardFrame frame_;
+  std::optional<BodyCompressor> compressor_;  // absent: bodies are stored as they are
+  uint64_t expanded_;                         // bytes of what the file would be then
+  bool closed_ = false;                       // a batch with fewer rows was written
 };
 
-ShardWriter::ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra)
-    : impl_(std::make_unique<Impl>(std::move(schema), rows_per_batch, sink, std::move(extra))) {}
+ShardWriter::ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra,
+                         ShardEncoding encoding)
+    : impl_(std::make_unique<Impl>(std::move(schema), rows_per_batch, sink, std::move(extra),
+                                   encoding)) {}
 
 ShardWriter::~ShardWriter() = default;
 
@@ -298,8 +257,10 @@ void ShardWriter::write_batch(std::span<const ColumnView> columns, Rows rows) {
 
 ShardSummary ShardWriter::finish() { return impl_->finish(); }
 
-uint64_t ShardWriter::rows() const noexcept { return impl_->rows(); }
+uint64_t ShardWriter::rows() const noexcept { return impl_->frame().rows(); }
 
-uint64_t ShardWriter::bytes() const noexcept { return impl_->bytes(); }
+uint64_t ShardWriter::expanded_bytes() const noexcept { return impl_->expanded(); }
+
+uint64_t ShardWriter::bytes() const noexcept { return impl_->frame().bytes(); }
 
 }  // namespace headrace

@@ -8,18 +8,11 @@
 #include "column/schema.h"
 #include "format/batch_layout.h"
 #include "format/metadata.h"
+#include "format/shard_encoding.h"
+#include "format/shard_frame.h"
 #include "storage/byte_sink.h"
 
 namespace headrace {
-
-// What the manifest keeps of a finished shard.
-struct ShardSummary {
-  uint64_t rows = 0;
-  uint64_t bytes = 0;  // of the file
-  uint64_t xxh3 = 0;   // XXH3-64 of the file
-
-  bool operator==(const ShardSummary&) const = default;
-};
 
 // Throws kInvalid for a schema that no shard can have: without columns, with two of one name, with
 // one that check_field() refuses, an extent of 2^31 or more, or kMaxBatchElements in one row of a
@@ -33,14 +26,16 @@ void check_shard_schema(const Schema& schema);
 //   const ShardSummary summary = writer.finish();
 //
 // Holds no rows: beyond the views, memory is a few kilobytes, and 8 bytes a row for offsets that
-// must be rewritten. One thread at a time. After a call threw for another reason than kInvalid
-// (the sink failed), the shard cannot be finished.
+// must be rewritten; with compression, the body of one record batch, too. One thread at a time.
+// After a call threw for another reason than kInvalid (the sink failed), the shard cannot be
+// finished.
 class ShardWriter {
  public:
   // Writes the schema to `sink`, which must outlive the writer. `extra` is added to the metadata of
   // the Arrow schema. Throws kInvalid as check_shard_schema(), for rows_per_batch of 0, and for
   // keys of `extra` that occur twice.
-  ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra = {});
+  ShardWriter(Schema schema, uint64_t rows_per_batch, ByteSink& sink, Metadata extra = {},
+              ShardEncoding encoding = ShardEncoding::kPlain);
   ~ShardWriter();
   ShardWriter(const ShardWriter&) = delete;
   ShardWriter& operator=(const ShardWriter&) = delete;
@@ -61,6 +56,9 @@ class ShardWriter {
   // Rows and bytes so far.
   uint64_t rows() const noexcept;
   uint64_t bytes() const noexcept;
+
+  // What bytes() would be without compression.
+  uint64_t expanded_bytes() const noexcept;
 
  private:
   class Impl;

@@ -73,12 +73,13 @@ nb::ndarray<nb::numpy, uint64_t, nb::ndim<1>> read_origins(const DatasetPaths& p
 
 uint64_t commit(const DatasetPaths& paths, const nb::list& entries, const nb::list& schema,
                 const std::string& metadata, bool replace_metadata, bool snapshot,
-                uint64_t collection_age) {
+                uint64_t collection_age, bool files_here) {
   CommitRequest request{.schema = schema_from(schema),
                         .metadata = metadata,
                         .replace_metadata = replace_metadata,
                         .snapshot = snapshot,
-                        .collection_age = std::chrono::seconds(collection_age)};
+                        .collection_age = std::chrono::seconds(collection_age),
+                        .files_here = files_here};
   for (const nb::handle entry : entries) {
     request.entries.push_back(entry_from(nb::cast<nb::dict>(entry)));
   }
@@ -128,11 +129,11 @@ void bind_directory(nb::module_& module) {
       .def("commit", &commit, "entries"_a, "schema"_a, "metadata"_a = "{}",
            "replace_metadata"_a = false, "snapshot"_a = false,
            "collection_age"_a = static_cast<uint64_t>(kCollectionAge.count()),
-           "Adds shards; returns the version that has them.",
+           "files_here"_a = true, "Adds shards; returns the version that has them.",
            nb::sig("def commit(self, entries: list[dict[str, typing.Any]], "
                    "schema: list[tuple[typing.Any, ...]], metadata: str = '{}', "
                    "replace_metadata: bool = False, snapshot: bool = False, "
-                   "collection_age: int = 604800) -> int"))
+                   "collection_age: int = 604800, files_here: bool = True) -> int"))
       .def("bury", &bury, "version"_a, "Removes a version; its number is never free again.")
       .def("collect", &collect, "age"_a,
            "Removes leftovers that are at least `age` seconds old; returns (files, bytes).",

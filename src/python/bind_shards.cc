@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "column/column_view.h"
+#include "dataset/dataset_paths.h"
 #include "dataset/shard_builder.h"
+#include "dataset/shard_copy.h"
 #include "python/bindings.h"
 #include "python/entries.h"
 #include "python/fields.h"
@@ -51,6 +53,16 @@ nb::list finish(ShardBuilder& builder) {
   return entries;
 }
 
+nb::dict copy_shard(const DatasetPaths& source, const nb::dict& entry, const DatasetPaths& target) {
+  const ShardEntry given = entry_from(entry);
+  ShardEntry copied;
+  {
+    Interruptible work;
+    copied = copy_expanded(source, given, target, [&work] { work.poll(); });
+  }
+  return entry_dict(copied);
+}
+
 }  // namespace
 
 void bind_shards(nb::module_& module) {
@@ -58,15 +70,15 @@ void bind_shards(nb::module_& module) {
       .def(
           "__init__",
           [](ShardBuilder* self, const std::string& dataset, const nb::list& schema,
-             uint64_t shard_bytes, uint64_t body_bytes) {
+             uint64_t shard_bytes, uint64_t body_bytes, const std::string& encoding) {
             ShardLimits limits;
             limits.shard_bytes = shard_bytes;
             limits.body_bytes = body_bytes;
-            new (self) ShardBuilder(dataset, schema_from(schema), limits);
+            new (self) ShardBuilder(dataset, schema_from(schema), limits, encoding_from(encoding));
           },
-          "dataset"_a, "schema"_a, "shard_bytes"_a, "body_bytes"_a,
+          "dataset"_a, "schema"_a, "shard_bytes"_a, "body_bytes"_a, "encoding"_a = "none",
           nb::sig("def __init__(self, dataset: str, schema: list[tuple[typing.Any, ...]], "
-                  "shard_bytes: int, body_bytes: int) -> None"))
+                  "shard_bytes: int, body_bytes: int, encoding: str = 'none') -> None"))
       .def("write", &write_rows, "columns"_a,
            nb::sig("def write(self, columns: list[tuple[int, numpy.typing.NDArray[typing.Any] | "
                    "None, numpy.typing.NDArray[typing.Any] | None, "
@@ -92,6 +104,11 @@ void bind_shards(nb::module_& module) {
         discard_shards(dataset, ids);
       },
       "dataset"_a, "ids"_a);
+  module.def("copy_expanded", &copy_shard, "source"_a, "entry"_a, "target"_a,
+             "Copies a committed shard of one directory into another without compression; returns "
+             "its entry there.",
+             nb::sig("def copy_expanded(source: Directory, entry: dict[str, typing.Any], "
+                     "target: Directory) -> dict[str, typing.Any]"));
 }
 
 }  // namespace headrace::python

@@ -14,8 +14,8 @@
 #include <nanobind/stl/vector.h>
 
 #include "base/error.h"
+#include "engine/hashed_files.h"
 #include "engine/hashed_text.h"
-#include "engine/text_file_reader.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
 #include "python/documents.h"
@@ -114,37 +114,24 @@ nb::tuple hash_rows(const HasherPtr& hasher, const Offsets& offsets, const Bytes
   return arrays_of(hashed.take());
 }
 
-// The rows of files, a block of text at a time.
-class HashedFiles {
+// The rows of files, a part of them at a time.
+class PyHashedFiles {
  public:
-  HashedFiles(HasherPtr hasher, std::vector<std::string> paths, const std::string& split,
-              uint64_t threads)
-      : reader_(std::move(paths), chosen("split", split, kSplits)),
-        hashed_(std::move(hasher), threads) {}
+  PyHashedFiles(HasherPtr hasher, std::vector<std::string> paths, const std::string& split,
+                uint64_t threads)
+      : files_(std::move(hasher), std::move(paths), chosen("split", split, kSplits), threads) {}
 
   std::optional<nb::tuple> next() {
-    HashedMatrix matrix;
+    std::optional<HashedMatrix> matrix;
     {
       Interruptible work;
-      const auto documents = reader_.next();
-      if (documents.empty()) {
-        return std::nullopt;
-      }
-      hashed_.expect(documents.size());
-      hashed_.add(
-          documents,
-          [this](uint64_t number, const Utf8Fault& fault) {
-            return reader_.invalid(number, fault);
-          },
-          [&work] { work.poll(); });
-      matrix = hashed_.take();
+      matrix = files_.next([&work] { work.poll(); });
     }
-    return arrays_of(std::move(matrix));
+    return matrix ? std::optional(arrays_of(std::move(*matrix))) : std::nullopt;
   }
 
  private:
-  TextFileReader reader_;
-  HashedText hashed_;
+  HashedFiles files_;
 };
 
 }  // namespace
@@ -172,10 +159,10 @@ void bind_text(nb::module_& module) {
           },
           nb::kw_only(), "n_features"_a, "least"_a, "most"_a, "analyzer"_a, "lowercase"_a,
           "alternate_sign"_a, "binary"_a, "norm"_a, "stop_words"_a, "decode_error"_a, "dtype"_a);
-  nb::class_<HashedFiles>(module, "HashedFiles", "Rows of the documents of files, in blocks.")
+  nb::class_<PyHashedFiles>(module, "HashedFiles", "Rows of the documents of files, in parts.")
       .def(nb::init<HasherPtr, std::vector<std::string>, const std::string&, uint64_t>(),
            "hasher"_a, "paths"_a, nb::kw_only(), "split"_a, "threads"_a)
-      .def("next", &HashedFiles::next,
+      .def("next", &PyHashedFiles::next,
            nb::sig("def next(self) -> tuple[typing.Any, typing.Any, typing.Any] | None"));
   module.def("hash_texts", &hash_texts, "hasher"_a, "texts"_a, nb::kw_only(), "expected"_a,
              "threads"_a, "The indptr, indices and values of str and bytes.",

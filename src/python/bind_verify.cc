@@ -8,6 +8,7 @@
 
 #include "dataset/verify.h"
 #include "python/bindings.h"
+#include "python/entries.h"
 #include "python/fields.h"
 #include "python/gil.h"
 
@@ -29,10 +30,12 @@ nb::dict finding_dict(const ShardFinding& finding) {
 }
 
 nb::dict verdict_of(const std::string& path, const std::optional<nb::list>& schema, uint64_t rows,
-                    uint64_t batch_rows, uint64_t stored_bytes, uint64_t stored_xxh3) {
+                    uint64_t batch_rows, uint64_t stored_bytes, uint64_t stored_xxh3,
+                    uint64_t bytes, const std::string& encoding) {
   std::optional<CommittedShard> committed;
   if (schema.has_value()) {
-    committed = {schema_from(*schema), rows, batch_rows, stored_bytes, stored_xxh3};
+    committed = {schema_from(*schema),   rows, batch_rows, stored_bytes, stored_xxh3, bytes,
+                 encoding_from(encoding)};
   }
   ShardVerdict verdict;
   {
@@ -58,12 +61,14 @@ nb::dict verdict_of(const std::string& path, const std::optional<nb::list>& sche
 
 void bind_verify(nb::module_& module) {
   module.def("verify_shard", &verdict_of, "path"_a, "schema"_a = nb::none(), "rows"_a = 0,
-             "batch_rows"_a = 0, "stored_bytes"_a = 0, "stored_xxh3"_a = 0,
+             "batch_rows"_a = 0, "stored_bytes"_a = 0, "stored_xxh3"_a = 0, "bytes"_a = 0,
+             "encoding"_a = "none",
              "Looks at every byte of a shard, or of another Arrow file. With a schema also at what "
              "a manifest says of it.",
              nb::sig("def verify_shard(path: str, schema: list[tuple[typing.Any, ...]] | None = "
                      "None, rows: int = 0, batch_rows: int = 0, stored_bytes: int = 0, "
-                     "stored_xxh3: int = 0) -> dict[str, typing.Any]"));
+                     "stored_xxh3: int = 0, bytes: int = 0, encoding: str = 'none') -> "
+                     "dict[str, typing.Any]"));
 }
 
 }  // namespace headrace::python

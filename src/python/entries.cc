@@ -30,6 +30,14 @@ T value_of(const nb::dict& dict, const char* key) {
 
 }  // namespace
 
+ShardEncoding encoding_from(const std::string& name) {
+  if (const auto encoding = parse_encoding(name)) {
+    return *encoding;
+  }
+  throw Error(ErrorCode::kInvalid,
+              "shards are stored with the encoding \"none\" or \"zstd\", not \"" + name + "\"");
+}
+
 nb::dict entry_dict(const ShardEntry& entry) {
   nb::dict dict;
   dict["id"] = entry.id;
@@ -38,7 +46,7 @@ nb::dict entry_dict(const ShardEntry& entry) {
   dict["bytes"] = entry.bytes;
   dict["stored_bytes"] = entry.stored_bytes;
   dict["stored_xxh3"] = entry.stored_xxh3;
-  dict["encoding"] = entry.encoding;
+  dict["encoding"] = std::string(encoding_name(entry.encoding));
   dict["origins"] = entry.origins;
   return dict;
 }
@@ -55,7 +63,7 @@ ShardEntry entry_from(const nb::dict& dict) {
           .bytes = value_of<uint64_t>(dict, "bytes"),
           .stored_bytes = value_of<uint64_t>(dict, "stored_bytes"),
           .stored_xxh3 = value_of<uint64_t>(dict, "stored_xxh3"),
-          .encoding = value_of<std::string>(dict, "encoding"),
+          .encoding = encoding_from(value_of<std::string>(dict, "encoding")),
           .origins = value_of<std::vector<uint64_t>>(dict, "origins")};
 }
 

@@ -92,6 +92,10 @@ void MappedFile::check_size() const {
   }
 }
 
+void MappedFile::hide_from_children() const noexcept {
+  static_cast<void>(::madvise(const_cast<std::byte*>(data_), info_.size, MADV_DONTFORK));
+}
+
 uint64_t MappedFile::max_maps() {
   static const uint64_t kLimit = [] {
     uint64_t allowed = kLinuxDefaultMaps;

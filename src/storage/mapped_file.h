@@ -44,6 +44,10 @@ class MappedFile {
   // file stays whole in the map and passes.
   void check_size() const;
 
+  // Leaves the map out of children that are forked from now on, where it would keep the space of a
+  // file that is removed. A child must then neither read nor destroy it.
+  void hide_from_children() const noexcept;
+
   // How many maps headrace opens at most: half of what the kernel allows a process.
   static uint64_t max_maps();
 

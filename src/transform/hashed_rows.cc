@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "transform/key_sort.h"
@@ -73,9 +74,51 @@ HashedRowCounter::HashedRowCounter(const Options& options)
   }
 }
 
+int HashedRowCounter::bits() const noexcept {
+  return static_cast<int>(std::bit_width(columns_ - 1)) + 1;
+}
+
+void HashedRowCounter::fold(std::vector<uint32_t>& keys, std::vector<uint32_t>& scratch,
+                            ColumnSums& sums) const {
+  sort_keys(keys, scratch, bits());
+  ColumnSums merged{.features = sums.features + keys.size()};
+  size_t before = 0;  // of the old columns, those that are merged
+  const auto take_before = [&](uint64_t column) {
+    for (; before < sums.columns.size() && sums.columns[before] < column; ++before) {
+      merged.columns.push_back(sums.columns[before]);
+      merged.sums.push_back(sums.sums[before]);
+    }
+  };
+  for (size_t i = 0; i < keys.size();) {
+    const uint32_t column = keys[i] >> 1;
+    take_before(column);
+    int64_t sum = 0;
+    if (before < sums.columns.size() && sums.columns[before] == column) {
+      sum = sums.sums[before++];
+    }
+    for (; i < keys.size() && keys[i] >> 1 == column; ++i) {
+      sum += 1 - static_cast<int64_t>(keys[i] & 1) * 2;
+    }
+    merged.columns.push_back(column);
+    merged.sums.push_back(sum);
+  }
+  take_before(UINT64_MAX);
+  sums = std::move(merged);
+  keys.clear();
+}
+
+void HashedRowCounter::add_row(const ColumnSums& sums, HashedRows& out) const {
+  out.features += sums.features;
+  if (options_.dtype == DType::kFloat32) {
+    add_row_of<float>(sums, out);
+  } else {
+    add_row_of<double>(sums, out);
+  }
+}
+
 void HashedRowCounter::add_row(std::vector<uint32_t>& keys, std::vector<uint32_t>& scratch,
                                HashedRows& out) const {
-  sort_keys(keys, scratch, static_cast<int>(std::bit_width(columns_ - 1)) + 1);
+  sort_keys(keys, scratch, bits());
   out.features += keys.size();
   if (options_.dtype == DType::kFloat32) {
     add_row_of<float>(keys, out);
@@ -103,6 +146,26 @@ void HashedRowCounter::add_row_of(const std::vector<uint32_t>& keys, HashedRows&
     indices[entries - 1] = static_cast<int32_t>(column);
     values[entries - 1] = static_cast<Value>(sum);
   }
+  end_row<Value>(first, entries, out);
+}
+
+template <typename Value>
+void HashedRowCounter::add_row_of(const ColumnSums& sums, HashedRows& out) const {
+  const uint64_t first = out.indices.size();
+  const size_t entries = sums.columns.size();
+  out.indices.reserve_more(entries);
+  out.values.reserve_more(entries * sizeof(Value));
+  std::copy_n(sums.columns.data(), entries, out.indices.data() + first);
+  std::transform(sums.sums.begin(), sums.sums.end(),
+                 reinterpret_cast<Value*>(out.values.data()) + first,
+                 [](int64_t sum) { return static_cast<Value>(sum); });
+  end_row<Value>(first, entries, out);
+}
+
+// Ends the row of `entries` entries behind `first` others, whose values are sums.
+template <typename Value>
+void HashedRowCounter::end_row(uint64_t first, size_t entries, HashedRows& out) const {
+  auto* const values = reinterpret_cast<Value*>(out.values.data()) + first;
   if (options_.binary) {
     std::fill_n(values, entries, Value{1});
   }

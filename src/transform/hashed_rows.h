@@ -27,6 +27,17 @@ struct HashedRows {
   void clear() noexcept;
 };
 
+// What the features of one row add to its columns, so far: for rows with more features than are
+// kept one by one.
+struct ColumnSums {
+  std::vector<uint32_t> columns = {};  // rising
+  std::vector<int64_t> sums = {};
+  uint64_t features = 0;
+
+  // No features; the memory goes.
+  void clear() noexcept { *this = {}; }
+};
+
 // Counts features into rows as scikit-learn's FeatureHasher does: a hash gives a column and, if
 // signs alternate, whether 1 is added or taken away.
 class HashedRowCounter {
@@ -55,11 +66,22 @@ class HashedRowCounter {
   // cancel out is kept as 0. Requires: `out` has rows of this counter only.
   void add_row(std::vector<uint32_t>& keys, std::vector<uint32_t>& scratch, HashedRows& out) const;
 
+  // Adds the features in `keys` to `sums`; there are no keys then.
+  void fold(std::vector<uint32_t>& keys, std::vector<uint32_t>& scratch, ColumnSums& sums) const;
+
+  // Adds a row of the features in `sums`: the same as of their keys.
+  void add_row(const ColumnSums& sums, HashedRows& out) const;
+
   const Options& options() const noexcept { return options_; }
 
  private:
   template <typename Value>
   void add_row_of(const std::vector<uint32_t>& keys, HashedRows& out) const;
+  template <typename Value>
+  void add_row_of(const ColumnSums& sums, HashedRows& out) const;
+  template <typename Value>
+  void end_row(uint64_t first, size_t entries, HashedRows& out) const;
+  int bits() const noexcept;  // of keys
 
   Options options_;
   uint32_t columns_;

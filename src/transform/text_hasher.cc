@@ -58,6 +58,7 @@ std::optional<Utf8Fault> TextHasher::add_row(std::string_view document, Scratch&
     }
   }
   scratch.keys.clear();
+  scratch.sums.clear();
   scratch.tokens.clear();
   switch (analyzer_) {
     case Analyzer::kWord:
@@ -70,8 +71,23 @@ std::optional<Utf8Fault> TextHasher::add_row(std::string_view document, Scratch&
       read_padded_words(document, scratch);
       break;
   }
-  counter_.add_row(scratch.keys, scratch.sorted, out);
+  if (scratch.sums.features == 0) {
+    counter_.add_row(scratch.keys, scratch.sorted, out);
+  } else {
+    counter_.fold(scratch.keys, scratch.sorted, scratch.sums);
+    counter_.add_row(scratch.sums, out);
+    scratch.sums.clear();
+  }
   return std::nullopt;
+}
+
+uint64_t TextHasher::spread() const noexcept {
+  // Every character begins an n-gram, and every third at most a word.
+  constexpr uint64_t kOfCharacters = 2;
+  constexpr uint64_t kMost = 64;
+  const uint64_t lengths = std::min(ngrams_.most - ngrams_.least + 1, kMost);
+  const uint64_t spread = analyzer_ == Analyzer::kWord ? lengths / 2 : kOfCharacters * lengths;
+  return std::clamp<uint64_t>(spread, 1, kMost);
 }
 
 // An n-gram whose tokens lie in two parts begins in the first: the last tokens of a part stay until
@@ -110,6 +126,9 @@ void TextHasher::add_keys(Scratch& scratch, size_t starts) const {
   hash_ngrams(scratch.tokens, starts, ngrams_,
               [this, &to](uint32_t hash) { *to++ = counter_.key(hash); });
   scratch.keys.resize(static_cast<size_t>(to - scratch.keys.data()));
+  if (scratch.keys.size() >= kMostKeys) {
+    counter_.fold(scratch.keys, scratch.sorted, scratch.sums);
+  }
 }
 
 }  // namespace headrace

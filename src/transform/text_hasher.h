@@ -46,8 +46,12 @@ class TextHasher {
     TokenBuffer tokens;
     std::vector<uint32_t> keys;
     std::vector<uint32_t> sorted;
+    ColumnSums sums;  // of documents with very many keys
     std::string repaired;
   };
+
+  // How many keys of a document are kept at most; then they become sums.
+  static constexpr size_t kMostKeys = size_t{1} << 22;
 
   // Throws kInvalid as HashedRowCounter, and for a range of n-grams that is none.
   explicit TextHasher(Options options);
@@ -59,6 +63,10 @@ class TextHasher {
                                    HashedRows& out) const;
 
   DType dtype() const noexcept { return counter_.options().dtype; }
+
+  // How many times as much memory as for words and pairs of words the rows of a text may take, for
+  // as much text.
+  uint64_t spread() const noexcept;
 
  private:
   void add_keys(Scratch& scratch, size_t starts) const;

@@ -1,5 +1,6 @@
 #include "dataset/variable_reader.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -15,6 +16,7 @@
 #include "dataset/column_views.h"
 #include "dataset/fingerprint.h"
 #include "dataset/reader.h"
+#include "dataset/row_requests.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "testing/datasets.h"
@@ -208,38 +210,74 @@ class AskedSource : public ArraySource {
   mutable std::vector<std::tuple<ColumnPart, uint64_t, uint64_t>> requests;
 };
 
+// Rows of bytes, `size` each, that claim to lie in a file.
+struct AskedRows {
+  AskedRows(uint64_t rows, uint64_t size) : offsets(rows + 1), bytes(rows * size) {
+    for (uint64_t row = 0; row <= rows; ++row) {
+      offsets[row] = static_cast<int64_t>(row * size);
+    }
+    ArraySource::Array array{.owner = {}, .rows = {}};
+    array.variable = ColumnView{.rows = rows,
+                                .values = bytes.data(),
+                                .offsets = reinterpret_cast<const std::byte*>(offsets.data()),
+                                .elements = bytes.size()};
+    source = std::make_shared<AskedSource>(rows, std::vector{array});
+    dataset = std::make_shared<Dataset>(
+        std::vector<DatasetColumn>{{.field = {.name = "b", .kind = ColumnKind::kBytes},
+                                    .group = 0,
+                                    .column = 0,
+                                    .casts = {}}},
+        std::vector{
+            RowSpace::table({{.source = source, .first = 0, .rows = rows, .columns = nullptr}})});
+  }
+
+  std::vector<int64_t> offsets;
+  std::vector<std::byte> bytes;
+  std::shared_ptr<AskedSource> source;
+  DatasetPtr dataset;
+};
+
+using Requests = decltype(AskedSource::requests);
+
 TEST(VariableReader, AsksForNoRowThatWasAskedFor) {
-  std::vector<int64_t> offsets(10001);
-  std::iota(offsets.begin(), offsets.end(), 0);
-  const std::vector<std::byte> bytes(10000);
-  ArraySource::Array text{.owner = {}, .rows = {}};
-  text.variable = ColumnView{.rows = 10000,
-                             .values = bytes.data(),
-                             .offsets = reinterpret_cast<const std::byte*>(offsets.data()),
-                             .elements = 10000};
-  const auto source = std::make_shared<AskedSource>(10000, std::vector{text});
-  const auto dataset = std::make_shared<Dataset>(
-      std::vector<DatasetColumn>{{.field = {.name = "t", .kind = ColumnKind::kText},
-                                  .group = 0,
-                                  .column = 0,
-                                  .casts = {}}},
-      std::vector{
-          RowSpace::table({{.source = source, .first = 0, .rows = 10000, .columns = nullptr}})});
+  const AskedRows stored(10000, 1);
   // Too far apart to be one request.
   const std::vector<uint64_t> rows = {0, 9000};
   const auto ask = [&](uint64_t asked) {
-    source->requests.clear();
+    stored.source->requests.clear();
     Parts parts;
-    Reader(dataset).read_parts(
-        rows, {true}, parts.allocate(), [] {}, asked);
-    return source->requests;
+    Reader(stored.dataset)
+        .read_parts(
+            rows, {true}, parts.allocate(), [] {}, asked);
+    return stored.source->requests;
   };
-  using Requests = decltype(source->requests);
   EXPECT_EQ(ask(0), (Requests{{ColumnPart::kOffsets, 0, 2},
                               {ColumnPart::kOffsets, 9000, 2},
                               {ColumnPart::kValues, 0, 9001}}));
   EXPECT_EQ(ask(1), (Requests{{ColumnPart::kOffsets, 9000, 2}, {ColumnPart::kValues, 9000, 1}}));
   EXPECT_EQ(ask(2), Requests{});
+}
+
+TEST(VariableReader, ReadsNothingOfWhatALayoutTruncates) {
+  const AskedRows stored(1000, 1000);
+  Layout padded{.kind = LayoutKind::kPadded, .dtype = DType::kUint8};
+  padded.padding = {.max_length = 10, .truncate = true};
+  const DatasetPtr dataset = with_layout(stored.dataset, 0, padded);
+  const std::vector<uint64_t> rows = {500, 501, 0, 900};
+  Parts parts;
+  Reader(dataset).read_parts(rows, {true}, parts.allocate());
+  const auto values = [](const auto& request) {
+    return std::get<ColumnPart>(request) == ColumnPart::kValues;
+  };
+  Requests& requests = stored.source->requests;
+  requests.erase(std::stable_partition(requests.begin(), requests.end(), values), requests.end());
+  std::sort(requests.begin(), requests.end());
+  EXPECT_EQ(requests, (Requests{{ColumnPart::kValues, 0, 10},
+                                {ColumnPart::kValues, 500'000, 1010},  // with a small gap
+                                {ColumnPart::kValues, 900'000, 10}}));
+  requests.clear();
+  RowRequests(*dataset).will_need_elements(std::vector<uint64_t>{0}, {true});
+  EXPECT_EQ(requests, (Requests{{ColumnPart::kValues, 0, 10}}));
 }
 
 TEST_F(Mixed, APollThatThrowsStops) {

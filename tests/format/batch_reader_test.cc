@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 #include "format/ipc_messages.h"
 #include "testing/errors.h"
 
@@ -33,6 +33,7 @@ struct Message {
                                                       {64, 88}, {192, 0}, {192, 14}};
   std::vector<int64_t> variadic = {};
   bool compressed = false;
+  flatbuf::CompressionType codec = flatbuf::CompressionType::LZ4_FRAME;
   Metadata metadata = {};
 };
 
@@ -46,8 +47,9 @@ flatbuffers::FlatBufferBuilder built(const Message& message) {
   for (const auto& [offset, bytes] : message.buffers) {
     buffers.emplace_back(offset, bytes);
   }
-  const auto compression = message.compressed ? flatbuf::CreateBodyCompression(builder)
-                                              : flatbuffers::Offset<flatbuf::BodyCompression>(0);
+  const auto compression = message.compressed
+                               ? flatbuf::CreateBodyCompression(builder, message.codec)
+                               : flatbuffers::Offset<flatbuf::BodyCompression>(0);
   const auto record = flatbuf::CreateRecordBatchDirect(builder, message.length, &nodes, &buffers,
                                                        compression, &message.variadic);
   const auto metadata = build_metadata(builder, message.metadata);
@@ -180,6 +182,61 @@ TEST(BatchReader, RefusesMessagesOfAnotherForm) {
   unsupported("compressed", changed([](Message& m) { m.compressed = true; }));
   unsupported("version", changed([](Message& m) { m.version = MetadataVersion::V3; }));
   EXPECT_EQ(read(changed([](Message& m) { m.version = MetadataVersion::V4; })).rows, 10U);
+}
+
+// As made: compressed, in stored buffers of 30, 40 and 20 bytes.
+Message stored(const std::function<void(Message&)>& change = [](Message&) {}) {
+  Message message;
+  message.buffers = {{0, 0}, {0, 30}, {64, 0}, {64, 40}, {128, 0}, {128, 20}};
+  message.body_length = 192;
+  message.compressed = true;
+  message.codec = flatbuf::CompressionType::ZSTD;
+  message.metadata = {{std::string(kBodyHashKey), hash_digits(1)}};
+  change(message);
+  return message;
+}
+
+BatchLayout read_stored(const Message& message) {
+  const auto builder = built(message);
+  BatchReader reader(kColumns, true, kPath, ShardEncoding::kZstd);
+  return reader.read(*flatbuffers::GetRoot<flatbuf::Message>(builder.GetBufferPointer()),
+                     {1024, static_cast<uint64_t>(message.body_length)});
+}
+
+TEST(BatchReader, GivesThePlacesOfWhatIsStoredCompressed) {
+  const BatchLayout batch = read_stored(stored());
+  EXPECT_EQ(batch.rows, 10U);
+  EXPECT_EQ(batch.columns[0].values, (Place{1024, 30}));
+  EXPECT_EQ(batch.columns[1].offsets, (Place{1088, 40}));
+  EXPECT_EQ(batch.columns[1].values, (Place{1152, 20}));
+  EXPECT_EQ(batch.columns[1].elements, 7U);
+}
+
+TEST(BatchReader, HoldsCompressedBatchesToTheirLayoutAndCodec) {
+  const auto refused = [](std::string_view what, const std::function<void(Message&)>& change) {
+    expect_error(ErrorCode::kCorrupt, {what}, [&] { read_stored(stored(change)); });
+  };
+  const std::string_view layout = "not laid out as compressed shards are";
+  refused(layout, [](Message& m) { m.buffers[3].first = 128; });
+  refused(layout, [](Message& m) { m.buffers[5].second = 8; });
+  refused(layout, [](Message& m) { m.body_length = 256; });
+  refused(layout, [](Message& m) { m.buffers[1].second = 65; });
+  refused(layout, [](Message& m) {
+    m.length = 0;
+    m.nodes = {{0, 0}, {0, 0}, {7, 0}};
+  });
+  refused("not compressed by zstd", [](Message& m) { m.compressed = false; });
+  refused("not compressed by zstd",
+          [](Message& m) { m.codec = flatbuf::CompressionType::LZ4_FRAME; });
+  refused("validity", [](Message& m) { m.buffers[2].second = 8; });
+}
+
+TEST(BatchReader, SaysWhatToDoWithCompressedShards) {
+  const auto builder = built(stored());
+  BatchReader reader(kColumns, true, kPath);
+  expect_error(ErrorCode::kUnsupported, {"compressed", "headrace expand"}, [&] {
+    reader.read(*flatbuffers::GetRoot<flatbuf::Message>(builder.GetBufferPointer()), {1024, 192});
+  });
 }
 
 TEST(BatchReader, CountsTheNullsOfAColumnOverAllBatches) {

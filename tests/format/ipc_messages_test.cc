@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash_digits.h"
 #include "format/arrow_metadata.h"
-#include "format/hash_digits.h"
 
 namespace headrace {
 namespace {
@@ -60,6 +60,18 @@ TEST(BatchMessage, EndsAtAMultipleOf64AndSaysWhereTheRowsLie) {
     EXPECT_EQ(record.nodes()->Get(0)->length(), 20);
     EXPECT_EQ(record.nodes()->Get(0)->null_count(), 0);
   }
+}
+
+TEST(BatchMessage, SaysHowItsBodyIsCompressed) {
+  const BatchLayout batch = profile_batch(kColumns, 20, std::vector<uint64_t>{0}, 0);
+  const Bytes plain = batch_message(kColumns, batch, 64);
+  EXPECT_EQ(message_in(plain).header_as_RecordBatch()->compression(), nullptr);
+  const Bytes stored = batch_message(kColumns, batch, 64, ShardEncoding::kZstd);
+  const flatbuf::BodyCompression* compression =
+      message_in(stored).header_as_RecordBatch()->compression();
+  ASSERT_NE(compression, nullptr);
+  EXPECT_EQ(compression->codec(), flatbuf::CompressionType::ZSTD);
+  EXPECT_EQ(compression->method(), flatbuf::BodyCompressionMethod::BUFFER);
 }
 
 TEST(BatchMessage, LetsALargeBodyStartOnAPage) {

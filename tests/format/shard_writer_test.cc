@@ -20,7 +20,8 @@ TEST(ShardWriter, SummarisesTheFileThatItWrote) {
   const std::vector<ShardColumn> columns = {make_column(kNumber, 10)};
   MemorySink sink;
   const ShardSummary summary = write_shard(sink, columns, 4);
-  EXPECT_EQ(summary, (ShardSummary{10, sink.bytes().size(), hash_bytes(sink.bytes())}));
+  const uint64_t bytes = sink.bytes().size();
+  EXPECT_EQ(summary, (ShardSummary{10, bytes, hash_bytes(sink.bytes()), bytes}));
 }
 
 TEST(ShardWriter, CountsRowsAndBytesAsItGoes) {
@@ -33,6 +34,22 @@ TEST(ShardWriter, CountsRowsAndBytesAsItGoes) {
   EXPECT_EQ(writer.rows(), 4U);
   EXPECT_EQ((writer.bytes() - head) % 64, 0U);
   EXPECT_GT(writer.bytes(), head + 64);
+}
+
+TEST(ShardWriter, SaysWhatACompressedShardExpandsTo) {
+  for (const uint64_t rows : {uint64_t{0}, uint64_t{1}, uint64_t{10}, uint64_t{40'000}}) {
+    const std::vector<ShardColumn> columns = {make_column(kNumber, rows), make_column(kList, rows),
+                                              blobs("b", rows, 100)};
+    MemorySink sink;
+    const ShardSummary summary =
+        write_shard(sink, columns, 16'384, {{"k", "v"}}, ShardEncoding::kZstd);
+    EXPECT_EQ(summary.bytes, sink.bytes().size());
+    EXPECT_EQ(summary.xxh3, hash_bytes(sink.bytes()));
+    EXPECT_EQ(summary.expanded_bytes, shard_bytes(columns, 16'384, {{"k", "v"}}).size());
+    if (rows > 10) {
+      EXPECT_LT(summary.bytes, summary.expanded_bytes / 2);
+    }
+  }
 }
 
 TEST(ShardWriter, TheSameRowsAreTheSameBytes) {

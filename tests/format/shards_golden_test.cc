@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "format/shard_expander.h"
 #include "format/shard_layout.h"
 #include "testing/golden_files.h"
 #include "testing/golden_shards.h"
@@ -33,6 +34,14 @@ TEST(GoldenShards, HaveTheHashesThatShardsOfTheseRowsNeverChange) {
       EXPECT_EQ(now.batches[i].xxh3, then.batches[i].xxh3) << name << " batch " << i;
     }
   }
+}
+
+TEST(GoldenShards, ThatAreCompressedAreExpandedForEver) {
+  const GoldenFile golden(std::string("v1/") + kGoldenCompressed);
+  const auto plain = shard_bytes(golden_compressed(), kGoldenRowsPerBatch, kGoldenMetadata);
+  MemorySink sink;
+  expand_shard(golden.file(), plain.size(), sink);
+  EXPECT_EQ(sink.bytes(), plain);
 }
 
 }  // namespace

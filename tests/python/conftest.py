@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from object_stores import S3, moto_server
 from page_cache import drop_pages
 
 import headrace as hr
@@ -37,6 +38,19 @@ def native_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     workers = os.environ.get("PYTEST_XDIST_WORKER")
     return (base.parent if workers else base) / "cache"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A server of S3, the same for all tests of a process."""
+    with moto_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(s3_endpoint: str) -> S3:
+    """A bucket that no other test has."""
+    return S3(s3_endpoint)
 
 
 @pytest.fixture

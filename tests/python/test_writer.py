@@ -178,7 +178,7 @@ def test_a_dropped_writer_warns_and_leaves_no_shards(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"path": "s3://bucket/corpus"}, "URL"),
+        ({"path": "s3://user:word@bucket/corpus"}, "password"),
         ({"path": __file__}, "is a file"),
         ({"path": ""}, "directory"),
         ({"path": 7}, "directory"),

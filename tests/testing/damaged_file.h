@@ -32,6 +32,7 @@ class DamagedFile {
   DamagedFile& operator=(const DamagedFile&) = delete;
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  const std::string& path() const noexcept { return path_; }
 
   void write(uint64_t offset, std::span<const std::byte> bytes) {
     std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<int64_t>(offset));

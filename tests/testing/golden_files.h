@@ -20,6 +20,7 @@ class GoldenFile {
   ShardLayout layout(LayoutRules rules = LayoutRules::kAnyArrow) const {
     return read_shard_layout(file_, rules);
   }
+  const File& file() const noexcept { return file_; }
   const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
 
  private:

@@ -37,4 +37,15 @@ inline std::vector<std::pair<std::string, std::vector<ShardColumn>>> golden_shar
   return shards;
 }
 
+// A compressed shard, of a column of each kind. Another version of zstd may make other bytes of it;
+// they expand to the same ones.
+inline constexpr char kGoldenCompressed[] = "zstd/each_kind.arrow";
+inline std::vector<ShardColumn> golden_compressed() {
+  std::vector<ShardColumn> columns;
+  for (const Field& field : one_field_of_each_kind()) {
+    columns.push_back(make_column(field, kGoldenRows));
+  }
+  return columns;
+}
+
 }  // namespace headrace

@@ -133,8 +133,9 @@ inline Schema schema_of(const std::vector<ShardColumn>& columns) {
 
 // Writes all rows of `columns`.
 inline ShardSummary write_shard(ByteSink& sink, const std::vector<ShardColumn>& columns,
-                                uint64_t rows_per_batch, const Metadata& metadata = {}) {
-  ShardWriter writer(schema_of(columns), rows_per_batch, sink, metadata);
+                                uint64_t rows_per_batch, const Metadata& metadata = {},
+                                ShardEncoding encoding = ShardEncoding::kPlain) {
+  ShardWriter writer(schema_of(columns), rows_per_batch, sink, metadata, encoding);
   const uint64_t rows = columns[0].rows;
   for (uint64_t first = 0; first < rows; first += rows_per_batch) {
     std::vector<ColumnView> views;
@@ -147,9 +148,10 @@ inline ShardSummary write_shard(ByteSink& sink, const std::vector<ShardColumn>& 
 }
 
 inline std::vector<std::byte> shard_bytes(const std::vector<ShardColumn>& columns,
-                                          uint64_t rows_per_batch, const Metadata& metadata = {}) {
+                                          uint64_t rows_per_batch, const Metadata& metadata = {},
+                                          ShardEncoding encoding = ShardEncoding::kPlain) {
   MemorySink sink;
-  write_shard(sink, columns, rows_per_batch, metadata);
+  write_shard(sink, columns, rows_per_batch, metadata, encoding);
   return sink.bytes();
 }
 

@@ -65,7 +65,7 @@ def test_without_root_one_sentence_names_the_packages_and_the_command(debian: Ma
         "headrace: Debian packages are missing and installing them needs root: as root, run "
         '"apt-get update && apt-get install -y --no-install-recommends ninja-build '
         "libdlpack-dev libxxhash-dev libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev "
-        'libgtest-dev clang-tidy strace", then the same make again.\n'
+        'libzstd-dev libgtest-dev clang-tidy strace", then the same make again.\n'
     )
     assert debian.log.read_text() == ""
 
@@ -78,7 +78,7 @@ def test_root_installs_what_is_missing_and_nothing_else(debian: Machine) -> None
     assert update == "apt-get update -qq"
     assert install.endswith(
         "--no-install-recommends ninja-build libdlpack-dev libxxhash-dev "
-        "libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev"
+        "libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev libzstd-dev"
     )
 
 

@@ -49,6 +49,44 @@ TEST(HashedRows, SumSignsOfTheSameColumn) {
   EXPECT_EQ(rows.features, 7U);
 }
 
+TEST(HashedRows, AreTheSameOfSumsAsOfKeys) {
+  std::mt19937 random(7);
+  for (const RowNorm norm : {RowNorm::kNone, RowNorm::kL1, RowNorm::kL2}) {
+    for (const bool binary : {false, true}) {
+      for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+        const HashedRowCounter counter(
+            {.columns = 1000, .binary = binary, .norm = norm, .dtype = dtype});
+        std::vector<uint32_t> hashes(5000);
+        for (uint32_t& hash : hashes) {
+          hash = static_cast<uint32_t>(random());
+        }
+        hashes.push_back(negative(hashes.front()));  // sums of 0 stay
+        HashedRows expected;
+        add(counter, {3, 4}, expected);
+        add(counter, hashes, expected);
+        HashedRows found;
+        add(counter, {3, 4}, found);
+        ColumnSums sums;
+        std::vector<uint32_t> keys;
+        std::vector<uint32_t> scratch;
+        for (size_t i = 0; i < hashes.size(); ++i) {
+          keys.push_back(counter.key(hashes[i]));
+          if (i % 900 == 0 || i + 1 == hashes.size()) {
+            counter.fold(keys, scratch, sums);
+            EXPECT_TRUE(keys.empty());
+          }
+        }
+        counter.fold(keys, scratch, sums);  // of nothing
+        counter.add_row(sums, found);
+        EXPECT_EQ(numbers_of(found.indices), numbers_of(expected.indices));
+        EXPECT_EQ(numbers_of<std::byte>(found.values), numbers_of<std::byte>(expected.values));
+        EXPECT_EQ(found.ends, expected.ends);
+        EXPECT_EQ(found.features, expected.features);
+      }
+    }
+  }
+}
+
 TEST(HashedRows, CountTheHashWithoutAMagnitudeOfItsOwn) {
   // abs(-2^31) overflows in 32 bits; scikit-learn takes 2^31 modulo the number of columns.
   for (const uint64_t columns : {1U, 7U, 10U, 1U << 18, 0x7FFFFFFFU}) {

@@ -54,6 +54,28 @@ TextHasher hasher(Analyzer analyzer, NgramRange ngrams,
       {.analyzer = analyzer, .ngrams = ngrams, .invalid = invalid, .counted = kCounts});
 }
 
+TEST(TextHasher, CountsADocumentOfMoreFeaturesThanAreKept) {
+  constexpr size_t kPairs = TextHasher::kMostKeys / 2 + 1000;
+  std::string text;
+  for (size_t i = 0; i < kPairs; ++i) {
+    text += "ab";
+  }
+  Row expected = row_of_features({"a", "b"});
+  for (auto& [column, count] : expected) {
+    count *= static_cast<double>(kPairs);
+  }
+  EXPECT_EQ(row_of(hasher(Analyzer::kChar, {1, 1}), text), expected);
+}
+
+TEST(TextHasher, SaysHowManyNgramsItMakes) {
+  EXPECT_EQ(hasher(Analyzer::kWord, {1, 1}).spread(), 1U);
+  EXPECT_EQ(hasher(Analyzer::kWord, {1, 2}).spread(), 1U);
+  EXPECT_EQ(hasher(Analyzer::kWord, {1, 8}).spread(), 4U);
+  EXPECT_EQ(hasher(Analyzer::kChar, {3, 3}).spread(), 2U);
+  EXPECT_EQ(hasher(Analyzer::kCharWb, {2, 5}).spread(), 8U);
+  EXPECT_EQ(hasher(Analyzer::kChar, {1, UINT64_MAX}).spread(), 64U);
+}
+
 TEST(TextHasher, CountsWordsAndPairsOfThem) {
   EXPECT_EQ(row_of(hasher(Analyzer::kWord, {1, 2}), "To be, or not to be."),
             row_of_features({"to", "be", "or", "not", "to", "be", "to be", "be or", "or not",

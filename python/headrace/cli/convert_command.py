@@ -22,6 +22,7 @@ from headrace.cli.values import column_as_json
 from headrace.column_fit import declared_facts
 from headrace.conversion.convert import convert
 from headrace.conversion.dry_run import DryRun
+from headrace.dataset_place import place_of
 from headrace.errors import InvalidError
 
 _FORMAT = 1  # of the JSON; names are added to it, and none changes its meaning
@@ -42,7 +43,11 @@ def add_to(commands: Any) -> None:
         "same command does what is missing; with more inputs it appends them.",
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, or a glob in quotes")
-    parser.add_argument("directory", metavar="DIR", help="the dataset's directory")
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        help="the dataset's directory, or a URL such as s3://bucket/data",
+    )
     parser.add_argument(
         "--transform",
         type=function_named,
@@ -57,6 +62,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument(
         "--shard-bytes", type=_size, default="128MB", help='such as "256MB" (default 128MB)'
+    )
+    parser.add_argument(
+        "--compression", choices=("zstd",), help="compress shards, for stores and networks"
     )
     parser.add_argument(
         "--fill",
@@ -99,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
         "transform": options.transform,
         "rows": options.rows,
         "shard_bytes": options.shard_bytes,
+        "compression": options.compression,
         "version": options.version,
         "errors": options.errors,
         "columns": options.columns,
@@ -116,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     with _executor(options.workers) as executor, warnings.catch_warnings():
         # That inputs were skipped is said below, with their names.
         warnings.simplefilter("ignore", UserWarning)
-        dataset = convert(
+        convert(
             inputs,
             options.directory,
             executor=executor,
@@ -124,10 +133,11 @@ def run(options: argparse.Namespace) -> int:
             progress=not options.quiet,
             **arguments,
         )
+    entries = place_of(options.directory).versions().entries()
     facts = {
-        "rows": len(dataset),
-        "bytes": dataset._core.nbytes,
-        "shards": dataset._core.file_count,
+        "rows": sum(entry["rows"] for entry in entries),
+        "bytes": sum(entry["stored_bytes"] for entry in entries),
+        "shards": len(entries),
     }
     if options.json:
         failed = [{"input": f.name, "error": f.error.for_shell()} for f in failures]

@@ -12,11 +12,17 @@ import sys
 from collections.abc import Sequence
 
 import headrace
-from headrace.cli import convert_command, head_command, inspect_command, verify_command
+from headrace.cli import (
+    convert_command,
+    expand_command,
+    head_command,
+    inspect_command,
+    verify_command,
+)
 from headrace.cli.console import printable
 from headrace.errors import HeadraceError
 
-_COMMANDS = (convert_command, inspect_command, verify_command, head_command)
+_COMMANDS = (convert_command, inspect_command, verify_command, head_command, expand_command)
 
 FAILED = 1
 INTERRUPTED = 130  # as shells say it of SIGINT and SIGPIPE

@@ -21,11 +21,12 @@ from headrace.conversion.native_parts import are_unchanged, read_natively
 from headrace.conversion.plan import Part
 from headrace.conversion.steps import Step, Transform, check_unchanged, name_input, read_part
 from headrace.conversion.text_formats import Types
+from headrace.dataset_place import Place
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.native.transform import NativeTransform
 from headrace.schema import Field, Schema
-from headrace.shard_builder import ShardBuilder
+from headrace.shard_builder import Compression
 
 GROUP_S = 60.0
 _FULL = 0.9  # of a shard: the next step might no longer fit
@@ -45,7 +46,7 @@ class Job:
         skip: Whether a part that fails is left out.
     """
 
-    directory: str
+    place: Place
     transform: Transform | None
     rows: Rows
     shard_bytes: int
@@ -54,6 +55,7 @@ class Job:
     skip: bool
     fields: tuple[Field, ...] = ()
     as_tuple: bool | None = None
+    compression: Compression = None
 
 
 @dataclass
@@ -253,13 +255,13 @@ class _Group:
         self.job = job
         self.built = Built(fields=job.fields, as_tuple=job.as_tuple)
         self._began = time.perf_counter()
-        self._builder = ShardBuilder(
-            job.directory,
+        self._builder = job.place.builder(
             shard_bytes=job.shard_bytes,
             body_bytes=min(_BODY_BYTES, job.shard_bytes),
             columns=None if job.fields else job.columns,
             fill=job.fill,
             schema=Schema(job.fields) if job.fields else None,
+            compression=job.compression,
         )
         self.is_torn = False  # whether half a step was written
 

@@ -18,6 +18,7 @@ from headrace.conversion.convert import version_of
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.progress import Progress
 from headrace.dataset import Dataset
+from headrace.dataset_place import LocalPlace
 from headrace.errors import InvalidError, TransformError
 from headrace.items import Indexed
 from headrace.opening import open as open_dataset
@@ -80,7 +81,7 @@ def cache(
     step = max(_LEAST_ROWS, -(-rows // _MOST_PARTS))
     parts = [range(first, min(first + step, rows)) for first in range(0, rows, step)]
     job = Job(
-        directory=checks.check_directory(directory),
+        place=LocalPlace(checks.check_directory(directory)),
         transform=_Rows(dataset) if workers == 0 else _rows_of_worker,
         rows="many",
         shard_bytes=byte_size("shard_bytes", shard_bytes),
@@ -91,7 +92,7 @@ def cache(
     inputs = Inputs(parts, transforms=True)
     with _processes(dataset, workers, multiprocessing_context) as executor:
         convert_inputs(inputs, job, options, executor=executor, progress=progress)
-    return open_dataset(job.directory)
+    return open_dataset(job.place.name)
 
 
 def _count(dataset: Any) -> int:

@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from headrace import _core, advice
+from headrace import advice
 from headrace.conversion.build import Built, Failure, Job
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.ledger import Ledger, Record, to_origins
-from headrace.conversion.lock import exclusive
 from headrace.conversion.plan import plan
 from headrace.conversion.progress import Meter, Progress, metering
 from headrace.conversion.run import run_here, run_in_executor
+from headrace.dataset_place import Place
 from headrace.errors import InvalidError
 from headrace.schema import Field
-from headrace.shard_builder import discard
 
 _KEY = "convert"
 
@@ -38,8 +37,8 @@ def convert_inputs(
         HeadraceError: What the first input that failed raised, unless the job skips these.
         InvalidError: If the dataset was begun otherwise, or has no rows in the end.
     """
-    with exclusive(job.directory), metering(progress) as meter:
-        conversion = Conversion(job.directory, options, meter)
+    with job.place.exclusive(), metering(progress) as meter:
+        conversion = Conversion(job.place, options, meter)
         job = replace(job, fields=conversion.fields, as_tuple=conversion.as_tuple)
         meter.expect(inputs.total)
         parts = plan(
@@ -74,14 +73,15 @@ class Conversion:
         failures: The inputs that failed, so far.
     """
 
-    def __init__(self, directory: str, options: dict[str, str], meter: Meter) -> None:
+    def __init__(self, place: Place, options: dict[str, str], meter: Meter) -> None:
         """Opens a dataset to go on with, or takes note that there is none yet.
 
         Raises:
             InvalidError: If it was made otherwise, or by something else.
         """
-        self._directory = _core.Directory(directory)
-        self._path = directory
+        self._place = place
+        self._directory = place.versions(alone=True)
+        self._path = place.name
         self._options = options
         self._meter = meter
         self._carried: list[Record] = []
@@ -161,7 +161,7 @@ class Conversion:
 
     def drop(self, built: Built) -> None:
         """Removes shards that will not be committed."""
-        discard(self._path, built.entries)
+        self._place.discard(self._directory, built.entries)
 
 
 def describe_failures(failures: Iterable[Failure]) -> str:

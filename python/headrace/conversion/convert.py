@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
 from headrace import advice, checks
@@ -17,9 +17,11 @@ from headrace.conversion.input_formats import check_formats
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.progress import Progress
 from headrace.dataset import Dataset
+from headrace.dataset_place import LocalPlace, place_of
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
+from headrace.shard_builder import Compression, check_compression
 from headrace.transform import function_name
 
 Errors = Literal["raise", "skip"]
@@ -42,6 +44,8 @@ def convert(
     errors: Errors = "raise",
     failures: list[Failure] | None = None,
     progress: Progress = True,
+    compression: Compression = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> DryRun: ...
 
 
@@ -61,6 +65,8 @@ def convert(
     failures: list[Failure] | None = None,
     progress: Progress = True,
     dry_run: None = None,
+    compression: Compression = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Dataset: ...
 
 
@@ -79,6 +85,8 @@ def convert(
     failures: list[Failure] | None = None,
     progress: Progress = True,
     dry_run: int | None = None,
+    compression: Compression = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Dataset | DryRun:
     """Writes inputs as a dataset of shards in `directory`, and returns it opened.
 
@@ -92,7 +100,8 @@ def convert(
 
     Args:
         inputs: A path, a glob, or a list of these; with a transform also any items to iterate over.
-        directory: Where the dataset is, or will be.
+        directory: Where the dataset is, or will be: a directory, or a URL of an object store such
+            as ``s3://bucket/corpus``. Of a URL nothing is opened, and None is returned.
         transform: Called with each path (a str) or item. It returns columns: a dict or a tuple of
             what `Writer.write` takes, or an Arrow table or data frame; or it yields several of
             these, for inputs that are large. Columns and dtypes must be alike for all inputs.
@@ -113,6 +122,8 @@ def convert(
             called with a ConversionProgress now and then.
         dry_run: Only tries this many inputs, writes nothing, and returns a `DryRun`: the schema,
             the speed, the estimated size.
+        compression: "zstd" for stores and networks, as for `Writer`.
+        storage_options: Of a URL, as for `Writer`. They are sent to the workers of an executor.
 
     Raises:
         TransformError: If `transform` raises; names the input.
@@ -134,19 +145,22 @@ def convert(
     listed = Inputs(inputs, transforms=transform is not None)
     if transform is None:
         check_formats(listed)
+    place = place_of(directory, storage_options)
     job = Job(
-        directory=checks.check_directory(directory),
+        place=place,
         transform=transform,
         rows=_check_choice("rows", rows, ("many", "one")),
         shard_bytes=byte_size("shard_bytes", shard_bytes, low=1),
         columns=columns,
         fill=fill,
         skip=_check_choice("errors", errors, ("raise", "skip")) == "skip",
+        compression=check_compression(compression),
     )
     _check_executor(executor)
     if dry_run is not None:
         count = checks.check_int("dry_run", dry_run, low=1, high=checks.MAX_INT64)
         return try_out(listed, job, count)
+    place.check_writable()
     found = convert_inputs(
         listed, job, _options(job, version), executor=executor, progress=progress
     )
@@ -154,7 +168,9 @@ def convert(
         failures += found
     if found:
         warnings.warn(describe_failures(found), stacklevel=2)
-    return open_dataset(job.directory)
+    if not isinstance(place, LocalPlace):
+        return None  # type: ignore[return-value]  # rows of stores are not read yet
+    return open_dataset(place.name)
 
 
 def _check_transform(transform: Any) -> Any:

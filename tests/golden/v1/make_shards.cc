@@ -54,6 +54,10 @@ int main(int argc, char** argv) {
         directory / name,
         headrace::shard_bytes(columns, headrace::kGoldenRowsPerBatch, headrace::kGoldenMetadata));
   }
+  same &=
+      write_new(directory / headrace::kGoldenCompressed,
+                headrace::shard_bytes(headrace::golden_compressed(), headrace::kGoldenRowsPerBatch,
+                                      headrace::kGoldenMetadata, headrace::ShardEncoding::kZstd));
   for (const headrace::GoldenManifest& manifest : headrace::golden_manifests()) {
     same &= write_new(directory / manifest.name, manifest.bytes);
   }

@@ -1,4 +1,4 @@
-#include "format/hash_digits.h"
+#include "base/hash_digits.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,187 @@
+"""The manifests of a dataset in a store: which version is the newest, and what readers need of it.
+
+1. Nothing is listed. `latest` says where to begin, and versions have no gaps, so the newest is the
+   one behind which there is none (docs/format.md).
+2. 404 and 410 mean that there is none. So does 403 once something of the dataset was read: stores
+   say that of a missing object to who may not list.
+3. Manifests never change, so what was fetched once is good. They are fetched into a directory of
+   the same names, where the core reads and checks them like those of a local dataset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headrace import _core
+from headrace.errors import CorruptError, NotFoundError, PermissionDeniedError
+from headrace.stores.object_store import ObjectStore
+from headrace.stores.opening import open_store
+
+LATEST = "latest"
+_FOLDER = "manifests"
+_MOST_DIGITS = 18  # of a version that a hint may name
+
+
+def manifest_key(version: int) -> str:
+    """Returns the name of a version's manifest.
+
+    Example:
+        >>> manifest_key(7)
+        'manifests/00000000000000000007.arrow'
+    """
+    return f"{_FOLDER}/{version:020}.arrow"
+
+
+def newest_version(store: ObjectStore, *, trusted: bool = False) -> int:
+    """Returns the newest version of the dataset at the store's URL, 0 where there is none.
+
+    Args:
+        store: Where the dataset is.
+        trusted: Whether the store is known to take the credentials, so that 403 means that there
+            is none from the beginning.
+
+    Raises:
+        CorruptError: If `latest` names a later version than there is: a manifest was lost.
+        HeadraceError: What the store raises.
+    """
+    hint, has_read = _hint(store)
+    search = _Search(store, trusted or has_read)
+    found = hint if hint and search.exists(hint) else 0
+    # As the core does in a directory: steps that double overshoot, and halves lead back.
+    step = 1
+    while search.exists(found + step):
+        found += step
+        step *= 2
+    while (step := step // 2) > 0:
+        if search.exists(found + step):
+            found += step
+    if hint > found:
+        raise CorruptError(
+            f"{store.url} is not whole: {LATEST} says that there is version {hint}, and "
+            f"{manifest_key(hint)} is missing; copy the dataset again, or remove {LATEST} if what "
+            "is there is all",
+            file=store.url_of(manifest_key(hint)),
+        )
+    return found
+
+
+def fetch_version(store: ObjectStore, directory: str, version: int | None = None) -> int:
+    """Fetches what a version needs into `directory`, unless it is there; returns its number.
+
+    Args:
+        store: Where the dataset is.
+        directory: A directory like that of a dataset, for manifests alone: `_core.Directory` reads
+            it. Its `latest` becomes this version, so that nobody looks for others there.
+        version: Which; None is the newest.
+
+    Raises:
+        NotFoundError: If there is no dataset, or no such version.
+        CorruptError: If a manifest cannot be read.
+        HeadraceError: What the store raises.
+    """
+    if version is None:
+        version = newest_version(store)
+        if version == 0:
+            raise NotFoundError(
+                f"{store.url} is no dataset of shards: it has no {manifest_key(1)}; name a URL to "
+                "which shards were committed",
+                file=store.url,
+            )
+    core = _core.Directory(directory)
+    core.create()
+    _fetch(store, directory, [version])
+    header = core.read(version)
+    if header["kind"] == "append":
+        _fetch(store, directory, [header["base"]])  # which may be large
+        _fetch(store, directory, range(header["base"] + 1, version))
+    _write(os.path.join(directory, LATEST), f"{version}\n".encode())
+    return version
+
+
+def manifest_bytes(
+    url: str,
+    *,
+    version: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Returns the manifest of a version of the dataset at `url`, as it is stored.
+
+    Args:
+        url: As for `open_store`.
+        version: Which; None is the newest.
+        storage_options: As for `open_store`.
+
+    Raises:
+        NotFoundError: If there is no dataset, or no such version.
+        HeadraceError: What the store raises.
+    """
+    store = open_store(url, storage_options)
+    number = newest_version(store) if version is None else version
+    return store.get(manifest_key(max(1, number)))
+
+
+class _Search:
+    """Looks which versions exist, each once."""
+
+    def __init__(self, store: ObjectStore, has_read: bool) -> None:
+        self._store = store
+        self._has_read = has_read
+        self._known: dict[int, bool] = {}
+
+    def exists(self, version: int) -> bool:
+        if version not in self._known:
+            self._known[version] = self._look(version)
+        return self._known[version]
+
+    def _look(self, version: int) -> bool:
+        try:
+            self._store.head(manifest_key(version))
+        except NotFoundError:
+            return False
+        except PermissionDeniedError:
+            if self._has_read:
+                return False
+            raise
+        self._has_read = True
+        return True
+
+
+def _hint(store: ObjectStore) -> tuple[int, bool]:
+    """Returns the version that `latest` names, 0 for none; and whether it could be read."""
+    try:
+        text = store.get(LATEST).strip()
+    except (NotFoundError, PermissionDeniedError):
+        return 0, False
+    is_number = text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else 0, True
+
+
+def _fetch(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
+    """Fetches those of the manifests that are not there."""
+    keys = [manifest_key(version) for version in versions]
+    keys = [key for key in keys if not os.path.exists(os.path.join(directory, key))]
+    try:
+        found = store.get_many(keys) if len(keys) > 1 else [store.get(key) for key in keys]
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{store.url} lacks a version that was asked for, or that one rests on: {error}",
+            file=error.file,
+        ) from None
+    for key, data in zip(keys, found, strict=True):
+        _write(os.path.join(directory, key), data)
+
+
+def _write(path: str, data: bytes) -> None:
+    """Writes a file that nobody sees before it is whole."""
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

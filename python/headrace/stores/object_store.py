@@ -1,0 +1,133 @@
+"""What headrace asks of a store: whole objects, ranges, puts, lists."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from headrace.errors import TruncatedError
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What a store says about an object.
+
+    Attributes:
+        key: Its name below the store's URL.
+        size: In bytes.
+        etag: What changes when the object does; None where the store has none.
+        modified: When it was written, by the store's clock; None where it does not tell.
+    """
+
+    key: str
+    size: int
+    etag: str | None = None
+    modified: datetime | None = None
+
+
+class ObjectStore(abc.ABC):
+    """Objects below one URL. Any number of threads; picklable, with its credentials.
+
+    Every method raises a `HeadraceError` and nothing else of the store's: NotFoundError,
+    PermissionDeniedError, StoreTimeoutError, ChangedError, UnsupportedError, or IoError for the
+    rest. Their messages name the object's URL, without query and credentials.
+
+    Attributes:
+        url: Where it is: a URL that may be shown to anybody.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def url_of(self, key: str) -> str:
+        """Returns the URL of an object, as messages show it."""
+        return f"{self.url}/{key}"
+
+    @abc.abstractmethod
+    def get(self, key: str) -> bytes:
+        """Returns the bytes of an object: those of one moment, whatever is written meanwhile."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """Returns the bytes of small objects; some of them are asked for at the same time."""
+        return [self.get(key) for key in keys]
+
+    @abc.abstractmethod
+    def stream(
+        self, key: str, start: int, stop: int, *, etag: str | None = None
+    ) -> Iterator[memoryview]:
+        """Yields bytes [start, stop) of an object, in pieces, as they come.
+
+        Raises:
+            ChangedError: If the object is no longer that of `etag`.
+            TruncatedError: If it ends before `stop`.
+        """
+
+    def get_ranges(
+        self, key: str, ranges: Sequence[tuple[int, int]], *, etag: str | None = None
+    ) -> list[bytes]:
+        """Returns the bytes [start, stop) of each range; raises as `stream`."""
+        return [b"".join(self.stream(key, start, stop, etag=etag)) for start, stop in ranges]
+
+    @abc.abstractmethod
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Writes an object, in place of one that there may be: of bytes, or of a local file.
+
+        Large ones go in parts; nobody sees any of it before all is there.
+        """
+
+    @abc.abstractmethod
+    def begin_put(self, key: str, data: bytes | Path) -> Future[None]:
+        """Begins what `put` does; the result raises as that does. Dropped by its cancel()."""
+
+    @abc.abstractmethod
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Writes an object if there is none of this key; returns whether it did.
+
+        Of any number of callers at once, one does. False may also mean that this very call did, and
+        that the store's answer was lost.
+
+        Raises:
+            UnsupportedError: If the store has no such thing.
+        """
+
+    @abc.abstractmethod
+    def head(self, key: str) -> ObjectInfo:
+        """Returns what the store says about an object."""
+
+    @abc.abstractmethod
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yields the objects below a folder, in no order."""
+
+    def delete(self, key: str) -> None:
+        """Removes an object; fine where there is none."""
+        self.begin_delete(key).result()
+
+    @abc.abstractmethod
+    def begin_delete(self, key: str) -> Future[None]:
+        """Begins what `delete` does."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Wakes all that wait for an answer with CancelledError; the store is of no use then.
+
+        Begun puts and deletes go on, until their own cancel(). Requests through fsspec end by
+        themselves.
+        """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+
+def check_length(url: str, *, start: int, stop: int, found: int) -> None:
+    """Raises TruncatedError unless `found` bytes came of the range [start, stop)."""
+    if found != stop - start:
+        raise TruncatedError(
+            f"{url} gave {found} bytes of the {stop - start} from byte {start}: it is shorter than "
+            "its dataset says, or the connection broke; copy it there again if this stays so",
+            file=url,
+            offset=start,
+        )

@@ -1,0 +1,196 @@
+"""The directory of a dataset that lies in a store: read, and committed to.
+
+The core reads and writes manifests of a local directory. Here such a directory mirrors those of the
+store, and a commit (docs/format.md) goes like this:
+
+1. Mirror the newest version n. Let the core commit the shards, which are in the store already, to
+   the mirror: it checks columns and ids, and writes the manifest of n + 1, an append or a snapshot.
+2. Put that manifest into the store if n + 1 is absent there: this is the commit.
+3. Otherwise take it back from the mirror, fetch the one that is there, and look whether it carries
+   the UUID of a manifest of this commit: then it is done, and only the answer was lost. If not,
+   again from 1.
+4. Move `latest`, a hint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from headrace import _core
+from headrace.errors import HeadraceError, InvalidError, IoError, NotFoundError
+from headrace.stores.manifests import LATEST, fetch_version, manifest_key, newest_version
+from headrace.stores.object_store import ObjectStore
+from headrace.stores.temporary_folder import make_folder
+
+# Each try that fails is another writer's success; more of them are no race.
+_MOST_TRIES = 1000
+
+_Failure = TypeVar("_Failure", bound=HeadraceError)
+
+
+def shard_key(shard: str) -> str:
+    """Returns the name of a shard's object."""
+    return f"shards/{shard}.arrow"
+
+
+class StoreDirectory:
+    """What `_core.Directory` is for a local dataset, for one in a store. One thread at a time.
+
+    Args:
+        store: Where the dataset is, or will be.
+        trusted: Whether the store is known to take the credentials; see `newest_version`.
+        exclusive: Whether nobody else may commit meanwhile: then a commit after one of others is
+            refused.
+    """
+
+    def __init__(
+        self, store: ObjectStore, *, trusted: bool = False, exclusive: bool = False
+    ) -> None:
+        self._store = store
+        self._trusted = trusted
+        folder, _ = make_folder(self, "manifests")
+        self._mirror = _core.Directory(os.path.join(folder, "dataset"))
+        self._exclusive = exclusive
+        self._seen: int | None = None  # the newest version that an exclusive user knows of
+        self._is_unsure = False
+
+    @property
+    def path(self) -> str:
+        """The URL of the dataset."""
+        return self._store.url
+
+    def newest(self) -> int:
+        """Returns the newest version, 0 where there is none."""
+        newest = newest_version(self._store, trusted=self._trusted)
+        if self._seen is None:
+            self._seen = newest
+        return newest
+
+    def read(self, version: int = 0) -> dict[str, Any]:
+        """Returns what a version says of itself; 0 is the newest."""
+        with self._named():
+            return self._mirror.read(self._fetched(version))
+
+    def entries(self, version: int = 0) -> list[dict[str, Any]]:
+        """Returns the shards of a version, in row order."""
+        with self._named():
+            return self._mirror.entries(self._fetched(version))
+
+    def origins(self, version: int = 0) -> Any:
+        """Returns the origins of all shards of a version, one after another."""
+        with self._named():
+            return self._mirror.origins(self._fetched(version))
+
+    def commit(
+        self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = "{}"
+    ) -> int:
+        """Adds shards that are in the store; returns the version that has them.
+
+        Raises:
+            InvalidError: If they do not fit the dataset; or, where that is exclusive, if somebody
+                else has committed to it.
+            IoError: If the store failed. Where the message does not say otherwise, nothing is
+                visible.
+        """
+        commits: set[str] = set()
+        for _ in range(_MOST_TRIES):
+            newest = newest_version(self._store, trusted=self._trusted)
+            self._check_alone(newest)
+            with self._named():
+                if newest:
+                    fetch_version(self._store, self._mirror.path, newest)
+                version = self._mirror.commit(entries, schema, metadata, files_here=False)
+                commits.add(self._mirror.read(version)["commit"])
+            done = self._put(version, commits)
+            if done:
+                self._seen = version
+                with contextlib.suppress(HeadraceError):  # a hint
+                    self._store.put(LATEST, f"{version}\n".encode())
+                return version
+        raise IoError(
+            f"{self.path}: other writers were first {_MOST_TRIES} times in a row; commit less "
+            "often",
+            file=self.path,
+        )
+
+    def discard(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Removes those of the shards that the newest version does not name.
+
+        Nothing where it is not known whether a commit of theirs will still arrive. Errors are
+        passed over: what stays is seen by nobody.
+        """
+        if self._is_unsure:
+            return
+        with contextlib.suppress(HeadraceError):
+            kept = {entry["id"] for entry in self.entries()} if self.newest() else set()
+            for entry in entries:
+                if entry["id"] not in kept:
+                    self._store.delete(shard_key(entry["id"]))
+
+    def _put(self, version: int, commits: set[str]) -> bool:
+        """Puts the mirror's manifest into the store; whether one of `commits` is there then."""
+        path = os.path.join(self._mirror.path, manifest_key(version))
+        with open(path, "rb") as file:
+            data = file.read()
+        failure: HeadraceError | None = None
+        try:
+            if self._store.put_if_absent(manifest_key(version), data):
+                return True
+        except HeadraceError as error:
+            failure = error
+        # Both: the mirror has no hint to a version that it has not.
+        os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._mirror.path, LATEST))
+        try:
+            with self._named():
+                return self._mirror.read(self._fetched(version))["commit"] in commits
+        except HeadraceError as unread:
+            if failure is None:
+                raise
+            if isinstance(unread, NotFoundError) and not isinstance(failure, IoError):
+                raise failure from None  # refused, so that nothing can be on its way
+        self._is_unsure = True
+        raise IoError(
+            f"{self.path}: whether version {version} was committed is not known, since the store "
+            f"failed meanwhile ({failure}); look whether its rows are there before they are "
+            "written again",
+            file=self.path,
+        )
+
+    def _check_alone(self, newest: int) -> None:
+        if self._exclusive and self._seen is not None and newest != self._seen:
+            raise InvalidError(
+                f"somebody else committed version {newest} to {self.path} while this conversion "
+                "was at work, which may have done the same inputs; run it again, and it goes on "
+                "behind what is there",
+                file=self.path,
+            )
+
+    def _fetched(self, version: int) -> int:
+        return fetch_version(self._store, self._mirror.path, version or None)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Lets errors of the mirror name the store."""
+        failure: HeadraceError
+        try:
+            yield
+            return
+        except HeadraceError as error:
+            if self._mirror.path not in str(error):
+                raise
+            failure = self._about_store(error)
+        raise failure
+
+    def _about_store(self, error: _Failure) -> _Failure:
+        named = type(error)(str(error).replace(self._mirror.path, self.path))
+        named.file = error.file.replace(self._mirror.path, self.path)
+        named.column, named.row, named.offset = error.column, error.row, error.offset
+        return named
+
+    def __repr__(self) -> str:
+        return f"StoreDirectory({self.path!r})"

@@ -1,0 +1,161 @@
+"""What a store's client raised, as errors of headrace: typed, and without a secret.
+
+The text of a client's error may hold a signed URL or a header, so none of it is passed on but what
+these patterns find: a status, and the code that the store gave. It is no cause or context of the
+new error either, since loggers print these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from headrace.errors import (
+    ChangedError,
+    CorruptError,
+    HeadraceError,
+    InvalidError,
+    IoError,
+    NotFoundError,
+    PermissionDeniedError,
+    StoreTimeoutError,
+    TruncatedError,
+    UnsupportedError,
+)
+
+_Result = TypeVar("_Result")
+
+_STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNORECASE)
+_CODE = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{0,63})</Code>")
+_TIMED_OUT = re.compile(r"timed ?out|deadline has elapsed", re.IGNORECASE)
+_UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
+# Where clients look for credentials of a cloud's own machines, when nobody gave any.
+_NO_CREDENTIALS = re.compile(
+    r"169\.254\.(?:169\.254|170\.2)|metadata\.google\.internal|missing ?credential"
+    r"|no ?credential|unable to locate credentials",
+    re.IGNORECASE,
+)
+_DENIED_CODES = frozenset(
+    {
+        *("AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken"),
+        *("SignatureDoesNotMatch", "TokenRefreshRequired", "AuthenticationFailed"),
+        *("AuthorizationFailure", "RequestTimeTooSkewed", "InvalidClientTokenId"),
+    }
+)
+_ADVICE = {
+    "ExpiredToken": "the credentials have expired: fetch new ones",
+    "TokenRefreshRequired": "the credentials have expired: fetch new ones",
+    "RequestTimeTooSkewed": "set this machine's clock",
+}
+_CHECK_CREDENTIALS = (
+    "check the credentials in storage_options= or the environment, and that they allow this"
+)
+_BY_NAME: dict[str, type[HeadraceError]] = {
+    "NotFoundError": NotFoundError,
+    "FileNotFoundError": NotFoundError,
+    "PermissionDeniedError": PermissionDeniedError,
+    "UnauthenticatedError": PermissionDeniedError,
+    "PermissionError": PermissionDeniedError,
+    "PreconditionError": ChangedError,
+    "NotSupportedError": UnsupportedError,
+    "NotImplementedError": UnsupportedError,
+    "InvalidPathError": InvalidError,
+    "TimeoutError": StoreTimeoutError,
+}
+_BY_STATUS: dict[int, type[HeadraceError]] = {
+    401: PermissionDeniedError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: StoreTimeoutError,
+    410: NotFoundError,
+    412: ChangedError,
+    501: UnsupportedError,
+}
+_WHAT: dict[type[HeadraceError], str] = {
+    NotFoundError: "it does not exist",
+    PermissionDeniedError: "access was denied",
+    StoreTimeoutError: "the store did not answer in time",
+    ChangedError: "it is another object than when it was first looked at",
+    UnsupportedError: "the store has no such operation",
+    InvalidError: "the store takes no such name",
+    IoError: "the store failed",
+}
+
+
+def failure_of(error: BaseException, *, doing: str, url: str) -> HeadraceError:
+    """Returns the error to raise for one of a client: `doing` to the object at `url` failed.
+
+    Example:
+        >>> failure_of(FileNotFoundError("https://h/k?sig=secret"), doing="read", url="https://h/k")
+        NotFoundError('https://h/k cannot be read: it does not exist')
+    """
+    text = str(error)
+    status = int(found[1]) if (found := _STATUS.search(text)) else None
+    code = found[1] if (found := _CODE.search(text)) else None
+    kind = _kind_of(error, text, status, code)
+    facts = [str(fact) for fact in (status, code) if fact is not None]
+    if kind is IoError and not facts:
+        facts = ["no connection" if _UNREACHED.search(text) else type(error).__name__]
+    said = f"{url} cannot be {doing}: {_what(kind, text, code)}"
+    if facts:
+        said += f" ({', '.join(facts)})"
+    advice = _advice(kind, text, code)
+    return kind(f"{said}; {advice}" if advice else said, file=url)
+
+
+def is_retryable(error: HeadraceError) -> bool:
+    """Whether the same request may succeed a moment later."""
+    return isinstance(error, IoError | TruncatedError | CorruptError)
+
+
+def calling(doing: str, url: str, call: Callable[[], _Result]) -> _Result:
+    """Returns what `call` does, whose errors are then headrace's."""
+    try:
+        return call()
+    except HeadraceError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a client may raise anything
+        failure = failure_of(error, doing=doing, url=url)
+    # Outside of the block, so that the client's error is not the context of this one.
+    raise failure
+
+
+async def awaiting(doing: str, url: str, call: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Returns what a request gives, as `calling`."""
+    try:
+        return await call()
+    except HeadraceError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a client may raise anything
+        failure = failure_of(error, doing=doing, url=url)
+    raise failure
+
+
+def _kind_of(
+    error: BaseException, text: str, status: int | None, code: str | None
+) -> type[HeadraceError]:
+    if code in _DENIED_CODES or _NO_CREDENTIALS.search(text):
+        return PermissionDeniedError
+    for base in type(error).__mro__:
+        if base.__name__ in _BY_NAME:
+            return _BY_NAME[base.__name__]
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return StoreTimeoutError if _TIMED_OUT.search(text) else IoError
+
+
+def _what(kind: type[HeadraceError], text: str, code: str | None) -> str:
+    if code == "NoSuchBucket":
+        return "the bucket does not exist"
+    if kind is PermissionDeniedError and code is None and _NO_CREDENTIALS.search(text):
+        return "there are no credentials"
+    return _WHAT[kind]
+
+
+def _advice(kind: type[HeadraceError], text: str, code: str | None) -> str:
+    if kind is PermissionDeniedError:
+        return _ADVICE.get(code or "", _CHECK_CREDENTIALS)
+    if kind is StoreTimeoutError or (kind is IoError and _UNREACHED.search(text)):
+        return "check the URL, the endpoint in storage_options= and the network"
+    return ""

@@ -1,0 +1,40 @@
+#include "dataset/next_uses.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace headrace {
+
+NextUses::NextUses(const Uuid& dataset, std::shared_ptr<const ShardTable> shards)
+    : dataset_(dataset),
+      shards_(std::move(shards)),
+      by_id_(shards_->size()),
+      positions_(shards_->size(), kNoKnownUse) {
+  std::iota(by_id_.begin(), by_id_.end(), 0);
+  std::ranges::sort(by_id_, {}, [this](uint32_t shard) { return shards_->ids[shard]; });
+}
+
+CacheKey NextUses::key(size_t shard) const noexcept {
+  return {.dataset = dataset_, .shard = shards_->ids[shard], .xxh3 = shards_->stored_xxh3[shard]};
+}
+
+void NextUses::set(size_t shard, uint64_t position) {
+  const std::lock_guard lock(mutex_);
+  positions_[shard] = position;
+}
+
+uint64_t NextUses::position(const CacheKey& key) const {
+  if (key.dataset != dataset_) {
+    return kNoKnownUse;
+  }
+  const auto found = std::ranges::lower_bound(
+      by_id_, key.shard, {}, [this](uint32_t shard) { return shards_->ids[shard]; });
+  if (found == by_id_.end() || this->key(*found) != key) {
+    return kNoKnownUse;
+  }
+  const std::lock_guard lock(mutex_);
+  return positions_[*found];
+}
+
+}  // namespace headrace

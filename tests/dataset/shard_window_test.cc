@@ -1,0 +1,206 @@
+#include "dataset/shard_window.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "testing/errors.h"
+#include "testing/remote_shards.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+class ShardWindowTest : public testing::Test {
+ protected:
+  std::shared_ptr<ShardWindow> open(uint64_t room) {
+    return ShardWindow::open(RemoteShards::dataset(), shards_.table(),
+                             shards_.options(dir_.path("cache"), room));
+  }
+
+  // Fetches all that there is room for; returns which shards, in the order they were begun.
+  static std::vector<uint64_t> fetch_all(ShardWindow& window) {
+    std::vector<uint64_t> fetched;
+    while (const auto job = window.take(milliseconds(0))) {
+      if (job->offset() == 0) {
+        fetched.push_back(job->request().id);
+      }
+      Fetchers::fetch(*job, Fetchers::Fault::kNone);
+    }
+    return fetched;
+  }
+
+  uint64_t files() const {
+    const auto all = fs::recursive_directory_iterator(dir_.path("cache"));
+    return static_cast<uint64_t>(std::ranges::count_if(
+        all, [](const auto& entry) { return entry.path().extension() == ".shard"; }));
+  }
+
+  static void no_poll() {}
+
+  TempDir dir_;
+  RemoteShards shards_{20};
+};
+
+TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
+  const auto window = open(3);
+  for (const uint64_t shard : {5, 3, 4, 1, 2}) {
+    window->want(shard, shard * 10);
+  }
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(window->stats().held_bytes, 3 * RemoteShards::kCharge);
+  EXPECT_NE(window->queue().describe(4).find("room in the cache"), std::string::npos);
+  window->release(1, kLaterPass);
+  ::usleep(25'000);
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{4}));
+  EXPECT_EQ(files(), 3U);
+}
+
+TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
+  const auto window = open(3);
+  for (const uint64_t shard : {7, 8, 9}) {
+    window->want(shard, shard * 10);
+  }
+  EXPECT_EQ(fetch_all(*window).size(), 3U);
+  window->want(1, 1);
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
+  EXPECT_EQ(window->wait(7, no_poll)->key().shard, shards_.table()->ids[7]);
+  EXPECT_EQ(files(), 3U) << "that of 9 had to go";
+  EXPECT_NE(window->queue().describe(9), "") << "and it is wanted again";
+}
+
+TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
+  const auto window = open(2);
+  for (const uint64_t shard : {7, 8}) {
+    window->want(shard, shard * 10);
+  }
+  fetch_all(*window);
+  const auto seven = window->wait(7, no_poll);
+  const auto eight = window->wait(8, no_poll);
+  window->want(1, 1);
+  EXPECT_TRUE(fetch_all(*window).empty());
+  EXPECT_EQ(eight->map()->size(), RemoteShards::kShardBytes);
+}
+
+TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
+  {
+    const auto window = open(5);
+    window->want(1, 1);
+    window->want(2, 2);
+    fetch_all(*window);
+  }
+  const auto window = open(5);
+  const auto shard = window->wait(1, no_poll);
+  const auto bytes = RemoteShards::content(1);
+  EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), shard->map()->data()));
+  window->wait(2, no_poll);
+  EXPECT_EQ(window->stats().hits, 2U);
+  EXPECT_EQ(window->stats().fetches, 0U);
+}
+
+TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
+  {
+    const auto window = open(5);
+    window->want(1, 1);
+    window->want(2, 2);
+    fetch_all(*window);
+  }
+  const std::string boot = dir_.path("cache/" + uuid_text(boot_id()));
+  const std::string before = dir_.path("cache/" + uuid_text(make_uuid()));
+  fs::rename(boot, before);
+  const NextUses names(RemoteShards::dataset(), shards_.table());
+  const std::string damaged = cache_file_name(names.key(2), CacheFileKind::kShard);
+  dir_.fill(before.substr(dir_.path().size() + 1) + "/" + damaged, RemoteShards::kShardBytes);
+  const auto window = open(5);
+  EXPECT_NE(window->wait(1, no_poll), nullptr);
+  EXPECT_EQ(window->stats().hits, 1U);
+  window->want(2, 2);
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{2}));
+  EXPECT_FALSE(fs::exists(before + "/" + damaged));
+  EXPECT_TRUE(fs::exists(boot + "/" + damaged));
+}
+
+TEST_F(ShardWindowTest, CountsWhatItFetchesAgain) {
+  const auto window = open(1);
+  for (const uint64_t shard : {1, 2, 1}) {
+    window->want(shard, 1);
+    EXPECT_EQ(fetch_all(*window).size(), 1U);
+    window->release(shard, kNoKnownUse);
+  }
+  EXPECT_EQ(window->stats().fetches, 3U);
+  EXPECT_EQ(window->stats().refetches, 1U);
+  EXPECT_EQ(window->stats().bytes, 3 * RemoteShards::kShardBytes);
+  EXPECT_EQ(window->stats().held_bytes, 0U);
+}
+
+TEST_F(ShardWindowTest, HoldsItsShareOfWhatSeveralProcessesHave) {
+  const auto window = open(4);
+  for (const uint64_t shard : {1, 2, 3, 4}) {
+    window->want(shard, shard * 10);
+  }
+  EXPECT_EQ(fetch_all(*window).size(), 4U);
+  const auto other = open(4);
+  other->want(5, 1);
+  other->want(6, 2);
+  std::vector<uint64_t> fetched;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (fetched.size() < 2 && std::chrono::steady_clock::now() < until) {
+    fetch_all(*window);  // it sees within a second that there is another one
+    const auto more = fetch_all(*other);
+    fetched.insert(fetched.end(), more.begin(), more.end());
+    ::usleep(10'000);
+  }
+  EXPECT_EQ(fetched, (std::vector<uint64_t>{5, 6}));
+  EXPECT_LE(window->stats().held_bytes, 2 * RemoteShards::kCharge);
+  EXPECT_EQ(files(), 4U);
+}
+
+TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
+  const auto window = open(3);
+  window->want(1, 1);
+  Fetchers::fetch(*window->take(milliseconds(0)), Fetchers::Fault::kGone);
+  const Error error = expect_error(ErrorCode::kNotFound, {"shards/", "mem://bucket/d", "404"},
+                                   [&] { window->wait(1, no_poll); });
+  EXPECT_EQ(std::string(error.what()).find("SECRET"), std::string::npos);
+  EXPECT_EQ(window->stats().held_bytes, 0U);
+  window->want(1, 1);
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
+  EXPECT_NE(window->wait(1, no_poll), nullptr);
+}
+
+TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {
+  const auto window = open(3);
+  expect_error(ErrorCode::kInvalid, {"interrupt"},
+               [&] { window->wait(1, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
+  EXPECT_EQ(window->stats().waits, 1U);
+  EXPECT_EQ(window->take(milliseconds(0)), nullptr) << "nobody wants it any more";
+  EXPECT_EQ(window->stats().held_bytes, 0U);
+  window->want(2, 2);
+  expect_error(ErrorCode::kInvalid, {"interrupt"},
+               [&] { window->wait(2, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
+  EXPECT_NE(window->take(milliseconds(0)), nullptr) << "it was wanted for later";
+  expect_error(ErrorCode::kInvalid, {"no shard 20", "has 20"}, [&] { window->want(20, 0); });
+}
+
+TEST_F(ShardWindowTest, WhatIsReleasedWhileItIsFetchedGivesItsRoomBack) {
+  const auto window = open(1);
+  window->want(1, 1);
+  auto job = window->take(milliseconds(0));
+  window->release(1, kNoKnownUse);
+  expect_error(ErrorCode::kCancelled, {}, [&] { job->write(0, std::vector<std::byte>(10)); });
+  job.reset();
+  window->want(2, 1);
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{2}));
+}
+
+}  // namespace
+}  // namespace headrace

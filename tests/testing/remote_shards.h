@@ -1,0 +1,133 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/uuid.h"
+#include "dataset/shard_store.h"
+#include "format/manifest.h"
+
+namespace headrace {
+
+// A dataset of shards that are made of their numbers, and whoever downloads them.
+class RemoteShards {
+ public:
+  static constexpr uint64_t kShardBytes = 20'000;  // counted as 20,480
+  static constexpr uint64_t kCharge = 20'480;
+
+  explicit RemoteShards(size_t count) {
+    auto table = std::make_shared<ShardTable>();
+    for (size_t i = 0; i < count; ++i) {
+      Uuid id = {static_cast<uint8_t>(i * 37), static_cast<uint8_t>(i >> 8)};
+      id[15] = static_cast<uint8_t>(i);
+      table->ids.push_back(id);
+      table->rows.push_back(1);
+      table->batch_rows.push_back(1);
+      table->bytes.push_back(kShardBytes);
+      table->stored_bytes.push_back(kShardBytes);
+      table->stored_xxh3.push_back(hash_bytes(content(i)));
+    }
+    table_ = std::move(table);
+  }
+
+  const std::shared_ptr<const ShardTable>& table() const noexcept { return table_; }
+
+  static Uuid dataset() { return {1, 2, 3}; }
+
+  static std::vector<std::byte> content(uint64_t shard) {
+    std::vector<std::byte> bytes(kShardBytes);
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<std::byte>(hash_words({shard, i / 64}) >> i % 57);
+    }
+    return bytes;
+  }
+
+  ShardStoreOptions options(const std::string& directory, uint64_t shards) const {
+    return {.cache_directory = directory,
+            .cache_bytes = shards * kCharge,
+            .fetch = {.range_bytes = 8192,
+                      .retry = {.first_delay = std::chrono::milliseconds(1)},
+                      .origin = "mem://bucket/d?token=SECRET"}};
+  }
+
+ private:
+  std::shared_ptr<const ShardTable> table_;
+};
+
+// Threads that download for a store. Each job's fault is what `fault` says.
+class Fetchers {
+ public:
+  enum class Fault : uint8_t { kNone, kFlip, kShort, kFail, kGone };
+  using FaultOf = std::function<Fault(const FetchJob&)>;
+
+  explicit Fetchers(
+      const ShardStore& store, int threads = 2,
+      FaultOf fault = [](const FetchJob&) { return Fault::kNone; })
+      : store_(store), fault_(std::move(fault)) {
+    for (int i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { run(); });
+    }
+  }
+
+  ~Fetchers() {
+    stop_ = true;
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+  }
+  Fetchers(const Fetchers&) = delete;
+  Fetchers& operator=(const Fetchers&) = delete;
+
+  uint64_t jobs() const noexcept { return jobs_; }
+
+  static void fetch(FetchJob& job, Fault fault) {
+    if (fault == Fault::kFail || fault == Fault::kGone) {
+      job.fail(fault == Fault::kFail ? "503" : "404",
+               {.code = fault == Fault::kFail ? ErrorCode::kIo : ErrorCode::kNotFound,
+                .retryable = fault == Fault::kFail});
+      return;
+    }
+    std::vector<std::byte> bytes = RemoteShards::content(job.request().id);
+    if (fault == Fault::kFlip) {
+      bytes[job.offset()] ^= std::byte{1};
+    }
+    const uint64_t count = job.bytes() - (fault == Fault::kShort ? 1 : 0);
+    job.write(job.offset(), std::span(bytes).subspan(job.offset(), count));
+    job.done("");
+  }
+
+ private:
+  void run() {
+    while (!stop_) {
+      try {
+        if (const auto job = store_.take(std::chrono::milliseconds(20))) {
+          ++jobs_;
+          fetch(*job, fault_(*job));
+        }
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kCancelled) {
+          throw;  // ends the test program: nothing else may come
+        }
+      }
+    }
+  }
+
+  const ShardStore& store_;
+  FaultOf fault_;
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> jobs_{0};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace headrace
