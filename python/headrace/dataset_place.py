@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,11 +13,14 @@ from headrace import _core, checks
 from headrace.conversion.lock import exclusive
 from headrace.errors import HeadraceError, InvalidError
 from headrace.shard_builder import ShardBuilder, discard
+from headrace.stores.object_store import ObjectStore
 from headrace.stores.opening import open_store
 from headrace.stores.probe import check_writable
 from headrace.stores.store_directory import StoreDirectory
 from headrace.stores.store_shard_builder import StoreShardBuilder
 from headrace.stores.store_url import check_url, is_url, local_path, scheme_of
+
+_PATIENCE = {"max_retries": 20, "retry_timeout": datetime.timedelta(minutes=3)}
 
 
 class Versions(Protocol):
@@ -109,8 +113,7 @@ class StorePlace:
         Requires:
             check_writable() before, by whoever wrote here first.
         """
-        store = open_store(self.name, self.storage_options)
-        return StoreDirectory(store, trusted=True, exclusive=alone)
+        return StoreDirectory(self._store(), trusted=True, exclusive=alone)
 
     def check_writable(self) -> None:
         """Tries the store out: credentials, bucket, and that it can put if absent."""
@@ -118,7 +121,11 @@ class StorePlace:
 
     def builder(self, **options: Any) -> ShardBuilder:
         """Returns what writes shards into the store."""
-        return StoreShardBuilder(open_store(self.name, self.storage_options), **options)
+        return StoreShardBuilder(self._store(), **options)
+
+    def _store(self) -> ObjectStore:
+        """Returns the store, which does not give up soon: rows are lost with a writer."""
+        return open_store(self.name, {"retry_config": _PATIENCE, **self.storage_options})
 
     def discard(self, versions: Any, entries: Iterable[Mapping[str, Any]]) -> None:
         """Removes those of the shards that no version names."""

@@ -1,9 +1,11 @@
 #include "base/buffer.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace headrace {
 namespace {
@@ -31,6 +33,18 @@ std::byte* allocate_aligned(uint64_t size) {
   }
 #endif
   return static_cast<std::byte*>(data);
+}
+
+std::byte* allocate_present(uint64_t size) {
+  constexpr int kPopulateWrite = 23;  // of Linux 5.14; older headers do not have it
+  std::byte* data = allocate_aligned(size);
+  static const auto kPage = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  // Only what lies in this memory whole: the rest of a page may be anybody's.
+  const uint64_t before = (kPage - reinterpret_cast<uintptr_t>(data) % kPage) % kPage;
+  if (before < size) {
+    madvise(data + before, (size - before) / kPage * kPage, kPopulateWrite);
+  }
+  return data;
 }
 
 void free_aligned(std::byte* data) noexcept {

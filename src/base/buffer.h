@@ -33,6 +33,11 @@ class Buffer {
 
 // Uninitialised memory on a 64-byte boundary. Throws std::bad_alloc.
 std::byte* allocate_aligned(uint64_t size);
+
+// The same, with its pages there already, as far as the kernel does that: for what is written soon
+// and whole. One call for many pages costs a third of a fault for each.
+std::byte* allocate_present(uint64_t size);
+
 void free_aligned(std::byte* data) noexcept;
 
 struct FreeAligned {

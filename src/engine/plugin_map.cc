@@ -49,6 +49,7 @@ PluginMap::PluginMap(std::shared_ptr<const PluginLibrary> library, Schema schema
       schema_(std::move(schema)),
       options_(options),
       plugins_(options.threads),
+      blocks_(options.threads),
       results_(options.places),
       map_(std::move(paths), {.threads = options.threads, .places = options.places},
            [this](const FileMap::Input& input) {
@@ -60,7 +61,7 @@ PluginMap::PluginMap(std::shared_ptr<const PluginLibrary> library, Schema schema
                                            .seed = options_.seed,
                                            .epoch = options_.epoch,
                                            .position = input.item});
-             results_[input.place] = plugin->take();
+             results_[input.place] = plugin->take(&blocks_[input.thread]);
            }) {}
 
 std::optional<std::vector<BuiltColumn>> PluginMap::next(const std::function<void()>& poll) {

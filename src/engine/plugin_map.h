@@ -12,6 +12,7 @@
 #include "storage/shared_library.h"
 #include "transform/column_builder.h"
 #include "transform/plugin.h"
+#include "transform/small_blocks.h"
 
 namespace headrace {
 
@@ -59,6 +60,7 @@ class PluginMap {
   Schema schema_;
   Options options_;
   std::vector<std::unique_ptr<Plugin>> plugins_;   // one for each thread, opened there
+  std::vector<SmallBlocks> blocks_;                // one for each thread
   std::vector<std::vector<BuiltColumn>> results_;  // one for each place
   FileMap map_;                                    // last: its threads use the others
 };

@@ -128,7 +128,7 @@ class Expander {
         throw corrupt(number, "has more elements than record batches of shards have");
       }
     }
-    const BatchLayout plain = profile_batch(layout_.columns, stored.rows, elements, 0);
+    BatchLayout plain = profile_batch(layout_.columns, stored.rows, elements, 0);
     for (size_t i = 0; i < stored.columns.size(); ++i) {
       check_parts(number, stored.columns[i], plain.columns[i]);
     }

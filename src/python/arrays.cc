@@ -145,6 +145,8 @@ class ArrayMemory {
       : data_(memory.get()), bytes_(bytes), memory_(std::move(memory)) {}
   ArrayMemory(Slot slot, uint64_t bytes)
       : data_(slot.data()), bytes_(bytes), slot_(std::move(slot)) {}
+  ArrayMemory(std::shared_ptr<std::byte> shared, std::byte* begin, uint64_t bytes)
+      : data_(begin), bytes_(bytes), shared_(std::move(shared)) {}
 
   static int get_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
     const auto* memory = nb::inst_ptr<ArrayMemory>(self);
@@ -157,6 +159,7 @@ class ArrayMemory {
   uint64_t bytes_;
   AlignedBytes memory_;
   Slot slot_;
+  std::shared_ptr<std::byte> shared_;
 };
 
 // numpy's names, looked up once. They are never let go of: the interpreter may be gone by then.
@@ -181,21 +184,29 @@ struct Numpy {
   }
 };
 
-nb::object numpy_over(ArrayMemory memory, uint64_t rows, const Field& field) {
+nb::object numpy_over(const nb::object& memory, uint64_t offset, uint64_t rows,
+                      const Field& field) {
   const Numpy& numpy = Numpy::get();
   const nb::object shape =
       nb::steal(PyTuple_New(static_cast<Py_ssize_t>(1 + field.row_shape.size())));
   if (!shape.is_valid()) {
     throw nb::python_error();
   }
-  Py_ssize_t axis = 0;
-  for (const int64_t extent : full_shape(rows, field)) {
-    if (PyTuple_SetItem(shape.ptr(), axis++, PyLong_FromLongLong(extent)) != 0) {
+  const auto set_extent = [&shape](size_t axis, uint64_t extent) {
+    if (PyTuple_SetItem(shape.ptr(), static_cast<Py_ssize_t>(axis),
+                        PyLong_FromUnsignedLongLong(extent)) != 0) {
       throw nb::python_error();
     }
+  };
+  set_extent(0, rows);
+  for (size_t axis = 0; axis < field.row_shape.size(); ++axis) {
+    set_extent(axis + 1, field.row_shape[axis]);
   }
-  return numpy.array(shape, numpy.dtypes[static_cast<size_t>(field.dtype)],
-                     nb::cast(std::move(memory)));
+  return numpy.array(shape, numpy.dtypes[static_cast<size_t>(field.dtype)], memory, offset);
+}
+
+nb::object numpy_over(ArrayMemory memory, uint64_t rows, const Field& field) {
+  return numpy_over(nb::cast(std::move(memory)), 0, rows, field);
 }
 
 }  // namespace
@@ -244,6 +255,17 @@ nb::object to_numpy(AlignedBytes memory, uint64_t rows, const Field& field) {
     throw no_numpy_type(field);
   }
   return numpy_over(ArrayMemory(std::move(memory), rows * field.row_bytes()), rows, field);
+}
+
+nb::object share_memory(std::shared_ptr<std::byte> owner, std::byte* begin, uint64_t bytes) {
+  return nb::cast(ArrayMemory(std::move(owner), begin, bytes));
+}
+
+nb::object to_numpy(const nb::object& memory, uint64_t offset, uint64_t rows, const Field& field) {
+  if (field.dtype == DType::kBfloat16) {
+    throw no_numpy_type(field);
+  }
+  return numpy_over(memory, offset, rows, field);
 }
 
 TensorMaker::TensorMaker(Output output, const Schema& schema) : output_(output) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,13 @@ ForeignArray view_array(const std::string& name, const nanobind::object& object)
 // A writable numpy array of `rows` rows over memory that it owns from now on. Throws kUnsupported
 // for bfloat16.
 nanobind::object to_numpy(AlignedBytes memory, uint64_t rows, const Field& field);
+
+// An object of Python's that shares memory, for arrays to lie over.
+nanobind::object share_memory(std::shared_ptr<std::byte> owner, std::byte* begin, uint64_t bytes);
+
+// The same over part of what share_memory() gave.
+nanobind::object to_numpy(const nanobind::object& memory, uint64_t offset, uint64_t rows,
+                          const Field& field);
 
 // What becomes of a batch's columns.
 enum class Output : uint8_t { kTorch, kNumpy, kDlpack };

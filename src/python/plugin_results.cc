@@ -1,5 +1,6 @@
 #include "python/plugin_results.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,47 +21,104 @@ DType held_as(DType dtype) { return dtype == DType::kBfloat16 ? DType::kInt16 : 
 
 }  // namespace
 
-RowsBuilder::RowsBuilder(const Schema& schema, std::vector<nb::object> presenters)
-    : schema_(schema), presenters_(std::move(presenters)) {
-  for (const Field& field : schema_) {
-    names_.push_back(nb::str(field.name.c_str(), field.name.size()));
+// Objects that hold the memory of some columns: one for all parts that lie in the same block, since
+// each object costs as much as a small array.
+class Memories {
+ public:
+  explicit Memories(const std::vector<BuiltColumn>& columns) {
+    for (const BuiltColumn& column : columns) {
+      for (const BuiltColumn::Part* part : {&column.values, &column.indices, &column.offsets}) {
+        if (part->memory != nullptr) {
+          add(*part);
+        }
+      }
+    }
+  }
+
+  nb::object array(const BuiltColumn::Part& part, uint64_t rows, const Field& field) {
+    Block& block = *find(part.memory);
+    if (!block.object.is_valid()) {
+      block.object = share_memory(block.owner, block.begin, bytes_between(block.begin, block.end));
+    }
+    return to_numpy(block.object, bytes_between(block.begin, part.memory.get()), rows, field);
+  }
+
+ private:
+  struct Block {
+    SharedBytes owner;
+    std::byte* begin;
+    std::byte* end;
+    nb::object object = {};
+  };
+
+  static uint64_t bytes_between(const std::byte* begin, const std::byte* end) {
+    return static_cast<uint64_t>(end - begin);
+  }
+
+  std::vector<Block>::iterator find(const SharedBytes& memory) {
+    return std::find_if(blocks_.begin(), blocks_.end(), [&memory](const Block& block) {
+      return !memory.owner_before(block.owner) && !block.owner.owner_before(memory);
+    });
+  }
+
+  void add(const BuiltColumn::Part& part) {
+    std::byte* const begin = part.memory.get();
+    std::byte* const end = begin + part.bytes;
+    if (const auto block = find(part.memory); block != blocks_.end()) {
+      block->begin = std::min(block->begin, begin);
+      block->end = std::max(block->end, end);
+    } else {
+      blocks_.push_back({.owner = part.memory, .begin = begin, .end = end});
+    }
+  }
+
+  std::vector<Block> blocks_;
+};
+
+RowsBuilder::Column::Column(const Field& field, nb::object presented_by)
+    : is_tensor(field.is_tensor()),
+      name(nb::str(field.name.c_str(), field.name.size())),
+      presenter(std::move(presented_by)),
+      value{.name = field.name, .dtype = held_as(field.dtype), .row_shape = field.row_shape},
+      index{.name = field.name, .dtype = field.index_dtype},
+      offset{.name = field.name, .dtype = DType::kInt64} {}
+
+RowsBuilder::RowsBuilder(const Schema& schema, std::vector<nb::object> presenters) {
+  for (size_t c = 0; c < schema.size(); ++c) {
+    columns_.emplace_back(schema[c], std::move(presenters[c]));
   }
 }
 
-nb::dict RowsBuilder::make(std::vector<BuiltColumn> columns) const {
+nb::dict RowsBuilder::make(const std::vector<BuiltColumn>& columns) const {
+  Memories memories(columns);
   nb::dict result;
   for (size_t c = 0; c < columns.size(); ++c) {
-    const nb::object shown = show(c, std::move(columns[c]));
-    if (PyDict_SetItem(result.ptr(), names_[c].ptr(), shown.ptr()) != 0) {
+    const nb::object shown = show(columns_[c], columns[c], memories);
+    if (PyDict_SetItem(result.ptr(), columns_[c].name.ptr(), shown.ptr()) != 0) {
       throw nb::python_error();
     }
   }
   return result;
 }
 
-nb::object RowsBuilder::show(size_t column, BuiltColumn built) const {
-  const Field& field = schema_[column];
-  const Field element{
-      .name = field.name, .dtype = held_as(field.dtype), .row_shape = field.row_shape};
+nb::object RowsBuilder::show(const Column& column, const BuiltColumn& built, Memories& memories) {
   nb::object offsets = nb::none();
   nb::object values = nb::none();
   nb::object indices = nb::none();
-  if (field.is_tensor() || built.values.memory != nullptr) {
-    const uint64_t count = field.is_tensor() ? built.rows : built.elements;
-    values = to_numpy(std::move(built.values.memory), count, element);
+  if (built.values.memory != nullptr) {
+    const uint64_t count = column.is_tensor ? built.rows : built.elements;
+    values = memories.array(built.values, count, column.value);
   }
-  if (presenters_[column].is_none()) {
+  if (column.presenter.is_none()) {
     return values;
   }
   if (built.indices.memory != nullptr) {
-    indices = to_numpy(std::move(built.indices.memory), built.elements,
-                       {.name = field.name, .dtype = field.index_dtype});
+    indices = memories.array(built.indices, built.elements, column.index);
   }
-  if (!field.is_tensor()) {
-    offsets = to_numpy(std::move(built.offsets.memory), built.rows + 1,
-                       {.name = field.name, .dtype = DType::kInt64});
+  if (built.offsets.memory != nullptr) {
+    offsets = memories.array(built.offsets, built.rows + 1, column.offset);
   }
-  return presenters_[column](offsets, values, indices);
+  return column.presenter(offsets, values, indices);
 }
 
 nb::dict PyPluginMap::next() {
@@ -72,7 +130,7 @@ nb::dict PyPluginMap::next() {
     map_.close();
     throw nb::stop_iteration();
   }
-  return rows_->make(std::move(*columns));
+  return rows_->make(*columns);
 }
 
 PluginLots& PyPluginLots::open() const {
@@ -115,7 +173,7 @@ nb::object PyPluginLots::next() {
   }
   nb::object columns = nb::none();
   if (rows->columns) {
-    columns = rows_->make(std::move(*rows->columns));
+    columns = rows_->make(*rows->columns);
   }
   return nb::make_tuple(rows->inputs, columns, rows->seconds);
 }

@@ -19,6 +19,8 @@
 
 namespace headrace::python {
 
+class Memories;
+
 // Makes a dict of the rows of a plug-in: of each column an array, or what its presenter returns for
 // (offsets, values, indices), None where there is no such part. bfloat16, which numpy does not
 // have, is int16 there.
@@ -27,14 +29,24 @@ class RowsBuilder {
   // One presenter for each column; None for a tensor that is an array.
   RowsBuilder(const Schema& schema, std::vector<nanobind::object> presenters);
 
-  nanobind::dict make(std::vector<BuiltColumn> columns) const;
+  nanobind::dict make(const std::vector<BuiltColumn>& columns) const;
 
  private:
-  nanobind::object show(size_t column, BuiltColumn built) const;
+  // A column, and of what arrays its parts are made.
+  struct Column {
+    explicit Column(const Field& field, nanobind::object presenter);
 
-  Schema schema_;
-  std::vector<nanobind::object> presenters_;
-  std::vector<nanobind::object> names_;
+    bool is_tensor;
+    nanobind::object name;
+    nanobind::object presenter;
+    Field value;
+    Field index;
+    Field offset;
+  };
+
+  static nanobind::object show(const Column& column, const BuiltColumn& built, Memories& memories);
+
+  std::vector<Column> columns_;
 };
 
 // What threads of the core give in order, waited for without the GIL, by one Python thread at a

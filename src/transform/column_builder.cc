@@ -41,12 +41,12 @@ std::byte* ColumnBuilder::Part::grow(uint64_t bytes, uint64_t used) {
   return memory_.get();
 }
 
-BuiltColumn::Part ColumnBuilder::Part::take(uint64_t bytes) {
+BuiltColumn::Part ColumnBuilder::Part::take(uint64_t bytes, SmallBlocks* blocks) {
   if (bytes >= kMoved && bytes >= capacity_ / 2) {
     capacity_ = 0;
     return {std::move(memory_), bytes};
   }
-  AlignedBytes copy(allocate_aligned(bytes));
+  SharedBytes copy = blocks != nullptr ? blocks->allocate(bytes) : allocate_shared_bytes(bytes);
   if (bytes > 0) {
     std::memcpy(copy.get(), memory_.get(), bytes);
   }
@@ -161,18 +161,18 @@ void ColumnBuilder::truncate(uint64_t first) noexcept {
   }
 }
 
-BuiltColumn ColumnBuilder::take() {
+BuiltColumn ColumnBuilder::take(SmallBlocks* blocks) {
   BuiltColumn built{.rows = rows_, .elements = elements_};
   if (field_.is_tensor()) {
-    built.values = values_.take(rows_ * field_.row_bytes());
+    built.values = values_.take(rows_ * field_.row_bytes(), blocks);
   } else {
     if (has_values()) {
-      built.values = values_.take(elements_ * field_.row_bytes());
+      built.values = values_.take(elements_ * field_.row_bytes(), blocks);
     }
     if (field_.kind == ColumnKind::kCsr) {
-      built.indices = indices_.take(elements_ * dtype_size(field_.index_dtype));
+      built.indices = indices_.take(elements_ * dtype_size(field_.index_dtype), blocks);
     }
-    built.offsets = offsets_.take((rows_ + 1) * sizeof(int64_t));
+    built.offsets = offsets_.take((rows_ + 1) * sizeof(int64_t), blocks);
     offsets_.grow(sizeof(int64_t), 0);  // it may have moved
     *reinterpret_cast<int64_t*>(offsets_.data()) = 0;
   }

@@ -6,14 +6,15 @@
 #include "base/buffer.h"
 #include "column/column_view.h"
 #include "column/schema.h"
+#include "transform/small_blocks.h"
 
 namespace headrace {
 
-// Rows of a column in memory of their own, each part from the first byte of its memory on.
+// Rows of a column, each part on a cache line.
 struct BuiltColumn {
   struct Part {
-    AlignedBytes memory = {};  // null where the column has no such part
-    uint64_t bytes = 0;        // that are used
+    SharedBytes memory = {};  // null where the column has no such part
+    uint64_t bytes = 0;
   };
 
   uint64_t rows = 0;
@@ -58,9 +59,9 @@ class ColumnBuilder {
   // Drops the rows from `first` on. Requires: first <= rows().
   void truncate(uint64_t first) noexcept;
 
-  // The rows; the builder is empty from then on. Few bytes are copied into memory of their size, so
-  // that the builder keeps its own; many move.
-  BuiltColumn take();
+  // The rows; the builder is empty from then on. Few bytes are copied into memory of their size, a
+  // piece of `blocks` where they are given, so that the builder keeps its own; many move.
+  BuiltColumn take(SmallBlocks* blocks = nullptr);
 
  private:
   // Memory that grows and keeps what was written.
@@ -70,7 +71,7 @@ class ColumnBuilder {
     std::byte* grow(uint64_t bytes, uint64_t used);
     std::byte* data() const noexcept { return memory_.get(); }
     // The first `bytes` bytes, out of here or as a copy.
-    BuiltColumn::Part take(uint64_t bytes);
+    BuiltColumn::Part take(uint64_t bytes, SmallBlocks* blocks);
 
    private:
     AlignedBytes memory_;

@@ -280,11 +280,11 @@ void Plugin::clear() noexcept {
   }
 }
 
-std::vector<BuiltColumn> Plugin::take() {
+std::vector<BuiltColumn> Plugin::take(SmallBlocks* blocks) {
   std::vector<BuiltColumn> built;
   built.reserve(columns_.size());
   for (ColumnBuilder& column : columns_) {
-    built.push_back(column.take());
+    built.push_back(column.take(blocks));
   }
   return built;
 }

@@ -48,8 +48,8 @@ class Plugin {
   // Drops all rows.
   void clear() noexcept;
 
-  // The rows, column by column; there are none from then on.
-  std::vector<BuiltColumn> take();
+  // The rows, column by column; there are none from then on. See ColumnBuilder::take().
+  std::vector<BuiltColumn> take(SmallBlocks* blocks = nullptr);
 
  private:
   struct Callbacks;

@@ -1,5 +1,6 @@
 #include "base/buffer.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <fstream>
 #include <new>
 #include <string>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,25 @@ TEST(AllocateAligned, AsksForHugePagesForLargeMemory) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(large.get()) % (2 << 20), 0U);
   EXPECT_NE(mapping_flags(large.get()).find(" hg"), std::string::npos);
   std::memset(large.get(), 0xAB, kLarge);
+}
+
+TEST(AllocatePresent, HasItsPagesAlready) {
+  constexpr uint64_t kPage = 4096;
+  constexpr uint64_t kBytes = uint64_t{1} << 20;
+  const AlignedBytes bytes(allocate_present(kBytes));
+  EXPECT_TRUE(aligned(bytes.get()));
+  std::byte* const whole = bytes.get() + kPage - reinterpret_cast<uintptr_t>(bytes.get()) % kPage;
+  if (::madvise(whole, kPage, 23) != 0) {
+    GTEST_SKIP() << "this kernel has no MADV_POPULATE_WRITE";
+  }
+  std::vector<unsigned char> resident(kBytes / kPage - 1);
+  ASSERT_EQ(::mincore(whole, resident.size() * kPage, resident.data()), 0);
+  EXPECT_EQ(std::count_if(resident.begin(), resident.end(), [](auto page) { return page & 1; }),
+            static_cast<int64_t>(resident.size()));
+  for (const uint64_t size : {0, 1, 4095, 4097, 100'000}) {
+    const AlignedBytes small(allocate_present(size));
+    std::memset(small.get(), 0xAB, size);
+  }
 }
 
 TEST(AllocateAligned, RefusesASizeWhoseRoundingWouldWrap) {

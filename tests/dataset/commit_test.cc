@@ -135,6 +135,27 @@ TEST_F(CommitTest, RefusesShardsThatAreNotThere) {
   EXPECT_EQ(newest_version(paths_), 1U);
 }
 
+TEST_F(CommitTest, NeedsNoFilesOfShardsThatAreInAStore) {
+  const ShardEntry entry = write_shard(paths_, 10);
+  fs::remove_all(paths_.shards());
+  expect_error(ErrorCode::kInvalid, {entry.id, "does not exist"}, [&] { commit({entry}); });
+  const CommitResult result =
+      commit_shards(paths_, {.schema = number_schema(), .entries = {entry}, .files_here = false});
+  EXPECT_EQ(result.version, 1U);
+  EXPECT_EQ(read_version(paths_).shards.entry(0), entry);
+}
+
+TEST_F(CommitTest, KeepsHowShardsAreStored) {
+  ShardEntry stored = write_shard(paths_, 10);
+  stored.encoding = ShardEncoding::kZstd;
+  const ShardEntry plain = write_shard(paths_, 100);
+  commit({plain});
+  commit({stored});  // an append
+  const ShardTable shards = read_version(paths_).shards;
+  EXPECT_EQ(shards.encodings, (std::vector{ShardEncoding::kPlain, ShardEncoding::kZstd}));
+  EXPECT_EQ(shards.entry(1), stored);
+}
+
 TEST_F(CommitTest, RefusesShardsOfAnotherSize) {
   const ShardEntry entry = write_shard(paths_, 10);
   fs::resize_file(paths_.shard(*parse_uuid(entry.id)), entry.stored_bytes - 1);

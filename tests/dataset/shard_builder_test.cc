@@ -188,6 +188,23 @@ TEST(ShardBuilder, KeepsRowsAndTheirOrderHoweverTheyAreHandedOver) {
   }
 }
 
+TEST(ShardBuilder, CutsRowsAtTheSamePlacesWithCompression) {
+  std::vector<std::vector<uint64_t>> found;
+  for (const ShardEncoding encoding : {ShardEncoding::kPlain, ShardEncoding::kZstd}) {
+    const TempDir dir;
+    ShardBuilder builder(dir.path(), Rows::schema(), kSmall, encoding);
+    builder.write(Rows(0, 3000).views());
+    builder.write(Rows(3000, 3000, 200).views());
+    const std::vector<ShardEntry> entries = builder.finish();
+    for (const ShardEntry& entry : entries) {
+      EXPECT_EQ(entry.encoding, encoding);
+      EXPECT_EQ(entry.stored_bytes < entry.bytes, encoding == ShardEncoding::kZstd);
+    }
+    found.push_back(cuts(entries));
+  }
+  EXPECT_EQ(found[0], found[1]);
+}
+
 TEST(ShardBuilder, KeepsToItsLimits) {
   const TempDir dir;
   ShardBuilder builder(dir.path(), Rows::schema(), kSmall);

@@ -116,6 +116,27 @@ def test_map_gives_every_file_in_order(
     assert list(lines.map([])) == []
 
 
+def test_small_results_lie_together_and_outlive_each_other(
+    lines: hr.native.NativeTransform, texts: list[str]
+) -> None:
+    order = np.random.default_rng(2).integers(0, len(texts), 2000).tolist()
+    kept = [
+        (number, found)
+        for position, (number, found) in enumerate(
+            zip(order, lines.map([texts[k] for k in order], threads=2), strict=True)
+        )
+        if position % 7 == 0
+    ]
+    for number, found in kept:
+        expect_lines(found, [TEXTS[number]])
+    _, found = kept[-1]
+    assert found["size"].base is found["lines"].values.base is found["lines"].offsets.base
+    assert all(
+        array.flags.writeable and array.ctypes.data % 64 == 0
+        for array in (found["size"], found["lines"].values)
+    )
+
+
 def test_map_tells_its_progress(lines: hr.native.NativeTransform, texts: list[str]) -> None:
     told: list[tuple[int, int | None]] = []
     list(lines.map(texts, progress=lambda done, total: told.append((done, total))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 from object_stores import Answer, http_server
+
+import headrace as hr
+from headrace.stores import open_store
 
 # How long a process may take to end; the store would stall for longer.
 _SOON_S = 4.0
@@ -82,27 +86,35 @@ def stalling() -> Iterator[str]:
         end.set()
 
 
-def start(script: str, tmp_path: Path, endpoint: str = "") -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(script: str, tmp_path: Path, endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that runs a script, and its children; killed where the test ends before them."""
+    with subprocess.Popen(
         [sys.executable, "-c", _BEGIN + script, json.dumps({**_OPTIONS, "endpoint": endpoint})],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("script", [_UPLOAD, _DOWNLOAD], ids=["upload", "download"])
 def test_ctrl_c_ends_a_wait_for_a_store_that_stalls(
     script: str, stalling: str, tmp_path: Path
 ) -> None:
-    with start(script, tmp_path, stalling) as process:
+    with started(script, tmp_path, stalling) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.5)
         began = time.perf_counter()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=25)
         seconds = time.perf_counter() - began
     assert "KeyboardInterrupt" in errors
     assert process.returncode == -signal.SIGINT
@@ -112,16 +124,42 @@ def test_ctrl_c_ends_a_wait_for_a_store_that_stalls(
 
 def test_a_process_ends_while_shards_are_uploaded(stalling: str, tmp_path: Path) -> None:
     began = time.perf_counter()
-    with start(_EXIT, tmp_path, stalling) as process:
-        output, errors = process.communicate(timeout=20)
+    with started(_EXIT, tmp_path, stalling) as process:
+        output, errors = process.communicate(timeout=25)
     assert (output, process.returncode) == ("ready\n", 0), errors
-    assert time.perf_counter() - began < 2 * _SOON_S
+    assert time.perf_counter() - began < 4 * _SOON_S
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_waits_for_a_store_that_is_closed_is_woken(stalling: str) -> None:
+    store = open_store("s3://bucket/data", {**_OPTIONS, "endpoint": stalling})
+    found: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            store.get("shards/a")
+        except hr.CancelledError as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    began = time.perf_counter()
+    store.close()
+    for thread in threads:
+        thread.join()
+    assert time.perf_counter() - began < _SOON_S
+    assert [str(error) for error in found] == [
+        "s3://bucket/data was closed while it was in use"
+    ] * 3
+    with pytest.raises(hr.CancelledError):
+        store.get("latest")
+
+
 def test_a_fork_is_told_to_spawn(tmp_path: Path) -> None:
-    with start(_FORK, tmp_path) as process:
-        output, errors = process.communicate(timeout=20)
+    with started(_FORK, tmp_path) as process:
+        output, errors = process.communicate(timeout=25)
     assert process.returncode == 7, errors
     assert "spawn or forkserver" in output
     assert output.endswith("ready\n")

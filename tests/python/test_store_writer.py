@@ -23,7 +23,7 @@ from object_stores import S3, Answer, download, http_server
 import headrace as hr
 from headrace import _core
 from headrace.shard_builder import ShardBuilder
-from headrace.stores import ObjectStore
+from headrace.stores import ObjectStore, uploads
 from headrace.stores.manifests import (
     fetch_version,
     manifest_bytes,
@@ -245,7 +245,7 @@ def test_manifests_are_fetched_for_readers(s3: S3, writer: Make, tmp_path: Path)
         assert sum(entry["rows"] for entry in directory.entries()) == rows
     data = manifest_bytes(s3.url(), storage_options=s3.options)
     assert data == (tmp_path / "new" / manifest_key(5)).read_bytes()
-    with pytest.raises(hr.NotFoundError, match="has no version 9"):
+    with pytest.raises(hr.NotFoundError, match="lacks a version"):
         fetch_version(store, str(tmp_path / "old"), 9)
 
 
@@ -412,3 +412,46 @@ def test_conversions_go_on_where_they_were(s3: S3, tmp_path: Path, workers: int)
     found = hr.expand(tmp_path / "copy", tmp_path / "expanded")
     np.testing.assert_array_equal(found["x"][:], np.repeat(np.arange(9), 100))
     assert keys(s3.open())["shards"] == len(found.shard_ids)
+
+
+def test_shards_that_are_old_are_not_committed(
+    s3: S3, writer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = writer()
+    made.write(x=np.arange(3))
+    monkeypatch.setattr(uploads, "_MOST_AGE_S", 0.0)
+    with pytest.raises(hr.InvalidError, match="write its rows again, and commit more often"):
+        made.commit()
+    made.abort()
+    assert newest_version(s3.open()) == 0
+
+
+def test_a_conversion_ends_where_somebody_else_commits_and_goes_on_later(
+    s3: S3, writer: Make, tmp_path: Path
+) -> None:
+    was_there: list[int] = []
+
+    def interrupted(number: int) -> dict[str, Any]:
+        if number == 3 and not was_there:
+            was_there.append(number)
+            with writer() as other:
+                other.write(x=np.full(100, 7))
+        return number_rows(number)
+
+    def convert() -> None:
+        hr.convert(
+            range(5),
+            s3.url(),
+            transform=interrupted,
+            version="1",
+            shard_bytes=800,
+            progress=False,
+            storage_options=s3.options,
+        )
+
+    with pytest.raises(hr.InvalidError, match="somebody else committed"):
+        convert()
+    assert keys(s3.open())["shards"] == StoreDirectory(s3.open()).read()["shards"]
+    convert()
+    found = download(s3.open(), tmp_path)["x"][:]
+    assert sorted(found.tolist()) == sorted(np.repeat([0, 1, 2, 3, 4, 7], 100).tolist())

@@ -204,6 +204,9 @@ def test_urls_and_options_that_cannot_be_are_refused(
 def test_urls_are_shown_without_secrets() -> None:
     assert shown("S3://k:v@b/p?q#f") == "s3://b/p"
     assert check_url("s3://b/p//") == "s3://b/p"
+    azure = "abfss://container@account.dfs.core.windows.net/data"
+    assert (check_url(azure), shown(azure + "?sig=v")) == (azure, azure)
+    assert shown("abfss://k:v@account/data") == "abfss://account/data"
     assert local_path("file://localhost/a/../b%20c/") == "/b c"
 
 

@@ -1,6 +1,7 @@
 // text_features.h as a plug-in of headrace.
 
 #include <headrace/transform.hpp>
+#include <vector>
 
 #include "text_features.h"
 
@@ -15,7 +16,7 @@ class Features {
     auto lines = rows.writer(lines_, 1, text.size() / 32);
     auto words = rows.writer(words_, 1, text.size() / 4);
     text_features(
-        text, rows.add(totals_), [&](int32_t word) { words.push(word); },
+        text, hashes_, rows.add(totals_), [&](int32_t word) { words.push(word); },
         [&](int32_t line) { lines.push(line); });
     lines.end_row();
     words.end_row();
@@ -25,6 +26,7 @@ class Features {
   headrace::native::Tensor<float> totals_;
   headrace::native::Ragged<int32_t> lines_;
   headrace::native::Ragged<int32_t> words_;
+  std::vector<uint32_t> hashes_;
 };
 
 HEADRACE_TRANSFORM(Features)

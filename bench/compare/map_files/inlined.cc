@@ -60,13 +60,14 @@ int main(int argc, char** argv) {
   for (int i = 0; i < threads; ++i) {
     workers.emplace_back([&] {
       std::vector<char> buffer;
+      std::vector<uint32_t> hashes;
       for (size_t item = next++; item < paths.size(); item = next++) {
         const std::string_view text = read_file(paths[item], buffer);
         Result& result = results[item];
         result.lines.reserve(text.size() / 32);
         result.words.reserve(text.size() / 4);
         text_features(
-            text, result.totals, [&](int32_t word) { result.words.push_back(word); },
+            text, hashes, result.totals, [&](int32_t word) { result.words.push_back(word); },
             [&](int32_t line) { result.lines.push_back(line); });
       }
     });

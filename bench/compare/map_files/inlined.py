@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -17,17 +19,19 @@ NEEDS = "c++"
 
 
 @functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Returns the folder of the compiled program, which goes with this process."""
-    folder = tempfile.TemporaryDirectory()
+def _program() -> str:
+    """Returns the path of the compiled program, which goes with this process."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    program = f"{folder}/inlined"
     flags = ["-O3", "-std=c++20", "-pthread"]  # as hr.native.load compiles
-    subprocess.run(["c++", *flags, str(SOURCE), "-o", f"{folder.name}/inlined"], check=True)
-    return folder
+    subprocess.run(["c++", *flags, str(SOURCE), "-o", program], check=True)
+    return program
 
 
 def load(paths: Sequence[Path]) -> tuple[float, list[Answer]]:
     done = subprocess.run(
-        [f"{_folder().name}/inlined", str(len(os.sched_getaffinity(0)))],
+        [_program(), str(len(os.sched_getaffinity(0)))],
         input="\n".join(map(str, paths)).encode(),
         stdout=subprocess.PIPE,
         check=True,

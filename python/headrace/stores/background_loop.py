@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from headrace.errors import UnsupportedError
+from headrace.errors import CancelledError, UnsupportedError
 
 _Result = TypeVar("_Result")
 
@@ -66,14 +66,43 @@ def submit(request: Callable[[], Awaitable[_Result]]) -> Future[_Result]:
     return asyncio.run_coroutine_threadsafe(awaited(), _loop())
 
 
-def wait_for(request: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Returns what a request gives; raises as `submit`, and what it raises."""
-    future = submit(request)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
+class Requests:
+    """The requests of one store that somebody waits for."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._running: set[Future[Any]] = set()
+        self._is_closed = False
+
+    def wait_for(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Returns what a request gives; raises as `submit`, and what it raises.
+
+        Raises:
+            CancelledError: If close() was called, before or meanwhile.
+        """
+        self._check_open()
+        future = submit(request)
+        self._running.add(future)
+        if self._is_closed:  # in between
+            future.cancel()
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            self._check_open()
+            raise
+        finally:
+            self._running.discard(future)
+
+    def close(self) -> None:
+        """Drops all requests: whoever waits for one is told so at once."""
+        self._is_closed = True
+        for future in list(self._running):
+            future.cancel()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise CancelledError(f"{self._url} was closed while it was in use", file=self._url)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

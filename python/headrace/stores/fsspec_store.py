@@ -112,6 +112,9 @@ class FsspecStore(ObjectStore):
         """Raises UnsupportedError."""
         raise self._read_only(key)
 
+    def close(self) -> None:
+        """Does nothing."""
+
     def _info(self, found: Any) -> ObjectInfo:
         name = str(found["name"])
         etag = found.get("ETag") or found.get("etag") or found.get("mtime") or found.get("created")

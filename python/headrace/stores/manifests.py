@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headrace import _core
@@ -23,7 +22,6 @@ from headrace.stores.opening import open_store
 
 LATEST = "latest"
 _FOLDER = "manifests"
-_THREADS = 8
 _MOST_DIGITS = 18  # of a version that a hint may name
 
 
@@ -94,17 +92,11 @@ def fetch_version(store: ObjectStore, directory: str, version: int | None = None
             )
     core = _core.Directory(directory)
     core.create()
-    _fetch(store, directory, version)
+    _fetch(store, directory, [version])
     header = core.read(version)
     if header["kind"] == "append":
-        with ThreadPoolExecutor(_THREADS) as threads:
-            # list(): what a thread raised is raised here.
-            list(
-                threads.map(
-                    lambda number: _fetch(store, directory, number),
-                    range(header["base"], version),
-                )
-            )
+        _fetch(store, directory, [header["base"]])  # which may be large
+        _fetch(store, directory, range(header["base"] + 1, version))
     _write(os.path.join(directory, LATEST), f"{version}\n".encode())
     return version
 
@@ -167,18 +159,19 @@ def _hint(store: ObjectStore) -> tuple[int, bool]:
     return int(text) if is_number else 0, True
 
 
-def _fetch(store: ObjectStore, directory: str, version: int) -> None:
-    path = os.path.join(directory, manifest_key(version))
-    if os.path.exists(path):
-        return
+def _fetch(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
+    """Fetches those of the manifests that are not there."""
+    keys = [manifest_key(version) for version in versions]
+    keys = [key for key in keys if not os.path.exists(os.path.join(directory, key))]
     try:
-        data = store.get(manifest_key(version))
+        found = store.get_many(keys) if len(keys) > 1 else [store.get(key) for key in keys]
     except NotFoundError as error:
         raise NotFoundError(
-            f"{store.url} has no version {version}: {manifest_key(version)} does not exist",
+            f"{store.url} lacks a version that was asked for, or that one rests on: {error}",
             file=error.file,
         ) from None
-    _write(path, data)
+    for key, data in zip(keys, found, strict=True):
+        _write(os.path.join(directory, key), data)
 
 
 def _write(path: str, data: bytes) -> None:

@@ -51,6 +51,10 @@ class ObjectStore(abc.ABC):
     def get(self, key: str) -> bytes:
         """Returns the bytes of an object: those of one moment, whatever is written meanwhile."""
 
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """Returns the bytes of small objects; some of them are asked for at the same time."""
+        return [self.get(key) for key in keys]
+
     @abc.abstractmethod
     def stream(
         self, key: str, start: int, stop: int, *, etag: str | None = None
@@ -105,6 +109,14 @@ class ObjectStore(abc.ABC):
     @abc.abstractmethod
     def begin_delete(self, key: str) -> Future[None]:
         """Begins what `delete` does."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Wakes all that wait for an answer with CancelledError; the store is of no use then.
+
+        Begun puts and deletes go on, until their own cancel(). Requests through fsspec end by
+        themselves.
+        """
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import contextlib
 import datetime
+import functools
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +36,10 @@ _GENERAL = ("client_options", "retry_config", "credential_provider")
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s"}
 _RETRY: dict[str, Any] = {"max_retries": 3, "retry_timeout": datetime.timedelta(seconds=30)}
 
-_PART_BYTES = 2**24  # of an upload, and of a download of a large object
+_PART_BYTES = 2**23  # of an upload, and of a download of a large object
+_PARTS_AT_ONCE = 4  # of an upload; so much of it is in memory
 _PIECE_BYTES = 2**22  # of a stream
+_AT_ONCE = 16  # small objects
 
 _memory: dict[str, Any] = {}  # by URL: what a process writes there it finds there
 
@@ -51,6 +56,7 @@ class ObstoreStore(ObjectStore):
         super().__init__(url)
         self._store = store
         self._obstore = _obstore()
+        self._requests = background_loop.Requests(self.url)
 
     @classmethod
     def open(cls, url: str, storage_options: dict[str, Any]) -> ObstoreStore:
@@ -78,6 +84,23 @@ class ObstoreStore(ObjectStore):
             data = b"".join(self.get_ranges(key, parts, etag=etag))
         check_length(url, start=0, stop=size, found=len(data))
         return data
+
+    def get_many(self, keys: Sequence[str]) -> builtins.list[bytes]:
+        """Returns the bytes of small objects."""
+
+        async def get_all() -> builtins.list[bytes]:
+            few = asyncio.Semaphore(_AT_ONCE)
+
+            async def get(key: str) -> bytes:
+                async with few:
+                    result = await self._obstore.get_async(self._store, key)
+                    return bytes(await result.bytes_async())
+
+            return await asyncio.gather(
+                *(awaiting("read", self.url_of(key), functools.partial(get, key)) for key in keys)
+            )
+
+        return self._requests.wait_for(get_all)
 
     def stream(
         self, key: str, start: int, stop: int, *, etag: str | None = None
@@ -147,6 +170,10 @@ class ObstoreStore(ObjectStore):
 
         return self._begin("removed", key, remove)
 
+    def close(self) -> None:
+        """Ends all that wait for this store."""
+        self._requests.close()
+
     def _begin(self, doing: str, key: str, request: Callable[[], Awaitable[Any]]) -> Future[None]:
         url = self.url_of(key)
 
@@ -157,13 +184,13 @@ class ObstoreStore(ObjectStore):
 
     def _put(self, key: str, data: bytes | Path) -> Awaitable[Any]:
         found: Awaitable[Any] = self._obstore.put_async(
-            self._store, key, data, chunk_size=_PART_BYTES
+            self._store, key, data, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )
         return found
 
     def _ask(self, doing: str, key: str, request: Callable[[], Awaitable[_Result]]) -> _Result:
         """Returns what a request gives, whose errors are then headrace's."""
-        return calling(doing, self.url_of(key), lambda: background_loop.wait_for(request))
+        return calling(doing, self.url_of(key), lambda: self._requests.wait_for(request))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ObstoreStore, (self._store, self.url)

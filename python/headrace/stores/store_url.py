@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from headrace.errors import InvalidError
 
+# Azure's URLs name the container where others name a user.
+_CONTAINER_FIRST = ("abfs", "abfss")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -30,7 +32,10 @@ def shown(url: str) -> str:
     """
     scheme, _, rest = url.partition("://")
     authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return f"{scheme.lower()}://{authority.rpartition('@')[2]}{slash}{path}"
+    user, _, host = authority.rpartition("@")
+    if user and ":" not in user and scheme.lower() in _CONTAINER_FIRST:
+        host = authority
+    return f"{scheme.lower()}://{host}{slash}{path}"
 
 
 def scheme_of(url: str) -> str:
