@@ -104,7 +104,7 @@ def measure_svmlight(library: Library, data: Any) -> Measurement:
         while file.read(1 << 24):
             pass
     count = getattr(library.module, "count", None)
-    process.back_memory(4 * size)
+    process.back_memory(2 * size)
     start = time.perf_counter()
     found = library.module.read(data.path) if count is None else count(data.path)
     seconds = time.perf_counter() - start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.sparse_tasks import SPARSE_TASKS
-from harness.task import COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
+from harness.task import BACKED, COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
 from harness.text_tasks import TEXT_TASKS
 
 _FIRST_BATCH = (
@@ -202,7 +202,7 @@ def _map_files() -> Task:
             " of a file, and its pairs of words, and measures its lines: a dense row and two ragged"
             " ones. Each run is a fresh process; eight files first, then all, from the list of"
             " paths to the list of results, all kept; without compiling. Every file's answer is"
-            " checked."
+            " checked." + BACKED
         ),
         figures=(
             Figure("files/s / those of the C++ program that has the transform inlined", "headrace",

@@ -111,8 +111,9 @@ void CacheLedger::check_named() const {
   struct stat status = {};
   if (::fstat(file_.get(), &status) == 0 && status.st_nlink == 0) {
     throw Error(ErrorCode::kIo,
-                path_ + " was removed while it was used; start again, and remove a cache only while "
-                        "nothing uses it",
+                path_ +
+                    " was removed while it was used; start again, and remove a cache only while "
+                    "nothing uses it",
                 {.file = path_, .column = ""});
   }
 }

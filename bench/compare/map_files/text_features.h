@@ -38,7 +38,7 @@ inline constexpr uint32_t kBasis = 2166136261;  // the hash of no letter
 // Hashes words letter by letter. No branch depends on where they end, which processors guess wrong
 // for every other word.
 struct WordHashes {
-  uint32_t* end;  // of the hashes of words that have ended; needs room for one more
+  uint32_t* end = nullptr;  // of the hashes of words that have ended; needs room for one more
   uint32_t hash = kBasis;
 
   void step(char c) {
@@ -50,33 +50,41 @@ struct WordHashes {
   }
 };
 
-// Calls on_word(hash) for each word. A letter waits for the hash of those before it, so two parts
-// of the text are hashed side by side. `hashes` is memory that is used again.
+// Calls on_word(hash) for each word. A letter waits for the hash of those before it, so several
+// parts of the text are hashed side by side. `hashes` is memory that is used again.
 template <typename OnWord>
 void hash_words(std::string_view text, std::vector<uint32_t>& hashes, OnWord&& on_word) {
-  size_t second = text.size() / 2;
-  while (second < text.size() && kFolded[static_cast<unsigned char>(text[second])] != 0) {
-    ++second;
+  constexpr size_t kParts = 4;
+  std::array<std::string_view, kParts> parts;
+  std::array<WordHashes, kParts> found;
+  hashes.resize(std::max(hashes.size(), text.size() / 2 + 2 * kParts));
+  uint32_t* room = hashes.data();
+  size_t shortest = text.size();
+  for (size_t k = 0, begin = 0; k < kParts; ++k) {
+    size_t end = std::max(begin, text.size() * (k + 1) / kParts);
+    while (end < text.size() && kFolded[static_cast<unsigned char>(text[end])] != 0) {
+      ++end;
+    }
+    parts[k] = text.substr(begin, end - begin);
+    shortest = std::min(shortest, parts[k].size());
+    found[k].end = room;
+    room += parts[k].size() / 2 + 2;
+    begin = end;
   }
-  const size_t room = second / 2 + 2;
-  hashes.resize(room + (text.size() - second) / 2 + 2);
-  WordHashes first_half{hashes.data()};
-  WordHashes second_half{hashes.data() + room};
-  const size_t both = std::min(second, text.size() - second);
-  for (size_t i = 0; i < both; ++i) {
-    first_half.step(text[i]);
-    second_half.step(text[second + i]);
+  for (size_t i = 0; i < shortest; ++i) {
+    for (size_t k = 0; k < kParts; ++k) {
+      found[k].step(parts[k][i]);
+    }
   }
-  for (const char c : text.substr(both, second - both)) {
-    first_half.step(c);
+  const uint32_t* begin = hashes.data();
+  for (size_t k = 0; k < kParts; ++k) {
+    for (const char c : parts[k].substr(shortest)) {
+      found[k].step(c);
+    }
+    found[k].step('\0');
+    std::for_each(begin, static_cast<const uint32_t*>(found[k].end), on_word);
+    begin += parts[k].size() / 2 + 2;
   }
-  for (const char c : text.substr(second + both)) {
-    second_half.step(c);
-  }
-  first_half.step('\0');
-  second_half.step('\0');
-  std::for_each(hashes.data(), first_half.end, on_word);
-  std::for_each(hashes.data() + room, second_half.end, on_word);
 }
 
 // Calls on_word(column) and on_line(bytes) in order; writes bytes, words and lines to `totals`.
