@@ -72,8 +72,8 @@ MICRO: dict[str, Micro] = {
             title="Functions and casts: rows of 64 float32",
             metrics=(Metric("ns_per_row", "ns per row", "number"),),
             state=(
-                "One thread, 256 rows in the cache, 16 at a time; for each set of vector instructions"
-                " that the processor has."
+                "One thread, 256 rows in the cache, 16 at a time; for each set of vector"
+                " instructions that the processor has."
             ),
         ),
         Micro(
