@@ -23,7 +23,7 @@ TEST(SmallBlocks, GivesPiecesThatDoNotTouchOnCacheLines) {
   for (uint64_t bytes = 0; bytes < 3000; ++bytes) {
     pieces.push_back(blocks.allocate(bytes));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(pieces.back().get()) % kBufferAlignment, 0U);
-    std::memset(pieces.back().get(), static_cast<int>(bytes % 251), bytes);
+    std::fill_n(pieces.back().get(), bytes, static_cast<std::byte>(bytes % 251));
   }
   for (uint64_t bytes = 0; bytes < 3000; ++bytes) {
     for (uint64_t i = 0; i < bytes; ++i) {
