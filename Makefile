@@ -51,7 +51,7 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 ##@ Test
 
 .PHONY: test
-test: packages-test lint test-crash test-asan test-tsan typecheck test-python ## everything that a change must pass
+test: packages-test lint test-crash test-asan typecheck test-python ## everything that a change must pass
 
 .PHONY: lint
 lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
