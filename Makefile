@@ -5,7 +5,7 @@
 #   DATA='/my/*.npy'          make demo measures the loaders on these files (or a folder of shards)
 #                             instead; for raw files with DTYPE=float32 ROW_SHAPE=128
 #   FUZZ_SECONDS=n            how long make fuzz runs each of its targets
-#   JOBS=n                    parallel compilers (one for each core)
+#   JOBS=n                    parallel compilers (one for each core); tests run one more at once
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -21,6 +21,7 @@ unexport PYTHONPATH PYTHONHOME
 
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+TEST_JOBS = $$(( $(JOBS) + 1 ))  # tests wait now and then: for servers, disks, other processes
 VENV := .venv
 BIN := $(VENV)/bin
 # A stamp is younger than everything that its step depends on, or the step is done again.
@@ -51,15 +52,25 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 ##@ Test
 
 .PHONY: test
-test: packages-test lint test-crash test-asan typecheck test-python ## everything that a change must pass
+test: packages-test ## everything that a change must pass
+	$(MAKE) -j 2 lint build-asan  # the first installs packages, which takes one processor
+	$(MAKE) $(STAMPS)/headrace
+	$(MAKE) -j 2 --output-sync=target typecheck test-crash  # one waits for one processor, one for disks
+	$(MAKE) test-asan
+	$(MAKE) test-python
 
 .PHONY: lint
 lint: packages-build $(STAMPS)/test ## formats, lint, layers, a test for every unit: seconds
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+	@$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 	$(BIN)/python tools/check_layers.py
 	$(BIN)/python tools/check_tests.py
+
+.PHONY: build-asan
+build-asan: packages-test ## the programs of test-asan, without a run
+	cmake --preset asan --log-level=WARNING
+	cmake --build --preset asan -j $(JOBS)
 
 .PHONY: test-cpp test-asan test-tsan
 test-cpp: preset-test   ## the C++ tests without a sanitizer, which make test leaves to make check
@@ -71,6 +82,10 @@ TSAN_LAYERS := engine
 preset-tsan: BUILT = --target $(TSAN_LAYERS:%=%_test)
 preset-tsan: TESTED = -R '^($(shell echo $(TSAN_LAYERS) | tr ' ' '|'))/'
 
+# How much longer processes share a cache and are killed: beside other tests, since they mostly wait.
+CACHE_SOAK_SECONDS ?= 15
+preset-asan: export CACHE_SOAK_SECONDS := $(CACHE_SOAK_SECONDS)
+
 # ThreadSanitizer of g++ before 14 refuses the wide address randomisation of newer kernels.
 preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
@@ -78,12 +93,11 @@ preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch
 preset-test preset-asan preset-tsan: preset-%: packages-test
 	cmake --preset $* --log-level=WARNING
 	cmake --build --preset $* -j $(JOBS) $(BUILT)
-	$(WITHOUT_ASLR) ctest --preset $* -j $(JOBS) --no-tests=error $(TESTED)
+	$(WITHOUT_ASLR) ctest --preset $* -j $(TEST_JOBS) --no-tests=error $(TESTED)
 
 .PHONY: test-crash
-test-crash: packages-test $(STAMPS)/test ## writers that are killed, and system calls that fail, at hundreds of points
-	cmake --preset test --log-level=WARNING
-	cmake --build --preset test -j $(JOBS) --target commit_driver
+test-crash: packages-test $(STAMPS)/headrace $(STAMPS)/test ## writers that are killed, and system calls that fail, at hundreds of points
+	cmake --build build/python -j $(JOBS) --target commit_driver cache_driver
 	$(BIN)/python -m pytest tests/crash
 
 .PHONY: tidy
@@ -99,18 +113,33 @@ typecheck: packages-build $(STAMPS)/headrace $(STAMPS)/test ## mypy --strict, an
 
 .PHONY: test-python
 test-python: packages-build $(STAMPS)/headrace $(STAMPS)/demo $(STAMPS)/test ## the Python tests, doctests and tests of the tools
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 .PHONY: check
-check: tidy test-cpp check-soak check-memory check-crash check-tsan check-asan-python ## what make test leaves out: it has 20 minutes
+check: tidy test-cpp check-soak check-workers check-memory check-cache check-faults check-crash check-tsan check-asan-python ## what make test leaves out: it has 20 minutes
 
 .PHONY: check-soak
 check-soak: packages-build $(STAMPS)/headrace $(STAMPS)/test ## a loader under random use for SOAK_SECONDS (120)
 	$(BIN)/python -m pytest tests/soak
 
+.PHONY: check-cache
+check-cache: packages-test ## processes that share a cache and are killed, for 10 minutes
+	cmake --preset test --log-level=WARNING
+	cmake --build --preset test -j $(JOBS) --target dataset_test
+	CACHE_SOAK_SECONDS=600 build/test/tests/dataset_test --gtest_filter='ShardStoreCrash.*'
+
+.PHONY: check-workers
+check-workers: packages-build $(STAMPS)/headrace $(STAMPS)/test ## workers of a DataLoader, started in every way
+	ALL_WORKERS=1 $(BIN)/python -m pytest -n $(JOBS) tests/python/test_torch_dataloader.py \
+	  -k every_way_of_starting
+
 .PHONY: check-memory
 check-memory: packages-build $(STAMPS)/headrace $(STAMPS)/test ## the memory of a gigabyte of text on its way to shards
 	TEXT_MEMORY_MB=1000 $(BIN)/python -m pytest -s tests/python/test_text_memory.py
+
+.PHONY: check-faults
+check-faults: packages-build $(STAMPS)/headrace $(STAMPS)/test ## every fault of a store at every place, in every way
+	FAULT_MATRIX=all $(BIN)/python -m pytest tests/python/test_store_faults.py
 
 .PHONY: check-tsan
 check-tsan: TSAN_LAYERS := base order storage column format transform dataset engine
@@ -215,5 +244,6 @@ $(BENCH_PACKAGES)/installed: $(REQUIREMENTS)/bench.txt | $(STAMPS)/test
 $(STAMPS)/headrace: CMakeLists.txt pyproject.toml $(MODULE_SOURCES) $(STAMPS)/build
 	@echo "Building headrace"
 	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(BIN)/python -m pip install --quiet --no-build-isolation \
-	  --no-deps --editable . --config-settings=build-dir=build/python
+	  --no-deps --editable . --config-settings=build-dir=build/python \
+	  --config-settings=cmake.define.HEADRACE_CRASH_DRIVERS=ON
 	@touch $@

@@ -136,10 +136,12 @@ def chart(points: list[Point], rows: int) -> str:
     size = Chart(
         *("bytes stored per row", series("bytes_per_row"), x_ticks),
         {10: "10", 100: "100", 1_000: "1,000", 10_000: "10,000"},
+        "nonzero",
     )
     speed = Chart(
         *("rows/s as dense batches", series("rows_per_s"), x_ticks),
         {100_000: "100 k", 1_000_000: "1 M", 10_000_000: "10 M"},
+        "nonzero",
     )
     note = f"{rows:,} rows of {WIDTH:,} float32 in memory, shuffled, batches of {BATCH:,}"
     return draw([size, speed], f"{note}; {machine.facts()['machine'].partition(';')[0]}")

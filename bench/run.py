@@ -17,15 +17,16 @@ and, where it holds more than memory, close(state); or, for a limit of the devic
 
 The first line of its docstring is its line in the table. ROWS_SHARE = 0.1 gives it a tenth of the
 rows, PASS_ROWS = 2048 says that a pass is that many distinct rows and PASS_SECONDS = 15 ends a
-pass of a cold task, for what would take minutes; the report says so. NEEDS = "fio" names a program
-and PACKAGE = "awkward" a package without which it is left out. MIXED = False says that batches are
-no uniform samples of all rows; check_x(data, x, labels) checks features that are not the stored
-ones, as Data.check_x does those.
+pass of a cold task, for what would take minutes; the report says so. NEEDS = "fio" names a program,
+or a tuple several, and PACKAGE = "awkward" a package without which it is left out. MIXED = False
+says that batches are no uniform samples of all rows; check_x(data, x, labels) checks features that
+are not the stored ones, as Data.check_x does those.
 
 bench/harness/data.py has the rows and the check of an answer, bench/harness/sparse.py those of the
 sparse tasks, whose "x" may be CSR, bench/harness/cold.py those of the cold tasks, whose batches
-have no "y". What is no Python (bare_gather.cc) is a program that takes
---rows, --batch-size, --seed, --min-seconds and prints rows, passes, seconds and checksum.
+have no "y", and bench/harness/stream.py what libraries of the stream tasks have besides. What is
+no Python (bare_gather.cc) is a program that takes --rows, --batch-size, --seed, --min-seconds and
+prints rows, passes, seconds and checksum.
 
 How it measures: in every round each library runs once, in order (A B C A B C ...), each time in a
 fresh process, so that no library profits or suffers from memory, threads or imports of another,

@@ -48,7 +48,7 @@ with tempfile.TemporaryDirectory() as folder:
     has_rare.tofile(f"{folder}/targets.memmap")
     x = hr.memmap({"x": f"{folder}/indices.memmap"}, dtype="float64", row_shape=28)
     y = hr.memmap({"y": f"{folder}/targets.memmap"}, dtype="int64")
-    same = hr.zip([x, y]).multi_hot("x", columns=1024)
+    same = hr.zip([x, y]).multi_hot("x", columns=1024, pad=-1)
     assert (same[:100]["x"] == ds.with_layout(x="dense")[:100]["x"]).all()
     train(same, classes=2, epochs=5, what="a mapped file of indices")
 

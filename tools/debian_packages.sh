@@ -15,7 +15,7 @@ for group in "$@"; do
       packages="$packages libflatbuffers-dev flatbuffers-compiler nlohmann-json3-dev libzstd-dev"
       ;;
     test) packages="$packages libgtest-dev clang-tidy-16|clang-tidy strace" ;;
-    bench) packages="$packages libbenchmark-dev fio" ;;
+    bench) packages="$packages libbenchmark-dev fio curl nginx" ;;
     fuzz) packages="$packages clang-16 libclang-rt-16-dev" ;;
     *) echo "debian_packages.sh: no group is called $group" >&2; exit 2 ;;
   esac

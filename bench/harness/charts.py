@@ -1,9 +1,9 @@
-"""Line charts with logarithmic axes, as SVG that needs no library to be drawn."""
+"""Line charts, with logarithmic axes unless told otherwise, as SVG that needs no library."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -15,7 +15,7 @@ _DASHES = ("none", "7 3", "2 3")
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: what it is, and its points (x, y), both above 0."""
+    """One line of a chart: what it is, and its points (x, y), above 0 on logarithmic axes."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -23,12 +23,18 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: its title, its lines, and the marks of its axes, whose ends are those of it."""
+    """One chart: its title, its lines, and the marks of its axes, whose ends are those of it.
+
+    An axis is drawn by its scale: `math.log`, or `float` for a linear one.
+    """
 
     title: str
     lines: Sequence[Series]
     x_ticks: Mapping[float, str]
     y_ticks: Mapping[float, str]
+    x_name: str
+    x_scale: Callable[[float], float] = math.log
+    y_scale: Callable[[float], float] = math.log
 
 
 def draw(charts: Sequence[Chart], note: str) -> str:
@@ -63,7 +69,9 @@ def _axes(chart: Chart) -> list[str]:
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ddd"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     middle = (_LEFT + right) / 2
-    parts.append(f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">nonzero</text>')
+    parts.append(
+        f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">{escape(chart.x_name)}</text>'
+    )
     return parts
 
 
@@ -94,13 +102,18 @@ def _legend(chart: Chart) -> list[str]:
 
 
 def _x(chart: Chart, value: float) -> float:
-    return _place(value, chart.x_ticks, _LEFT, _WIDTH - _RIGHT)
+    return _place(value, chart.x_ticks, chart.x_scale, (_LEFT, _WIDTH - _RIGHT))
 
 
 def _y(chart: Chart, value: float) -> float:
-    return _place(value, chart.y_ticks, _HEIGHT - _BOTTOM, _TOP)
+    return _place(value, chart.y_ticks, chart.y_scale, (_HEIGHT - _BOTTOM, _TOP))
 
 
-def _place(value: float, ticks: Mapping[float, str], begin: float, end: float) -> float:
-    low, high = math.log(min(ticks)), math.log(max(ticks))
-    return begin + (math.log(value) - low) / (high - low) * (end - begin)
+def _place(
+    value: float,
+    ticks: Mapping[float, str],
+    scale: Callable[[float], float],
+    ends: tuple[float, float],
+) -> float:
+    low, high = scale(min(ticks)), scale(max(ticks))
+    return ends[0] + (scale(value) - low) / (high - low) * (ends[1] - ends[0])

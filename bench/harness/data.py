@@ -26,7 +26,7 @@ Batch = Mapping[str, torch.Tensor]
 
 _CHUNK_ROWS = 65_536
 _MADE = ("rows-*x*-files-*", "numbered-*x*-files-*", "sparse-*.memmap", "shards-*", "csr-*",
-         "text-*", "texts-*", "unfinished-*")  # fmt: skip
+         "text-*", "texts-*", "streams-*", "unfinished-*")  # fmt: skip
 _MIN_BATCHES_FOR_MIXING = 100
 
 

@@ -78,9 +78,10 @@ def declared(path: Path) -> tuple[str, dict[str, Any]]:
 def what_is_absent(folder: Path, library: str) -> tuple[bool, str]:
     """Returns whether a program or package that the library needs is absent, and what to do."""
     constants = declared(folder / f"{library}.py")[1]
-    program, package = constants.get("NEEDS"), constants.get("PACKAGE")
-    if program is not None and shutil.which(program) is None:
-        return True, f"it needs the program {program}; install that"
+    programs, package = constants.get("NEEDS", ()), constants.get("PACKAGE")
+    for program in (programs,) if isinstance(programs, str) else programs:
+        if shutil.which(program) is None:
+            return True, f"it needs the program {program}; install that"
     if package is not None and importlib.util.find_spec(package) is None:
         return True, f"it needs the package {package}; run it by make bench, which installs that"
     return False, ""

@@ -185,6 +185,12 @@ def _text_shards(library: Library, data: Data, task: Task, min_seconds: float) -
     return measure(library, data)
 
 
+def _stream(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    measure: Callable[[Library, Data, Task], Measurement]
+    measure = importlib.import_module("harness.stream").measure_stream
+    return measure(library, data, task)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -199,6 +205,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "svmlight": _svmlight,
     "text": _text,
     "text_shards": _text_shards,
+    "stream": _stream,
 }
 
 
@@ -212,6 +219,7 @@ _ROWS = {
     "svmlight": ("svmlight", "SvmlightRows"),
     "text": ("text", "TextRows"),
     "csr_shards": ("sparse_cold", "CsrShards"),
+    "stream": ("stream", "StreamRows"),
 }
 
 

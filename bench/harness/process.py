@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
@@ -23,6 +24,26 @@ def status_mib(field: str) -> float:
         if line.startswith(field + ":"):
             return int(line.split()[1]) / _MIB
     raise KeyError(f"/proc/self/status has no field {field}")
+
+
+def tree() -> list[int]:
+    """Returns the numbers of this process and of all below it."""
+    found, waiting = [], [os.getpid()]
+    while waiting:
+        found.append(waiting.pop())
+        with contextlib.suppress(OSError):  # it has ended
+            for file in Path(f"/proc/{found[-1]}/task").glob("*/children"):
+                waiting += map(int, file.read_text().split())
+    return found
+
+
+def anonymous_mib(number: int) -> float:
+    """Returns the anonymous memory of a process, 0 for one that has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{number}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) / _MIB
+    return 0.0
 
 
 def reset_peak() -> None:

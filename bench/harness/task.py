@@ -84,6 +84,7 @@ class Task:
         free_share: memory is held so that this share of the data fits in what is left; 0: none is.
         data: which rows, a name in `harness.measure`.
         bytes_per_row: of the data, where rows are not `width` float32 (0).
+        megabytes_per_s: what a store gives in all, where the procedure has one; 0: all it can.
         by_name_only: whether it is left out where no task is named.
     """
 
@@ -106,6 +107,7 @@ class Task:
     free_share: float = 0.0
     data: str = "dense"
     bytes_per_row: int = 0
+    megabytes_per_s: int = 0
     by_name_only: bool = False
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.sparse_tasks import SPARSE_TASKS
+from harness.stream_tasks import STREAM_TASKS
 from harness.task import BACKED, COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
 from harness.text_tasks import TEXT_TASKS
 
@@ -428,5 +429,6 @@ TASKS: dict[str, Task] = {
         _write(),
         *SPARSE_TASKS,
         *TEXT_TASKS,
+        *STREAM_TASKS,
     )
 }

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <numeric>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -86,6 +88,33 @@ void take(benchmark::State& state, const Shuffle& shuffle) {
   count_indices(state, kBatch);
 }
 
+// Shards of 80,000 to 120,000 rows, 10^9 in all.
+Shuffle shards(uint64_t window, uint64_t lanes) {
+  std::vector<uint64_t> rows(10'000);
+  for (uint64_t shard = 0; shard < rows.size(); ++shard) {
+    rows[shard] = 80'000 + shard * 7919 % 40'001;
+  }
+  rows.back() += kLikelySize - std::accumulate(rows.begin(), rows.end(), uint64_t{0});
+  return {.kind = Shuffle::Kind::kShards,
+          .window = window,
+          .lanes = lanes,
+          .units = std::make_shared<const headrace::UnitTable>(rows)};
+}
+
+// Starting an epoch over so many shards.
+void start_shards(benchmark::State& state) {
+  const std::vector<uint64_t> rows(size_of(state), 1000);
+  const Shuffle shuffle{.kind = Shuffle::Kind::kShards,
+                        .window = 16,
+                        .lanes = 8,
+                        .units = std::make_shared<const headrace::UnitTable>(rows)};
+  uint64_t epoch = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(Order(shuffle.units->rows(), shuffle, {.seed = 1, .epoch = ++epoch}));
+  }
+  count_indices(state, size_of(state));
+}
+
 BENCHMARK(batch_map)->Arg(kLikelySize)->Arg(kWorstSize);
 BENCHMARK(single_index)->Arg(kLikelySize)->Arg(kWorstSize);
 BENCHMARK(single_inverse)->Arg(kLikelySize)->Arg(kWorstSize);
@@ -97,6 +126,9 @@ BENCHMARK_CAPTURE(take, blocks_of_1024_window_64,
 BENCHMARK_CAPTURE(take, blocks_of_65536_window_16,
                   Shuffle{.kind = Shuffle::Kind::kBlocks, .block_rows = 65'536, .window = 16})
     ->Arg(kLikelySize);
+BENCHMARK_CAPTURE(take, shards_window_16, shards(16, 1))->Arg(kLikelySize);
+BENCHMARK_CAPTURE(take, shards_window_16_lanes_8, shards(16, 8))->Arg(kLikelySize);
+BENCHMARK(start_shards)->Arg(10'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

@@ -136,7 +136,8 @@ typedef struct headrace_builder {
 typedef struct headrace_transform {
   uint32_t abi_version; /* HEADRACE_TRANSFORM_ABI; stays first in every version */
   uint32_t struct_size; /* sizeof(headrace_transform) of the library */
-  const char* name;     /* what messages call the transform, ends with 0; NULL: the file's name */
+  const char* name;     /* for whoever looks into the library, ends with 0, or NULL; headrace does
+                           not read it: messages have the name of the file */
 
   /* Makes a state out of `length` bytes of options, text whose meaning is the library's own (the
    * text does not end with 0). Declares at least one column. Returns 0 and sets *state, which may

@@ -42,8 +42,10 @@ from headrace.errors import (
 )
 from headrace.expansion import expand
 from headrace.files import files
+from headrace.follow import Follow
 from headrace.items import from_items
 from headrace.layouts import Coo, Csr, Dense, Jagged, Padded
+from headrace.loaded.from_shards import from_shards
 from headrace.loader import Loader
 from headrace.memmap import memmap
 from headrace.numeric import (
@@ -62,7 +64,7 @@ from headrace.ragged import ragged
 from headrace.row_chunks import chunks
 from headrace.row_values import SparseRow, SparseRows
 from headrace.schema import Field, Schema
-from headrace.shuffle import BlockShuffle
+from headrace.shuffle import BlockShuffle, ShardShuffle
 from headrace.svmlight import iter_svmlight, read_svmlight
 from headrace.verification import Damage, Verification, verify
 from headrace.windows import windows
@@ -90,6 +92,7 @@ __all__ = [
     "DryRun",
     "Failure",
     "Field",
+    "Follow",
     "HeadraceError",
     "InvalidError",
     "IoError",
@@ -105,6 +108,7 @@ __all__ = [
     "RaggedRows",
     "RowIndexError",
     "Schema",
+    "ShardShuffle",
     "SparseRow",
     "SparseRows",
     "Statistics",
@@ -127,6 +131,7 @@ __all__ = [
     "fit",
     "from_arrays",
     "from_items",
+    "from_shards",
     "hash_categories",
     "iter_svmlight",
     "log1p",

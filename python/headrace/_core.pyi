@@ -2,12 +2,31 @@
 The C++ core of headrace. Use the package headrace; this module may change at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 import numpy.typing
 
+
+def report_cache(directory: str) -> dict[str, Any]:
+    """What lies in a cache of remote shards, and who uses it."""
+
+def clean_cache(directory: str) -> dict[str, int]:
+    """Removes from a cache what no process needs now; says what."""
+
+class Units:
+    """The units of a shard shuffle: runs of rows."""
+
+    def __init__(self, rows: numpy.typing.NDArray[numpy.uint64]) -> None: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def digest(self) -> int: ...
 
 class Shuffle:
     """Which row comes when, without seed and epoch."""
@@ -21,6 +40,9 @@ class Shuffle:
     @staticmethod
     def blocks(block_rows: int, window: int) -> Shuffle: ...
 
+    @staticmethod
+    def shards(window: int, lanes: int, units: Units) -> Shuffle: ...
+
 class Order:
     """A bijection from the positions of an epoch to its rows."""
 
@@ -28,7 +50,7 @@ class Order:
 
     def take(self, first: int, count: int, stride: int = 1) -> numpy.typing.NDArray[numpy.uint64]: ...
 
-    def unit_entropy(self, batch_size: int) -> float: ...
+    def unit_entropy(self, batch_size: int, world_size: int = 1) -> float: ...
 
     def label_entropy(self, labels: numpy.typing.NDArray[numpy.uint32], classes: int, batch_size: int) -> float: ...
 
@@ -101,9 +123,17 @@ class Dataset:
 
     def locate(self, row: int) -> tuple[str, int]: ...
 
+    def file_with_index(self, column: int, row: int) -> str:
+        """The file with the indices of a row of csr; empty in memory."""
+
     def check_files(self) -> None: ...
 
     def fingerprint(self) -> int: ...
+
+    def value_fingerprint(self) -> int | None:
+        """
+        The fingerprint of the values alone; none where they would have to be downloaded.
+        """
 
     def read(self, rows: numpy.typing.NDArray[numpy.int64]) -> list[Any]: ...
 
@@ -137,8 +167,18 @@ class Dataset:
 
     def shard_rows(self) -> list[tuple[str, int, int]]: ...
 
+    def ask_for(self, bytes: int) -> ComingRows:
+        """
+        Asks for all rows, at most `bytes` of files, before they are read; of stores they are asked for as long as what it returns is there.
+        """
+
+    def shuffle_units(self) -> Units: ...
+
 def merge_moments(first: tuple[list[Any], ...], second: tuple[list[Any], ...]) -> tuple[list[Any], ...]:
     """Moments of the rows of both."""
+
+class ComingRows:
+    """Rows of stores that are read next."""
 
 class Directory:
     """The directory of a dataset of shards."""
@@ -172,8 +212,23 @@ class Directory:
     def commit(self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = '{}', replace_metadata: bool = False, snapshot: bool = False, collection_age: int = 604800, files_here: bool = True) -> int:
         """Adds shards; returns the version that has them."""
 
+    def retain(self, shards: int, rows: int, files_here: bool = True) -> int:
+        """
+        Drops the oldest shards but so many, and so many rows; returns the version without them.
+        """
+
+    def remove_dropped(self, age: int, oldest: int = 1) -> tuple[list[int], list[str]]:
+        """
+        Removes versions with rows that were dropped, and the files of shards that only they name, where a later version is at least `age` seconds old; returns both's names.
+        """
+
     def bury(self, version: int) -> None:
         """Removes a version; its number is never free again."""
+
+    def unnamed(self, ids: Sequence[str], oldest: int = 1) -> list[str]:
+        """
+        Those of the ids of shards that no version from `oldest` on names; no other names.
+        """
 
     def collect(self, age: int) -> tuple[int, int]:
         """
@@ -186,8 +241,6 @@ class ShardBuilder:
     def __init__(self, dataset: str, schema: list[tuple[Any, ...]], shard_bytes: int, body_bytes: int, encoding: str = 'none') -> None: ...
 
     def write(self, columns: list[tuple[int, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None]]) -> None: ...
-
-    def widen(self, column: int, width: int) -> None: ...
 
     def finish(self) -> list[dict[str, Any]]: ...
 
@@ -239,6 +292,9 @@ class Pass:
 
     def wanted(self) -> tuple[int, int] | None: ...
 
+    def prepare(self, room: int) -> None:
+        """Lets the first `room` batches be made before the first next()."""
+
     def close(self) -> None: ...
 
     @property
@@ -265,9 +321,20 @@ class Pass:
 class Loader:
     """Makes batches of a dataset in C++ threads."""
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1, presenters: Sequence[Any] = []) -> None: ...
+    def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: int = 1, in_stages: bool = False, presenters: Sequence[Any] = []) -> None: ...
 
     def start(self, epoch: int, position: int, every: int = 1) -> Pass: ...
+
+    def start_next(self, epoch: int, position: int) -> Pass:
+        """A pass for the time after the last one, which goes on."""
+
+    def advance(self) -> None:
+        """Makes the pass of start_next() the last one."""
+
+    def use(self, dataset: Dataset) -> None:
+        """
+        Reads another dataset of the same columns and number of rows from the next pass on.
+        """
 
     def peek(self, epoch: int, position: int) -> Any: ...
 
@@ -281,7 +348,10 @@ class Loader:
 
     def stats(self) -> dict[str, Any]: ...
 
-    def close(self) -> None: ...
+    def close(self, why: str) -> None:
+        """
+        Ends the last pass and the one after it; `why` is what their next() raises.
+        """
 
 class PluginMap:
     """The results of a transform for many files."""
@@ -324,6 +394,69 @@ class Plugin:
     def map(self, paths: Sequence[bytes], threads: int, places: int, seed: int, epoch: int) -> PluginMap: ...
 
     def lots(self, threads: int, places: int) -> PluginLots: ...
+
+class FetchJob:
+    """A range of a shard that a thread is to download."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    def write(self, offset: int, data: memoryview) -> None: ...
+
+    def close(self) -> None: ...
+
+    def done(self, version: str) -> None: ...
+
+    def write_shard(self, schema: list[tuple[Any, ...]], rows_per_batch: int, batches: list[list[tuple[int, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None, numpy.typing.NDArray[Any] | None]]]) -> bool:
+        """
+        Writes the rows of a shard that is made, and ends the job; False where there was not enough room for them, and another job comes.
+        """
+
+    def fail(self, what: str, code: str, retryable: bool, retry_after: float = 0.0) -> None: ...
+
+def checked_fields(fields: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The columns as they are, if they can be."""
+
+class FetchPort:
+    """Where the jobs of a remote dataset are taken."""
+
+    def take(self, timeout: float) -> FetchJob | None: ...
+
+    def close(self) -> None: ...
+
+class RemoteShards:
+    """The shards of a dataset in a store."""
+
+    @staticmethod
+    def open(directory: Directory, version: int, url: str, cache: str, cache_bytes: int, deadline: float) -> RemoteShards: ...
+
+    @staticmethod
+    def make(origin: str, schema: list[tuple[Any, ...]], dataset: str, shards: list[tuple[str, str, int, int, int]], batch_rows: int, seen: tuple[int, int], cache: str, cache_bytes: int) -> RemoteShards:
+        """Shards that whoever takes their jobs makes."""
+
+    def count(self, first: int, stop: int, ahead: int) -> list[tuple[int, int]]:
+        """Rows and bytes of some shards, which come into the cache for it."""
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """
+        How large a row, without metadata, and a shard that is made was at most.
+        """
+
+    def set_waker(self, waker: Callable[[], None]) -> None: ...
+
+    def port(self) -> FetchPort: ...
+
+    def dataset(self) -> Dataset: ...
 
 class SvmlightReader:
     """Rows of files in svmlight format, one part of them after another."""

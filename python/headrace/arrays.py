@@ -13,7 +13,7 @@ from headrace.column_rows import ColumnRows
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
 from headrace.held_arrays import GivenRows
-from headrace.ragged import Ragged
+from headrace.ragged import is_ragged
 from headrace.row_chunks import Chunks
 from headrace.schema import Field
 
@@ -104,7 +104,7 @@ def _as_part(name: str, value: object) -> Any:
     """Returns a tensor column as an array or a tensor, and any other as its rows."""
     if _holds_text(value):
         _refuse_nulls(name, value)
-    elif not isinstance(value, Ragged) and not sparse_input.is_sparse(value):
+    elif not is_ragged(value) and not sparse_input.is_sparse(value):
         return as_rows(name, value)
     return column_input.read_column(name, value)
 

@@ -79,9 +79,7 @@ def read_column(name: str, value: Any, *, fill: object = None) -> ColumnRows:
         UnsupportedError: If columns cannot hold the type; it says what to do.
     """
     pa = require("pyarrow", to="read Arrow data")
-    column = (
-        value if isinstance(value, ArrowColumn) else ArrowColumn(_one_array(pa, name, value), {})
-    )
+    column = value if isinstance(value, ArrowColumn) else ArrowColumn(one_array(name, value), {})
     array = arrow_values.plain(pa, name, column.array)
     nulls = array.null_count
     if nulls == 0:
@@ -103,7 +101,9 @@ def read_column(name: str, value: Any, *, fill: object = None) -> ColumnRows:
     return _spread(present, valid, fill)
 
 
-def _one_array(pa: Any, name: str, value: Any) -> Any:
+def one_array(name: str, value: Any) -> Any:
+    """Returns a column that exports Arrow data as one pyarrow.Array, nulls and all."""
+    pa = require("pyarrow", to="read Arrow data")
     if isinstance(value, pa.Array):
         return value
     if not hasattr(value, "__arrow_c_stream__"):

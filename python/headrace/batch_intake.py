@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 
 import numpy as np
 
-from headrace import advice, arrow_input, checks, sparse_input
+from headrace import advice, arrow_input, checks, sparse_input, stored_rows
 from headrace.column_fit import declare, declared_facts, fit
 from headrace.column_input import read_column
 from headrace.column_rows import ColumnRows
+from headrace.dataset_rows import Rows
 from headrace.errors import InvalidError
 from headrace.ragged import ragged
 from headrace.schema import Field, Schema
@@ -46,17 +47,17 @@ class BatchIntake:
         self._schema: Schema | None = None
         if schema is not None:
             self._schema = schema
-            # What a dataset is as wide as was said when it was made.
+            # What a dataset is was said when it was made.
             self._declared = {name: {"width": schema[name].width} for name in schema}
             self._validated = {name for name in schema if name + _VALID in schema}
 
     @property
     def schema(self) -> Schema | None:
-        """The columns, csr as wide as the batches so far need; None before there were any rows."""
+        """The columns; None before there were any rows."""
         return self._schema
 
     def read(self, data: object) -> Iterator[list[ColumnRows]]:
-        """Yields the rows of a dict of columns, or of a table as the batches that it hands out.
+        """Yields the rows of a dict of columns, of a dataset, or of a table, batch by batch.
 
         The columns are in the schema's order and equally long. Batches without rows are left out.
 
@@ -67,12 +68,14 @@ class BatchIntake:
         """
         if isinstance(data, Mapping):
             batches: Iterable[Mapping[str, object]] = [data]
+        elif isinstance(data, Rows):
+            batches = stored_rows.steps(data)
         elif arrow_input.exports_arrow(data):
             batches = arrow_input.record_batches(data)
         else:
             raise InvalidError(
                 f"rows are given as columns by name or as a table, not as a {type(data).__name__}: "
-                "pass write(x=...), a dict, or what exports Arrow data"
+                "pass write(x=...), a dict, a dataset, or what exports Arrow data"
             )
         for batch in batches:
             rows = self._read_batch(batch)

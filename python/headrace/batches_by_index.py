@@ -188,7 +188,8 @@ class ListedPass:
             return self._pass.next_numbered()  # which refuses
         self.asked = True
         with self._lock:
-            self._name()
+            # Two at a time, so that the first batch need not wait for many.
+            self._name(2)
             if self._failed is not None and self._failed[0] == self._pass.handed_out:
                 self._raise(self._failed[1])
             return self._pass.next_numbered()
@@ -197,16 +198,19 @@ class ListedPass:
         """Returns where a batch that was taken stands; once for each."""
         return NamedPlaces(self.order, self._named.pop(number))
 
+    def prepare(self, room: int) -> None:
+        """Lets the first `room` batches be made before the first is asked for."""
+        self._pass.prepare(room)
+        with self._lock:
+            self._name(room - len(self._named))
+
     def close(self) -> None:
         """Ends the pass and joins its threads."""
         self._pass.close()
 
-    def _name(self) -> None:
-        """Names the next batches, up to as many as are made ahead.
-
-        Two at a time, so that the first batch need not wait for many.
-        """
-        for _ in range(2):
+    def _name(self, count: int) -> None:
+        """Names the next `count` batches, up to as many as are made ahead."""
+        for _ in range(count):
             if self._failed is not None or not self._pass.live:
                 return
             wanted = self._pass.wanted()

@@ -11,6 +11,7 @@ from headrace.errors import InvalidError, UnsupportedError
 
 MAX_INT64 = 2**63 - 1
 MAX_THREADS = 1024  # of any kind
+_YEAR_SECONDS = 31_536_000
 
 
 def check_int(name: str, value: object, *, low: int, high: int, hint: str = "") -> int:
@@ -44,11 +45,32 @@ def thread_count(threads: object) -> int:
     return check_int("threads", threads, low=1, high=MAX_THREADS)
 
 
+def check_seconds(name: str, value: object) -> float:
+    """Returns a time from a millisecond to a year, in seconds, or raises InvalidError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_time(value):
+        raise InvalidError(
+            f"{name} is a number of seconds between 0.001 and {_YEAR_SECONDS}, not {value!r}"
+        )
+    return float(value)
+
+
+def _is_time(seconds: float) -> bool:
+    return 1e-3 <= seconds <= _YEAR_SECONDS  # NaN is none
+
+
 def check_bool(name: str, value: object) -> bool:
     """Returns `value` as a bool, or raises InvalidError."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise InvalidError(f"{name} is True or False, not {value!r}")
+
+
+def check_executor(executor: object) -> None:
+    """Raises InvalidError for what nothing can be submitted to; None is no executor."""
+    if executor is not None and (not hasattr(executor, "submit") or isinstance(executor, type)):
+        raise InvalidError(
+            f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
+        )
 
 
 def check_column_name(name: object) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from headrace import _core, dtypes, indexing, presentation, row_values
-from headrace.errors import InvalidError, UnsupportedError
+from headrace.errors import CorruptError, InvalidError, UnsupportedError
 from headrace.layouts import Padded
 
 if TYPE_CHECKING:
@@ -172,10 +172,16 @@ class Column(NDArrayOperatorsMixin):
             )
         if one:
             return self._rows_one_by_one(wanted)[0]
-        return presentation.batch(self._field, self._parts(wanted), wanted)
+        try:
+            return presentation.batch(self._field, self._parts(wanted), wanted)
+        except CorruptError as error:
+            raise row_values.in_file(error, self._core, self._position) from None
 
     def _rows_one_by_one(self, wanted: row_values.RowNumbers) -> list[Any]:
-        return presentation.rows(self._field, self._parts(wanted), wanted)
+        try:
+            return presentation.rows(self._field, self._parts(wanted), wanted)
+        except CorruptError as error:
+            raise row_values.in_file(error, self._core, self._position) from None
 
     def _parts(self, wanted: row_values.RowNumbers) -> row_values.CoreArrays:
         row_values.check(self._field)

@@ -115,12 +115,12 @@ def declare(found: Field, facts: Facts | None) -> Field:
 
 
 def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: bool) -> ColumnRows:
-    """Returns rows as the column has them, with what `field` says, and csr as wide as needed.
+    """Returns rows as the column has them, with what `field` says; csr stays as wide as it began.
 
     Args:
         field: What the column began as.
         rows: What came.
-        declared: What was said of it; a csr column of a declared width does not widen.
+        declared: What was said of it.
         lossless: Whether the values have no dtype of their own (a list of Python's numbers), so
             that they become that of the column if it holds them.
 
@@ -128,7 +128,7 @@ def fit(field: Field, rows: ColumnRows, declared: Facts | None, *, lossless: boo
         InvalidError: If they are something else; it says what the column began as and what came.
     """
     if field.kind == "csr" and rows.field.kind == "csr":
-        return _fit_csr(field, rows, fixed_width="width" in (declared or {}))
+        return _fit_csr(field, rows)
     if field.kind == "bytes" and rows.field.kind == "text":
         return replace(rows, field=field)
     same = replace(rows.field, dtype=field.dtype) == field
@@ -145,8 +145,8 @@ def _other(field: Field, came: Field, declared: Facts | None = None) -> InvalidE
     what_to_do = "convert it"
     if field.kind == came.kind and field.row_shape == came.row_shape:
         what_to_do = f"convert it with .astype({field.dtype!r})"
-    elif field.kind == "ragged":
-        what_to_do = "mark it with hr.ragged(rows)"
+    elif "ragged" in (field.kind, came.kind):
+        what_to_do = "mark the lists of every batch with hr.ragged(rows)"
     elif field.kind == "csr":
         what_to_do = "make a sparse matrix of it: scipy.sparse.csr_array(x)"
     if declared and came == replace(field, dtype=came.dtype):
@@ -193,10 +193,12 @@ def _as_floats(values: NDArray[Any], wanted: np.dtype[Any]) -> NDArray[Any] | No
     return rounded
 
 
-def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows:
+def _fit_csr(field: Field, rows: ColumnRows) -> ColumnRows:
     came = rows.field
-    if fixed_width and came.width > field.width:
-        came = replace(came, width=_needed_width(field, rows))
+    # By the indices, since a width need not be given with them. And always, not only once some rows
+    # are committed: what is accepted must not depend on when that is.
+    if came.width > field.width:
+        _check_width(field, rows)
     if field.binary and not came.binary:
         if rows.values is not None and not np.all(rows.values == 1):
             raise InvalidError(
@@ -208,12 +210,11 @@ def _fit_csr(field: Field, rows: ColumnRows, *, fixed_width: bool) -> ColumnRows
         rows = replace(rows, values=None)
     if (came.binary, came.dtype) != (field.binary, field.dtype):
         raise _other(field, came)
-    width = field.width if fixed_width else max(field.width, came.width)
     indices = rows.indices
     assert indices is not None
     if came.index_dtype != field.index_dtype:
         indices = _fit_indices(field, rows, indices)
-    return replace(rows, field=replace(field, width=width), indices=indices)
+    return replace(rows, field=field, indices=indices)
 
 
 def _fit_indices(field: Field, rows: ColumnRows, indices: NDArray[Any]) -> NDArray[Any]:
@@ -239,8 +240,8 @@ def _fit_indices(field: Field, rows: ColumnRows, indices: NDArray[Any]) -> NDArr
     )
 
 
-def _needed_width(field: Field, rows: ColumnRows) -> int:
-    """Returns the width of rows in a column of a fixed width, which they are held to."""
+def _check_width(field: Field, rows: ColumnRows) -> None:
+    """Raises InvalidError for an index beyond the width of the column."""
     assert rows.indices is not None
     place = int(np.argmax(rows.indices)) if rows.indices.size else 0
     needed = int(rows.indices[place]) + 1 if rows.indices.size else 1
@@ -255,7 +256,6 @@ def _needed_width(field: Field, rows: ColumnRows) -> int:
             column=field.name,
             row=row,
         )
-    return field.width
 
 
 def _row_of(rows: ColumnRows, place: int) -> int:

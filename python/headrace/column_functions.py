@@ -6,6 +6,7 @@ on the way from where rows lie to their place in it, and needs no memory of its 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from headrace.column_statistics import ColumnStatistics, Statistics
 from headrace.errors import InvalidError
 from headrace.recipe import Made
 
-Step: TypeAlias = "Standardize | Elementwise | Hot"
+Step: TypeAlias = "Standardize | Elementwise | Bucketize | Hot"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,36 @@ class Standardize:
 
     def __str__(self) -> str:
         return "standardize(...)"
+
+
+@dataclass(frozen=True)
+class Bucketize:
+    """The number of the bucket that a number lies in; edges of int are taken exactly."""
+
+    edges: tuple[int | float, ...]
+    right: bool
+
+    def view(self, made: Made, position: int, column: str) -> Made:
+        """As `Elementwise.view`."""
+        signed, unsigned = (self._starts(dtype) for dtype in (np.int64, np.uint64))
+        edges = [float(edge) for edge in self.edges]
+        function = ("bucketize", edges, self.right, signed, unsigned)
+        return made.view(_core.Dataset.map_values, position, function)
+
+    def _starts(self, dtype: type[np.integer[Any]]) -> list[int]:
+        """Returns the least number of each bucket that a dtype reaches; not of the first."""
+        limits = np.iinfo(dtype)
+        starts = []
+        for edge in self.edges:
+            if math.isinf(edge):
+                edge = limits.min if edge < 0 else limits.max + 1
+            start = math.ceil(edge) if self.right else math.floor(edge) + 1
+            if start <= limits.max:
+                starts.append(max(start, int(limits.min)))
+        return starts
+
+    def __str__(self) -> str:
+        return f"bucketize({self.edges}, {self.right})"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from headrace import arrow_input, dtypes, sparse_input, torch_bridge
 from headrace.array_rows import as_rows
 from headrace.column_rows import ColumnRows, null_error
 from headrace.errors import InvalidError, UnsupportedError
-from headrace.ragged import Ragged
+from headrace.ragged import Ragged, is_ragged, ragged
 from headrace.row_chunks import Chunks
 from headrace.schema import Field, Kind
 
@@ -39,8 +39,8 @@ def read_column(name: str, value: object, *, fill: object = None) -> ColumnRows:
     """
     if isinstance(value, ColumnRows):
         return replace(value, field=replace(value.field, name=name))
-    if isinstance(value, Ragged):
-        return _read_ragged(name, value)
+    if is_ragged(value):
+        return _read_ragged(name, ragged(value))
     if isinstance(value, Chunks):
         raise UnsupportedError(
             f"column {name!r} is hr.chunks; write each of its arrays by itself", column=name

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headrace import checks, torch_bridge
 from headrace.array_rows import as_rows
 from headrace.errors import InvalidError
-from headrace.ragged import Ragged, ragged
+from headrace.ragged import Ragged, rows_of
 
 _Ints = NDArray[Any]
 _UINT16_WIDTH = 1 << 16  # widths up to this have indices that fit in uint16
@@ -97,14 +97,18 @@ def csr(
         pad = checks.check_int("pad", pad, low=-checks.MAX_INT64 - 1, high=checks.MAX_INT64)
     if isinstance(rows, np.ndarray) or torch_bridge.is_tensor(rows):
         return _of_padded(rows, values, columns, pad)
-    offsets, found = _flat("rows", ragged(rows))
+    offsets, found = _flat("rows", _listed(rows, "csr"))
     numbers = _as_indices(found, offsets, columns)
     if values is None:
         return SparseColumn(offsets, numbers, None, columns)
-    lengths, weights = _flat("values", ragged(values))
+    lengths, weights = _flat("values", _listed(values, "values= of csr"))
     if not np.array_equal(lengths, offsets):
         raise _unequal(offsets, lengths)
     return SparseColumn(offsets, numbers, weights, columns)
+
+
+def _listed(rows: object, what: str) -> Ragged:
+    return rows_of(rows, what=what, instead="an array, filled up with pad=")
 
 
 def _of_arrays(indptr: object, indices: object, values: object, columns: int) -> SparseColumn:

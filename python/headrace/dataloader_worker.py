@@ -10,7 +10,7 @@ from headrace.iterator import PassIterator, end_state, has_ended
 from headrace.torch_bridge import WorkerInfo
 
 if TYPE_CHECKING:
-    from headrace.loader import Loader
+    from headrace.loader_passes import LoaderPasses
     from headrace.passes import AnyPass
     from headrace.shared_epochs import SharedEpochs
 
@@ -22,7 +22,7 @@ class WorkerShare:
     DataLoader, which asks them in turn, gives them in the order of one process.
     """
 
-    def __init__(self, loader: Loader, info: WorkerInfo, epochs: SharedEpochs | None) -> None:
+    def __init__(self, loader: LoaderPasses, info: WorkerInfo, epochs: SharedEpochs | None) -> None:
         self.id = info.id
         self.workers = info.workers
         self._loader = loader
@@ -110,7 +110,7 @@ class WorkerIterator(PassIterator):
 
     __slots__ = ("_ended", "_share")
 
-    def __init__(self, share: WorkerShare, loader: Loader) -> None:
+    def __init__(self, share: WorkerShare, loader: LoaderPasses) -> None:
         self._share = share
         self._loader = loader
         self._ended = False

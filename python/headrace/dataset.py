@@ -11,6 +11,7 @@ from headrace import (
     _core,
     arrow_export,
     checks,
+    dataset_versions,
     filtering,
     indexing,
     labels,
@@ -24,6 +25,7 @@ from headrace.errors import InvalidError
 from headrace.shard_table import ShardTable
 
 _LARGE_PICKLE = 10**9  # bytes of arrays
+_ASKED_BYTES = 2**28  # of the next shard
 
 
 class Dataset(Columns):
@@ -247,16 +249,56 @@ class Dataset(Columns):
         return self._of_ranges(self._shard_table().rows(sids))
 
     def shards(self) -> Iterator[Dataset]:
-        """Iterates over the shards, in row order, each as a dataset."""
+        """Iterates over the shards, in row order, each as a dataset.
+
+        While one is used, the next is asked for, so that it is there when its turn comes: of files
+        up to 256 MiB into memory, of a store into the cache, where there is room for both.
+        """
         table = self._shard_table()
-        return (self._of_ranges(table.rows([sid])) for sid in table)
+        return _asked_for(self._of_ranges(table.rows([sid])) for sid in table)
+
+    def retain(
+        self,
+        *,
+        newest: int | None = None,
+        rows: int | None = None,
+        age: int = dataset_versions.WEEK,
+    ) -> Dataset:
+        """Drops the oldest shards of the dataset's directory; returns its newest version.
+
+        What other writers commit meanwhile stays, and so does what readers have: whoever opened an
+        older version reads its files, which are there until a later version is `age` seconds old.
+        Then a call of `retain` removes them, and such versions cannot be opened any more. (Files
+        that are open when they are removed stay readable until they are closed.)
+
+        Args:
+            newest: How many shards stay.
+            rows: How many rows stay at least: as many of the newest shards as it takes. Shards are
+                never cut.
+            age: How long readers of an older version are safe, in seconds.
+
+        Raises:
+            InvalidError: If the rows are not those of a directory, in their order.
+
+        Example:
+            >>> import tempfile, numpy as np, headrace as hr
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     for part in range(5):
+            ...         with hr.Writer(folder) as writer:
+            ...             writer.write(y=np.full(2, part))
+            ...     ds = hr.open(folder).retain(newest=2)
+            ...     ds["y"][:].tolist(), ds.version
+            ([3, 3, 4, 4], 6)
+        """
+        return self._with(dataset_versions.retain(self._made, newest=newest, rows=rows, age=age))
 
     def to_arrow(self, batch_rows: int | None = None) -> Any:
         """Returns all rows as a pyarrow.RecordBatchReader, read batch by batch.
 
         What takes Arrow data takes it: ``polars.from_arrow(reader)``, DuckDB,
         ``pyarrow.parquet.write_table(reader.read_all(), ...)``. Tensors are nested lists of fixed
-        size, csr a list of (indices, values), as they are stored, whatever layout shows them;
+        size, csr a list of (indices, values), as they are stored, whatever layout shows them (so of
+        `multi_hot` and `one_hot` the indices); functions such as `clip` and `cast` are applied.
         bfloat16, which Arrow does not have, is its bits as uint16, marked as in shards, so that
         headrace reads it back as what it was.
 
@@ -343,6 +385,24 @@ class Dataset(Columns):
         # An array that is gone cannot be needed; should that ever be wrong, it must not be silent.
         gone = any(array.gone for array in recipe.held(calls))
         return calls, self._as_tuple, self._core.fingerprint() if gone else None
+
+
+def _asked_for(shards: Iterator[Dataset]) -> Iterator[Dataset]:
+    """Yields the shards, each asked for while the one before is used."""
+
+    def asked_for(shard: Dataset | None) -> _core.ComingRows | None:
+        return None if shard is None else shard._core.ask_for(_ASKED_BYTES)
+
+    # The first, too: or the second would come before it. What is asked for comes as long as the
+    # result is there.
+    current = next(shards, None)
+    asked = [asked_for(current)]
+    while current is not None:
+        following = next(shards, None)
+        asked.append(asked_for(following))
+        yield current
+        current = following
+        del asked[0]
 
 
 def _restore(calls: list[Any], as_tuple: bool, expected: int | None) -> Dataset:

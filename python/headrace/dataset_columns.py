@@ -193,8 +193,8 @@ class Columns(Rows):
         `Csr`        csr, multi-hot          a sparse tensor; of numpy a scipy.sparse.csr_array
         `Coo`        csr, multi-hot          the same in coordinates
         `Padded`     ragged, bytes, text     (values, lengths), or (values, mask)
-        `Jagged`     csr, ragged, bytes,     a nested tensor, or values and offsets
-                     text
+        `Jagged`     csr, multi-hot,         a nested tensor, or values and offsets
+                     ragged, bytes, text
         ===========  ======================  ===================================================
 
         Args:
@@ -214,7 +214,7 @@ class Columns(Rows):
             >>> ds.with_layout(x=hr.Dense(columns=[2, 1], scale=0.5))["x"][2]
             array([0. , 0.5], dtype=float32)
         """
-        wanted = {**(columns or {}), **more}
+        wanted = {**columns, **more} if isinstance(columns, Mapping) else more
         if not wanted or not isinstance(columns, Mapping | None):
             raise InvalidError(
                 'with_layout takes layouts by column: ds.with_layout(x="dense") or '
@@ -232,21 +232,21 @@ class Columns(Rows):
         column: str,
         *,
         columns: int,
-        pad: int | None = -1,
+        pad: int | None = None,
         dtype: object = "float32",
     ) -> _Self:
         """Returns the dataset with rows of indices shown as rows of zeros and ones.
 
         The indices stay where they are, in memory or in a file of any size, and are checked when
         they are read. What a row names is 1, however often it names it. ``with_layout`` then takes
-        "csr" and "coo", too: of the same indices.
+        "csr", "coo" and "jagged", too: of the same indices.
 
         Args:
             column: A column of indices: one in a row, a list of a fixed length, or ragged. Floats
                 are taken if they are whole numbers, as arrays of indices in files often are.
             columns: How many columns a row then has; every index is below it.
-            pad: An index that stands for none, where lists of a fixed length are filled up; None
-                if there is no such index.
+            pad: An index that stands for none, such as -1, where lists of a fixed length are
+                filled up; None if there is no such index, and a negative one is an error.
             dtype: Of the zeros and ones.
 
         Raises:
@@ -256,7 +256,7 @@ class Columns(Rows):
         Example:
             >>> import numpy as np, headrace as hr
             >>> ds = hr.from_arrays(x=np.array([[2.0, 0.0], [1.0, -1.0]]))
-            >>> ds.multi_hot("x", columns=4)["x"][:].tolist()
+            >>> ds.multi_hot("x", columns=4, pad=-1)["x"][:].tolist()
             [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
         """
         position = self._schema.position(column)

@@ -26,6 +26,10 @@ _PATIENCE = {"max_retries": 20, "retry_timeout": datetime.timedelta(minutes=3)}
 class Versions(Protocol):
     """The versions of a dataset: `_core.Directory`, or `StoreDirectory`."""
 
+    @property
+    def path(self) -> str:
+        """The directory, or the URL."""
+
     def newest(self) -> int:
         """Returns the newest version, 0 without any."""
 
@@ -42,6 +46,12 @@ class Versions(Protocol):
         self, entries: list[dict[str, Any]], schema: list[tuple[Any, ...]], metadata: str = "{}"
     ) -> int:
         """Adds shards; returns the version that has them."""
+
+    def retain(self, shards: int, rows: int) -> int:
+        """Drops the oldest shards but so many, and so many rows; returns the version then."""
+
+    def remove_dropped(self, age: int) -> tuple[list[int], list[str]]:
+        """Removes old versions with dropped rows, and shards that only they name."""
 
 
 class Place(Protocol):

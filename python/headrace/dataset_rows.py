@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from headrace import _core, checks, indexing, presentation, recipe, row_values
 from headrace.byte_sizes import format_bytes
 from headrace.column import Column
-from headrace.errors import InvalidError
+from headrace.errors import CorruptError, InvalidError
 from headrace.schema import Field, Schema
 from headrace.shard_table import ShardTable
 
@@ -141,17 +141,26 @@ class Rows:
 
     def _batch(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns the rows as one value for each column."""
-        return [
-            values if field.is_tensor else presentation.batch(field, values, rows)
-            for field, values in zip(self._schema.values(), self._read(rows), strict=True)
-        ]
+        return self._presented(presentation.batch, rows)
 
     def _each_row(self, rows: row_values.RowNumbers) -> list[Any]:
         """Returns for each column the rows one by one."""
-        return [
-            values if field.is_tensor else presentation.rows(field, values, rows)
-            for field, values in zip(self._schema.values(), self._read(rows), strict=True)
-        ]
+        return self._presented(presentation.rows, rows)
+
+    def _presented(
+        self,
+        present: Callable[[Field, row_values.CoreArrays, row_values.RowNumbers], Any],
+        rows: row_values.RowNumbers,
+    ) -> list[Any]:
+        presented = []
+        read = self._read(rows)
+        for position, (field, values) in enumerate(zip(self._schema.values(), read, strict=True)):
+            try:
+                shown = values if field.is_tensor else present(field, values, rows)
+            except CorruptError as error:
+                raise row_values.in_file(error, self._core, position) from None
+            presented.append(shown)
+        return presented
 
     def _read(self, rows: row_values.RowNumbers) -> list[Any]:
         for field in self._schema.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ class Dealing:
     items: int
     batch_size: int
     shuffle: shuffles.Shuffle
+    units: _core.Units | None  # of a ShardShuffle
     seed: int
     draws_seed: bool
     drop_last: bool
@@ -40,8 +42,11 @@ class Dealing:
         exact: object,
         rank: object,
         world_size: object,
+        find_units: Callable[[], _core.Units] | None = None,
     ) -> Dealing:
         """Returns the checked arguments of a user.
+
+        `find_units` says which shards the items lie in, if they lie in shards.
 
         Raises:
             InvalidError: If one of them cannot be right, or two of them together.
@@ -59,6 +64,7 @@ class Dealing:
             items=items,
             batch_size=size,
             shuffle=checked_shuffle,
+            units=shuffles.find_units(checked_shuffle, find_units),
             seed=secrets.randbits(64) if seed is None else checks.check_seed(seed),
             draws_seed=seed is None,
             drop_last=drop_last,
@@ -73,6 +79,14 @@ class Dealing:
         """Returns the same with another seed."""
         return replace(self, seed=seed)
 
+    def with_units(self, units: _core.Units | None) -> Dealing:
+        """Returns the same for items that lie in other shards."""
+        return replace(self, units=units)
+
+    def batches_of_epoch(self) -> int:
+        """Returns how many batches a whole epoch has on this rank, in whatever order."""
+        return replace(self, shuffle=False, units=None).order(0, 0).batches
+
     def order(self, epoch: int, position: int) -> _core.BatchOrder:
         """Returns which items the batches of a pass hold."""
         return _core.BatchOrder(self.items, epoch=epoch, position=position, **self.core_arguments())
@@ -81,7 +95,7 @@ class Dealing:
         """Returns these arguments as the core takes them."""
         return {
             "batch_size": self.batch_size,
-            "shuffle": shuffles.to_core(self.shuffle),
+            "shuffle": shuffles.to_core(self.shuffle, self.units),
             "seed": self.seed,
             "drop_last": self.drop_last,
             "exact": self.exact,
@@ -106,7 +120,7 @@ class Dealing:
         return {
             "version": states.VERSION,
             "dataset": dataset,
-            "shuffle": shuffles.to_state(self.shuffle),
+            "shuffle": shuffles.to_state(self.shuffle, self.units),
             "seed": self.seed,
             "epoch": epoch,
             "position": position,

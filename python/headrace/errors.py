@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypedDict, TypeVar
 
+from headrace import causes
 from headrace.advice import Advice
 
 if TYPE_CHECKING:
@@ -77,6 +78,14 @@ class HeadraceError(Exception):
         error = type(self)(f"{what}: {self}")
         error.__dict__.update(self.__dict__)
         error._in_shell = f"{what}: {self._in_shell}"
+        return error
+
+    def not_of_a_column(self: _Self, what: str) -> _Self:
+        """Returns the same error about `what`, which was checked as a column is, but is none."""
+        error = type(self)(str(self).replace(f"column {self.column!r}", what, 1))
+        error.__dict__.update(self.__dict__)
+        error._in_shell = self._in_shell.replace(f"column {self.column!r}", what, 1)
+        error.column = ""
         return error
 
 
@@ -213,6 +222,9 @@ _BY_CODE: dict[str, type[HeadraceError]] = {
         UnsupportedError,
         CancelledError,
         TransformError,
+        PermissionDeniedError,
+        StoreTimeoutError,
+        ChangedError,
     )
 }
 
@@ -222,4 +234,7 @@ def from_core(
 ) -> HeadraceError:
     """Returns the exception for an error of the C++ core; the core raises what this returns."""
     kind = _BY_CODE.get(code, HeadraceError)
-    return kind(message, file=file, column=column, row=row, offset=offset)
+    error = kind(message, file=file, column=column, row=row, offset=offset)
+    if kind is TransformError:
+        error.__cause__ = causes.find(file, message)
+    return error

@@ -15,7 +15,7 @@ from headrace.dataset import Dataset
 from headrace.errors import HeadraceError, InvalidError
 from headrace.naming import positional_names
 from headrace.ordered_map import name_item
-from headrace.ragged import Ragged
+from headrace.ragged import is_ragged
 
 
 def holds_columns(result: object) -> bool:
@@ -26,7 +26,7 @@ def holds_columns(result: object) -> bool:
 
 
 def _is_column(value: object) -> bool:
-    if isinstance(value, Ragged | ColumnRows) or sparse_input.is_sparse(value):
+    if isinstance(value, ColumnRows) or is_ragged(value) or sparse_input.is_sparse(value):
         return True
     return isinstance(value, list) and bool(value) and isinstance(value[0], str | bytes)
 

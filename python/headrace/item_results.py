@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from headrace import checks, dtypes, torch_bridge
+from headrace import checks, dtypes, sparse_input, torch_bridge
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
 from headrace.ordered_map import name_item
+from headrace.ragged import Ragged
 from headrace.schema import Field
 
 Rows = Literal["one", "many"]
@@ -188,9 +189,14 @@ def _as_array(name: str, value: Any) -> tuple[Any, str]:
     if value is None:
         raise InvalidError(f"column {name!r} is None", column=name)
     if not isinstance(value, np.ndarray | np.generic | bool | int | float | list):
+        several = isinstance(value, str | bytes | Ragged) or sparse_input.is_sparse(value)
+        hint = (
+            '; with rows="many" columns may also be sparse (one row: a matrix of one), ragged, '
+            "text or bytes (one row: a list of one)"
+        )
         raise UnsupportedError(
             f"column {name!r} is {_type_name(value)}; fn returns numpy arrays, CPU torch tensors "
-            "or numbers, one of them or a tuple or a dict of them",
+            f"or numbers, one of them or a tuple or a dict of them{hint if several else ''}",
             column=name,
         )
     try:

@@ -68,6 +68,7 @@ def from_items(
 
     Raises:
         TransformError: If `fn` raises; names the first such item. What is pending is cancelled.
+        NotFoundError, IoError: If a native transform cannot read a file.
         InvalidError: If a result differs from the first, or there are no items.
         UnsupportedError: If a result has a type or dtype that headrace cannot keep.
 
@@ -180,10 +181,7 @@ def _outcomes(
         return ordered_map.map_in_threads(fn, items, threads=number)
     if threads is not None:
         raise InvalidError(f"threads={threads!r} and executor= exclude each other; pass one")
-    if not hasattr(executor, "submit") or isinstance(executor, type):
-        raise InvalidError(
-            f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
-        )
+    checks.check_executor(executor)
     return ordered_map.map_in_executor(fn, items, executor=executor)
 
 

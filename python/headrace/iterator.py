@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import InvalidError
 
 if TYPE_CHECKING:
-    from headrace.loader import Loader
+    from headrace.loader_passes import LoaderPasses
     from headrace.passes import AnyPass
 
 
@@ -42,7 +42,7 @@ class PassIterator(Iterator[Any]):
 
     __slots__ = ("_end", "_loader", "_next", "_pass")
 
-    def __init__(self, current: AnyPass, loader: Loader) -> None:
+    def __init__(self, current: AnyPass, loader: LoaderPasses) -> None:
         self._loader = loader  # `for batch in hr.Loader(...)` keeps the loader nowhere else
         self._adopt(current)
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from headrace import checks, dtypes, torch_bridge
-from headrace.errors import InvalidError
+from headrace.errors import InvalidError, UnsupportedError
 
 CoreLayout: TypeAlias = dict[str, Any]
 LayoutName: TypeAlias = Literal["dense", "csr", "coo", "padded", "jagged"]
@@ -35,7 +35,11 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
-            self._set("dtype", dtypes.dtype_name(self.dtype, column=type(self).__name__))
+            name = type(self).__name__
+            try:
+                self._set("dtype", dtypes.dtype_name(self.dtype, column=name))
+            except UnsupportedError as error:
+                raise error.not_of_a_column(f"hr.{name}(dtype=)") from None
 
     def to_core(self) -> CoreLayout:
         """Returns the layout as the core takes it."""

@@ -10,29 +10,27 @@ from multiprocessing.context import get_spawning_popen
 from types import TracebackType
 from typing import Any, NoReturn
 
-from headrace import _core, checks, dataloader_arguments, live_loaders, ranks, torch_bridge
+from headrace import checks, dataloader_arguments, live_loaders, torch_bridge
 from headrace import shuffle as shuffles
 from headrace import state as states
 from headrace.batch_context import BatchContext, BatchPlaces
 from headrace.batches_by_index import IndexLists, ListedBatches, NamedPlaces, check_exclusive
-from headrace.dataloader_worker import WorkerIterator, WorkerShare, refuse_output
+from headrace.dataloader_worker import WorkerIterator
 from headrace.dataset import Dataset
 from headrace.dealing import Dealing
 from headrace.epochs import Epochs
 from headrace.errors import HeadraceError, InvalidError, UnsupportedError
+from headrace.follow import Follow
 from headrace.iterator import PassIterator
+from headrace.loader_passes import LoaderPasses
 from headrace.output import Output, check_output
-from headrace.passes import AnyPass, close_pass, make_pass
-from headrace.presentation import presenter
-from headrace.received import Received
 from headrace.shared_epochs import SharedEpochs
 from headrace.transform import Transform, TransformFunction, check_picklable, check_threads
-from headrace.transformed_pass import TransformedPass
 
 _MAX_PREFETCH = 2**16
 
 
-class Loader:
+class Loader(LoaderPasses):
     """Batches of a dataset for training; each pass over it is the next epoch.
 
     The same dataset, shuffle, seed, epoch and batch size give the same batches, whatever the
@@ -57,7 +55,7 @@ class Loader:
         dataset: Any headrace dataset: arrays, files, what a function made, or views of them.
         batch_size: Rows per batch and rank.
         shuffle: False for the dataset's order, True for a random order of all rows that takes no
-            memory, or a `BlockShuffle`.
+            memory, a `BlockShuffle` or a `ShardShuffle`.
         seed: Every order follows from (seed, epoch). None draws a seed and keeps it in the state.
         drop_last: Leave out the last rows where they fill no batch on every rank.
         exact: No repeated rows in the last batches; ranks may differ by one batch. Otherwise a
@@ -75,6 +73,12 @@ class Loader:
             a `BatchContext`; what it returns is the batch. It keeps the number of rows.
         transform_threads: Python threads that run the transform, about `prefetch` batches ahead;
             batches still come in order. None runs it in the thread that takes the batch.
+        epochs: How many epochs one iteration goes through, None for ever. It ends before the next
+            epoch whose number is a multiple of it, so that a resumed one ends where it would have.
+            Batches never reach across epochs, and the next epoch's are made ahead.
+        follow: True, or `Follow`, takes up what is committed to the dataset's directory while it is
+            read, stage by stage, for ever: a stage is so many rows, in the order of their commits,
+            and has a number and an order as an epoch has. What is not there yet is waited for.
         **unsupported: Nothing; arguments of torch's DataLoader get an error that says what to do.
 
     Example:
@@ -90,7 +94,7 @@ class Loader:
         dataset: Dataset,
         *,
         batch_size: int = 1,
-        shuffle: bool | shuffles.BlockShuffle = False,
+        shuffle: shuffles.Shuffle = False,
         seed: int | None = 0,
         drop_last: bool = False,
         exact: bool = False,
@@ -102,6 +106,8 @@ class Loader:
         batch_sampler: IndexLists | None = None,
         transform: TransformFunction | None = None,
         transform_threads: int | None = None,
+        epochs: int | None = 1,
+        follow: bool | Follow = False,
         **unsupported: object,
     ) -> None:
         dataloader_arguments.refuse(unsupported, Loader)
@@ -112,13 +118,18 @@ class Loader:
                 "hr.from_items (anything, by a function of yours), or keep your Dataset and give "
                 "it our order: DataLoader(dataset, batch_sampler=hr.BatchSampler(len(dataset), 64))"
             )
-        self._dataset = dataset
-        self._listed: ListedBatches | None = None
+        self._dataset = self._rows = dataset
+        self._epochs = Epochs()
+        self._together = _count(
+            "epochs", epochs, high=states.MAX_EPOCH, hint="None goes on for ever"
+        )
+        self._stages = self._stages_of(follow, batch_sampler=batch_sampler)
+        self._listed = None
         if batch_sampler is not None:
             check_exclusive(batch_size=batch_size, drop_last=drop_last, exact=exact)
             self._listed = ListedBatches(batch_sampler, rows=len(dataset))
         self._dealing = Dealing.of(
-            len(dataset) if self._listed is None else len(self._listed),
+            self._items(),
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
@@ -126,18 +137,21 @@ class Loader:
             exact=exact,
             rank=rank,
             world_size=world_size,
+            find_units=self._find_units,
         )
+        shuffles.warn_of_ranks(self._dealing.shuffle, self._dealing.world_size)
+        self._check_goes_on()
         choose = "None lets headrace choose"
         self._num_threads = _count("num_threads", num_threads, high=checks.MAX_THREADS, hint=choose)
         self._prefetch = _count("prefetch", prefetch, high=_MAX_PREFETCH, hint=choose)
-        self._output: Output = output
+        self._output = output
         self._transform = None if transform is None else Transform(transform)
         self._transform_threads = check_threads(transform_threads, transform)
         check_output(output, dataset.schema)
         self._renew_core()
-        self._epochs = Epochs()
-        self._last_pass: AnyPass | None = None  # as the epochs have it
-        self._share: WorkerShare | None = None  # of a worker of a DataLoader
+        self._last_pass = None
+        self._chain = None
+        self._share = None
         self._id = ""
         torch_bridge.register_iterable(Loader)
         live_loaders.add(self)
@@ -153,8 +167,16 @@ class Loader:
         return self._epochs.next()[0]
 
     def __len__(self) -> int:
-        """Number of batches of a full pass on this rank, also when a pass resumes in the middle."""
-        return self._core.batches(0)
+        """Number of batches of a full pass on this rank, also when a pass resumes in the middle.
+
+        With `epochs`, of so many passes.
+
+        Raises:
+            TypeError: If there is no end.
+        """
+        if self._together == 0:
+            raise TypeError("this Loader has no length: it never ends (epochs=None, or follow=)")
+        return self._core.batches(0) * self._together
 
     def __iter__(self) -> PassIterator:
         torch_bridge.register_iterable(Loader)
@@ -168,7 +190,9 @@ class Loader:
         share = self._worker_share()
         if share is not None:
             return WorkerIterator(share, self)
-        return PassIterator(self._begin(*self._epochs.next()), self)
+        if self._together == 1 and self._stages is None:
+            return PassIterator(self._begin(*self._epochs.next()), self)
+        return self._begin_chain()
 
     def __repr__(self) -> str:
         arguments = self._dealing.describe()
@@ -178,7 +202,7 @@ class Loader:
         arguments += [f"transform={self._transform.name}"] if self._transform else []
         return (
             f"<headrace.Loader({self._dataset!r}, {', '.join(arguments)}); "
-            f"epoch={self.epoch}, batches={len(self)}>"
+            f"epoch={self.epoch}, batches={len(self) if self._together else 'endless'}>"
         )
 
     def set_epoch(self, epoch: int) -> None:
@@ -225,7 +249,7 @@ class Loader:
         """
         if self._last_pass is not None and self._last_pass.live:
             # What is saved now is not to be read again: its files must still be whole.
-            self._dataset._core.check_files()
+            self._rows_of(self._last_pass.epoch)._core.check_files()
         if self._epochs.read_by_workers:
             raise UnsupportedError(
                 "this Loader is read by workers of a DataLoader, and how far they are is not known "
@@ -272,7 +296,7 @@ class Loader:
 
         It is what ``next()`` of the live iterator will give, or else of a new iterator: so after
         the last batch of a pass it is the first one of the next. None if there is none, as where a
-        resume leaves less than one batch.
+        resume leaves less than one batch, or where rows that are followed are not there yet.
 
         Example:
             >>> import numpy as np, headrace as hr
@@ -283,6 +307,11 @@ class Loader:
             0
         """
         current, epoch, position = self._next_batch()
+        if self._stages is not None:
+            stage = self._stages.get(epoch)
+            if stage is None:
+                return None
+            self._use(stage)
         order: BatchPlaces
         if current is None:
             order, number = self._core.order(epoch, position), 0
@@ -315,6 +344,13 @@ class Loader:
         "read_ahead" if the files fit and are read from end to end besides the rows that are due,
         "hints" if only rows that are due are asked for. regime_changes counts changes within
         passes; hinted_bytes and read_ahead_bytes say how much was asked for, in bytes of files.
+
+        Of a dataset in a store also what this process has done with its shards since it opened it,
+        whatever loader asked, and with follow= those of all versions that this one has read:
+        shard_hits were in the cache when they were wanted, shard_fetches were downloaded, of which
+        shard_refetches had been before; shard_bytes came from the store, also in shard_retries;
+        shard_waits counts waits for a shard, of shard_wait_s together, summed over threads;
+        shard_held_bytes are pinned in the cache, or on their way, now.
         """
         stats = self._core.stats()
         return stats if self._transform is None else self._received.stats(stats)
@@ -363,91 +399,9 @@ class Loader:
             "batch_sampler": None if self._listed is None else self._listed.sequence,
             "transform": None if self._transform is None else self._transform.function,
             "transform_threads": self._transform_threads or None,
+            "epochs": self._together or None,
+            "follow": False if self._stages is None else self._stages.follow,
         }
-
-    def _begin(self, epoch: int, position: int, *, every: int = 1) -> AnyPass:
-        """Starts a pass, which is the last one from now on."""
-        before = self._last_pass
-        current = make_pass(
-            self._core,
-            self._core.start(epoch, position, every),
-            listed=self._listed,
-            transform=self._transform,
-            transform_threads=self._transform_threads,
-            seed=self._dealing.seed,
-        )
-        self._epochs.begin(current)
-        self._last_pass = current
-        close_pass(before, "superseded: a later iter() of the same loader took its place")
-        if isinstance(current, TransformedPass):
-            self._received.begin(current, self._core.stats())
-        return current
-
-    def _next_batch(self) -> tuple[AnyPass | None, int, int]:
-        """Returns the pass that is under way, if one is, and the point of its next batch."""
-        share = self._worker_share()
-        if share is not None:
-            return share.running, *share.point()
-        last = self._last_pass
-        if last is not None and last.live:
-            return last, last.epoch, last.position
-        return None, *self._epochs.next()
-
-    def _state(self) -> dict[str, Any]:
-        dataset: dict[str, Any] = {
-            "rows": len(self._dataset),
-            "schema": self._dataset.schema.digest(),
-            "id": self._dataset_id(),
-        }
-        if self._listed is not None:
-            dataset |= {"batches": len(self._listed), "batches_id": self._listed.digest()}
-        share = self._worker_share()
-        epoch, position = self._epochs.handed_out() if share is None else share.point()
-        state = self._dealing.state(dataset, epoch=epoch, position=position)
-        if share is not None:
-            state["worker"] = {"id": share.id, "of": share.workers}
-        return state
-
-    def _worker_share(self) -> WorkerShare | None:
-        """Returns what is to be read here, if this is a copy in a worker of a DataLoader."""
-        info = torch_bridge.worker_info()
-        if info is None or not self._epochs.is_copy:
-            return None
-        if self._share is None:
-            refuse_output(self._output)
-            self._share = WorkerShare(self, info, self._epochs.share())
-            self._num_threads = self._num_threads or 1  # the other processors have workers, too
-            self._renew_core()
-        return self._share
-
-    def _close_pass(self, *, grace: float | None = None) -> None:
-        self._core.close()
-        close_pass(self._last_pass, "the loader was closed; iterate it again", grace=grace)
-
-    def _dataset_id(self) -> str:
-        # Known from before the first batch: a state is wanted most after a file has failed.
-        if not self._id:
-            self._id = f"{self._dataset._core.fingerprint():016x}"
-        return self._id
-
-    def _use_seed(self, seed: int) -> None:
-        if seed != self._dealing.seed:
-            self._dealing = self._dealing.with_seed(seed)
-            self._renew_core()
-
-    def _renew_core(self) -> None:
-        self._received = Received()
-        self._core = _core.Loader(
-            self._dataset._core,
-            num_threads=self._num_threads,
-            prefetch=self._prefetch,
-            output=self._output,
-            as_tuple=self._dataset._as_tuple,
-            listed=0 if self._listed is None else len(self._listed),
-            local_ranks=ranks.local_ranks(self._dealing.world_size),
-            presenters=[presenter(field, self._output) for field in self._dataset.schema.values()],
-            **self._dealing.core_arguments(),
-        )
 
 
 def _restore(

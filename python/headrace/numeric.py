@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from headrace import checks
+from headrace import checks, stored_rows
 from headrace.arrays import from_arrays
-from headrace.column_functions import ColumnFunction, Elementwise, Hot, Standardize
+from headrace.column_functions import Bucketize, ColumnFunction, Elementwise, Hot, Standardize
 from headrace.column_statistics import ColumnStatistics, Statistics
 from headrace.dataset import Dataset
-from headrace.errors import InvalidError
-from headrace.layouts import Csr, Dense
+from headrace.errors import InvalidError, UnsupportedError
+from headrace.layouts import Dense, as_layout
+from headrace.schema import Field
 
 
 class Function(ColumnFunction):
@@ -30,10 +30,11 @@ class Function(ColumnFunction):
 def standardize(
     statistics: ColumnStatistics | Statistics, *, with_mean: bool = True, with_std: bool = True
 ) -> Function:
-    """Returns (x - mean) / std, as scikit-learn's StandardScaler computes them.
+    """Returns (x - mean) / std, with the mean and std of scikit-learn's StandardScaler.
 
-    The arithmetic is in float64 and rounded once: to float32, or to float64 where that is the dtype
-    of the column, and for integers of 32 bits and more. Numbers that are all equal are not scaled.
+    The arithmetic is in float64, with the reciprocal of std: results of float32 are those of a
+    division, rounded; float64, which is what float64 and integers of 32 bits and more become, may
+    differ from it in the last place. Numbers that are all equal are not scaled.
 
     Args:
         statistics: What `fit` gave: of the column, or of several columns by name.
@@ -95,7 +96,7 @@ def bucketize(edges: Sequence[float], *, right: bool = False) -> Function:
 
     Args:
         edges: The ends of buckets, ascending: bucket i is above ``edges[i - 1]`` and up to
-            ``edges[i]``.
+            ``edges[i]``. Integers are compared exactly with columns of integers, however large.
         right: Whether an edge belongs to the bucket above it instead.
 
     Example:
@@ -103,12 +104,10 @@ def bucketize(edges: Sequence[float], *, right: bool = False) -> Function:
         >>> hr.bucketize([1, 3])(np.array([0.5, 1.0, 2.0, 5.0])).tolist()
         [0, 0, 1, 2]
     """
-    numbers = [_number(f"edge {k}", edge) for k, edge in enumerate(edges)]
+    numbers = [_exact(f"edge {k}", edge) for k, edge in enumerate(edges)]
     if any(math.isnan(number) for number in numbers) or sorted(numbers) != numbers:
         raise InvalidError(f"the edges of bucketize ascend; found {list(edges)}")
-    return Function(
-        (Elementwise("bucketize", (tuple(numbers), checks.check_bool("right", right))),)
-    )
+    return Function((Bucketize(tuple(numbers), checks.check_bool("right", right)),))
 
 
 def one_hot(columns: int, *, dtype: object = "float32") -> Function:
@@ -124,7 +123,7 @@ def one_hot(columns: int, *, dtype: object = "float32") -> Function:
 
 
 def hash_categories(
-    columns: int, *, seed: int = 0, layout: Literal["csr", "dense"] = "csr"
+    columns: int, *, seed: int = 0, layout: Literal["csr", "dense", "jagged"] = "csr"
 ) -> Function:
     """Returns sparse rows with a one in the column that each category of a row is hashed to.
 
@@ -134,7 +133,8 @@ def hash_categories(
     Args:
         columns: How many columns there are: the more, the fewer categories share one.
         seed: Another one gives other columns.
-        layout: "csr" or "dense".
+        layout: "csr", "dense", or "jagged": ``(indices, offsets, weights)``, as
+            ``torch.nn.EmbeddingBag`` takes them.
 
     Example:
         >>> import numpy as np, headrace as hr
@@ -144,9 +144,10 @@ def hash_categories(
         ((3, 1000), [1.0, 1.0, 1.0], np.True_)
     """
     columns = checks.check_int("columns", columns, low=1, high=checks.MAX_INT64)
-    if layout not in ("csr", "dense"):
-        raise InvalidError(f'layout is "csr" or "dense", not {layout!r}')
-    shown = Csr() if layout == "csr" else Dense()
+    if layout not in ("csr", "dense", "jagged"):
+        raise InvalidError(f'layout is "csr", "dense" or "jagged", not {layout!r}')
+    shown = as_layout("", layout)
+    assert shown is not None
     return Function(
         (
             Elementwise("hash_categories", (columns, checks.check_seed(seed))),
@@ -224,11 +225,12 @@ def fit(dataset: Dataset, /, *columns: str, threads: int | None = None) -> Stati
     """Returns statistics of columns of numbers: count, mean, variance, least and largest.
 
     Each column is read once, on all cores. The result has the same bits for any number of threads,
-    and that of parts can be added. Rows are those that batches show: after views and layouts.
+    and that of parts can be added. Rows are those that batches show: after views and layouts. Of a
+    ragged column, with or without a layout, the numbers are its elements.
 
     Args:
         dataset: The rows.
-        *columns: Which columns; without any, all tensors but bools.
+        *columns: Which columns, tensors or ragged; without any, all tensors but bools.
         threads: How many; None for one per processor that this process may use.
 
     Example:
@@ -243,9 +245,7 @@ def fit(dataset: Dataset, /, *columns: str, threads: int | None = None) -> Stati
     """
     if not isinstance(dataset, Dataset):
         raise InvalidError(f"fit takes a dataset, not {dataset!r}; hr.from_arrays makes one")
-    if threads is None:
-        threads = len(os.sched_getaffinity(0))
-    threads = checks.check_int("threads", threads, low=1, high=checks.MAX_THREADS)
+    number = checks.thread_count(threads)
     schema = dataset.schema
     names = columns or [
         field.name for field in schema.values() if field.is_tensor and field.dtype != "bool"
@@ -254,12 +254,53 @@ def fit(dataset: Dataset, /, *columns: str, threads: int | None = None) -> Stati
         raise InvalidError(f"there is no column of numbers to fit in {schema!r}")
     found = {}
     for name in names:
-        lists = dataset._made.core.moments(schema.position(name), threads)
-        found[name] = ColumnStatistics.from_core(lists, schema[name].row_shape)
+        field = schema[name]
+        if field.kind == "ragged":
+            found[name] = _ragged_statistics(dataset.select_columns([name]), number)
+            continue
+        _check_numbers(field)
+        lists = dataset._made.core.moments(schema.position(name), number)
+        found[name] = ColumnStatistics.from_core(lists, field.row_shape)
     return Statistics(found)
 
 
+def _ragged_statistics(column: Dataset, threads: int) -> ColumnStatistics:
+    """Returns those of the elements of a dataset of one ragged column, some megabytes at a time."""
+    stored = column._as_stored()
+    (field,) = stored.schema.values()
+    _check_numbers(field)
+    if field.dtype == "bfloat16":
+        stored = stored.cast("float32")
+    found = ColumnStatistics.none(field.row_shape)
+    for step in stored_rows.steps(stored):
+        (rows,) = step.values()
+        if rows.values is not None and len(rows.values):
+            lists = from_arrays(rows.values)._made.core.moments(0, threads)
+            found = found.merged(ColumnStatistics.from_core(lists, field.row_shape))
+    return found
+
+
+def _check_numbers(field: Field) -> None:
+    """Raises UnsupportedError for a column that has no numbers."""
+    if field.kind in ("text", "bytes"):
+        raise UnsupportedError(
+            f"column {field.name!r} is {field.kind}, and statistics are of numbers; labels become "
+            f"numbers by ds.encode_labels({field.name!r}), words by hr.text.Hasher",
+            column=field.name,
+        )
+
+
+def _exact(name: str, value: object) -> int | float:
+    number = _number(name, value)
+    return int(value) if isinstance(value, int | np.integer) else number
+
+
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        raise InvalidError(f"{name} is a number, not {value!r}")
-    return float(value)
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
+        raise InvalidError(f"{name} is a real number, not {value!r}")
+    try:
+        return float(value)
+    except OverflowError as error:  # an int of over a thousand bits
+        raise InvalidError(f"{name} is beyond the range of float64, about 1.8e308") from error

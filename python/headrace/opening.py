@@ -14,7 +14,8 @@ from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
 from headrace.memmap import Io, check_io
 from headrace.pairing import ColumnFiles, Columns, FileTable, pair_files
-from headrace.stores.store_url import is_url, local_path, scheme_of, shown
+from headrace.stores.remote_dataset import open_remote
+from headrace.stores.store_url import is_url, local_path, scheme_of
 
 _ARROW = frozenset({".arrow", ".feather", ".ipc"})
 _CONVERTED = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet", ".tar"})
@@ -27,12 +28,19 @@ def open(
     version: int | None = None,
     verify: bool = False,
     io: Io = "auto",
+    cache: str | os.PathLike[str] | None = None,
+    cache_bytes: int | str | None = None,
+    fetch_timeout: float | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Returns a dataset over files in place: nothing is copied, and no rows are read yet.
 
     What is opened is told by its name:
 
     - the directory of a dataset that `Writer` or `convert` wrote;
+    - the URL of one in a store: ``s3://``, ``gs://``, ``az://``, ``https://``, or of fsspec. Its
+      shards come into a cache when their rows are wanted (docs/object_stores.md). ``file://`` is
+      read in place, unless there is a `cache=` before a slow disk;
     - ``.arrow``, ``.feather`` and ``.ipc``: shards, and other Arrow IPC files (docs/format.md says
       which), one or more with the same columns;
     - ``.safetensors``: a row is an element of the first dimension, the same in all tensors;
@@ -49,8 +57,17 @@ def open(
         version: Of a directory, the version to open; None is the newest. A pickle keeps it.
         verify: Whether to compare the hash of each record batch when its shard is first opened;
             one read of all bytes. Without it damage inside rows that leaves the structure whole
-            is not noticed; metadata is checked always.
+            is not noticed; metadata is checked always. Shards of a store are hashed in any case.
         io: "auto", "mmap" or "pread", as in `memmap`.
+        cache: Of a URL: the directory for its shards, which all processes of a machine and any
+            number of datasets may share. None is a temporary one of this process, removed at its
+            end.
+        cache_bytes: How much may lie in it at most, such as ``"200GB"``. None is a quarter of
+            what is free on the disk or in the cache already, and at most 10 GB.
+        fetch_timeout: Of a URL: seconds within which a shard must have come, with all tries, until
+            reading it fails; a large one has a second more for each MiB. None is 120.
+        storage_options: Of a URL: settings of the client, such as credentials, as for obstore
+            or fsspec. A pickle holds them.
 
     Raises:
         InvalidError: If files cannot be paired, or have different columns.
@@ -68,10 +85,22 @@ def open(
         5 [1. 2. 3.]
     """
     checked_io = check_io(io)
-    if is_url(files):
-        files = _local(str(files))
     if not isinstance(verify, bool):
         raise InvalidError(f"verify={verify!r}: it is True or False")
+    if is_url(files) and (scheme_of(str(files)) != "file" or cache is not None):
+        _check_no_width(columns)
+        _check_no_io(checked_io)
+        return open_remote(
+            str(files),
+            version=version,
+            cache=cache,
+            cache_bytes=cache_bytes,
+            fetch_timeout=fetch_timeout,
+            storage_options=storage_options,
+        )
+    _check_no_cache(cache, cache_bytes, fetch_timeout, storage_options)
+    if is_url(files):
+        files = local_path(str(files))
     given = csr_files.by_column(files)
     sparse = {
         name: found
@@ -97,15 +126,17 @@ def open(
     return open_files(table, checked_io, verify)
 
 
-def _local(url: str) -> str:
-    """Returns the path of a ``file://`` URL."""
-    if scheme_of(url) != "file":
-        raise UnsupportedError(
-            f"{shown(url)!r} is a URL, and rows are read from directories so far; copy the dataset "
-            "to one",
-            file=shown(url),
+def _check_no_io(io: str) -> None:
+    if io != "auto":
+        raise InvalidError(f"io={io!r} is for local files; shards of a store are mapped: drop it")
+
+
+def _check_no_cache(*given: object) -> None:
+    if any(value is not None for value in given):
+        raise InvalidError(
+            "cache=, cache_bytes=, fetch_timeout= and storage_options= are for URLs of stores; "
+            "these files are local, and read where they lie: drop them"
         )
-    return local_path(url)
 
 
 def _check_no_hashes(verify: bool) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from headrace.errors import TransformError
+from headrace.errors import HeadraceError, TransformError
 from headrace.native.transform import call_for
 
 # Index, item, result.
@@ -45,13 +45,14 @@ def map_here(fn: Callable[[Any], Any], items: Iterable[Any]) -> Generator[Outcom
 
     Raises:
         TransformError: If `fn` raises; names the item.
+        HeadraceError: If `fn` raises one of these; it is about the item then.
     """
     for index, item in enumerate(items):
         yield index, item, call_one(fn, index, item)
 
 
 def call_one(fn: Callable[[Any], Any], index: int, item: object) -> Any:
-    """Returns the result for one item; raises TransformError if `fn` raises, naming the item."""
+    """Returns the result for one item; raises what `_failure` says if `fn` raises."""
     try:
         return call_for(fn, item, index)
     except Exception as error:
@@ -187,11 +188,14 @@ def _await(task: _Task) -> _Done:
     return done
 
 
-def _failure(index: int, item: object, error: Exception) -> TransformError:
+def _failure(index: int, item: object, error: Exception) -> HeadraceError:
+    """Returns the error of an item: one of headrace about it, such as a file that is missing."""
+    if isinstance(error, HeadraceError) and not isinstance(error, TransformError):
+        return error.about(name_item(index, item))
     return TransformError(f"fn raised {type(error).__name__} for {name_item(index, item)}: {error}")
 
 
-def _remote_failure(task: _Task, done: _Done) -> TransformError:
+def _remote_failure(task: _Task, done: _Done) -> HeadraceError:
     assert done.error is not None
     if done.error.__traceback__ is None:
         done.error.__cause__ = RemoteError(done.text)

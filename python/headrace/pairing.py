@@ -70,12 +70,25 @@ def pair_files(columns: Columns) -> FileTable:
     return FileTable([x.column for x in listings], paths, sizes, as_tuple)
 
 
+def files_of(files: object, *, example: str) -> list[str]:
+    """Returns the files, as absolute paths, of what is no column but rows of several.
+
+    Args:
+        files: A path, a glob or a list of paths.
+        example: A glob for messages, such as ``"*.svm"``.
+
+    Raises:
+        InvalidError, NotFoundError, IoError, UnsupportedError: If there are none that can be read.
+    """
+    return _list_files("", files, "", example=example).paths
+
+
 def _where(column: str, columns: Columns) -> str:
     """Returns how an error begins; files alone are no column that a user has named."""
     return f"column {column!r}: " if isinstance(columns, (Mapping, tuple)) else ""
 
 
-def _list_files(column: str, files: object, where: str) -> _Listing:
+def _list_files(column: str, files: object, where: str, *, example: str = "*.npy") -> _Listing:
     checks.check_column_name(column)
     pattern = ""
     if isinstance(files, (str, os.PathLike)):
@@ -103,7 +116,7 @@ def _list_files(column: str, files: object, where: str) -> _Listing:
             f"{where}files are given as a glob or a list of paths, not as {files!r}",
             column=column,
         )
-    sizes = [size_of_file(column, path, where=where) for path in paths]
+    sizes = [size_of_file(column, path, where=where, example=example) for path in paths]
     # Absolute: files open lazily, and a split by file must not depend on how a path was written.
     return _Listing(column, pattern, [os.path.abspath(path) for path in paths], sizes)
 
@@ -111,10 +124,9 @@ def _list_files(column: str, files: object, where: str) -> _Listing:
 def _path_in_list(column: str, item: object, where: str) -> str:
     path = os.fspath(item) if isinstance(item, (str, os.PathLike)) else item
     if not isinstance(path, str):
+        several = "; several columns are given as a tuple or a dict" if column else ""
         raise InvalidError(
-            f"{where}a list of files holds paths, not {item!r}; several columns are "
-            "given as a tuple or a dict",
-            column=column,
+            f"{where}a list of files holds paths, not {item!r}{several}", column=column
         )
     if glob.has_magic(path) and not os.path.lexists(path):
         raise InvalidError(

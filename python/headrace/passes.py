@@ -9,6 +9,9 @@ from headrace.transform import Transform
 from headrace.transform_threads import ThreadedPass
 from headrace.transformed_pass import PlacesOf, TransformedPass
 
+CLOSED = "the loader was closed; iterate it again"
+SUPERSEDED = "superseded: a later iter() of the same loader took its place"
+
 AnyPass = _core.Pass | ListedPass | TransformedPass
 
 

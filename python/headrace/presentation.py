@@ -50,9 +50,9 @@ class RaggedRows(NamedTuple):
 class JaggedRows(NamedTuple):
     """Rows of csr, or of indices, as ``torch.nn.EmbeddingBag`` takes them.
 
-    Row i has ``indices[offsets[i]:offsets[i + 1]]``, with a weight for each; weights is None where
-    the column has no values. ``EmbeddingBag(..., mode="sum", include_last_offset=True)`` is called
-    with ``bag(*rows)``.
+    Row i has ``indices[offsets[i]:offsets[i + 1]]``, with a weight for each: 1 of `multi_hot`, and
+    weights is None where a csr column has no values. ``EmbeddingBag(..., mode="sum",
+    include_last_offset=True)`` is called with ``bag(*rows)``.
     """
 
     indices: Any

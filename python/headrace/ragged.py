@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from headrace import torch_bridge
 from headrace.array_rows import as_rows
-from headrace.errors import InvalidError
+from headrace.errors import HeadraceError, InvalidError
+from headrace.row_values import RaggedList
 
 
 class Ragged:
@@ -28,6 +29,11 @@ class Ragged:
 
     def __repr__(self) -> str:
         return f"headrace.ragged(<{len(self)} rows of {self.values.dtype}>)"
+
+
+def is_ragged(value: object) -> bool:
+    """Whether it is a ragged column: marked by `ragged`, or several rows of a dataset."""
+    return isinstance(value, Ragged | RaggedList)
 
 
 def ragged(rows: object, *, offsets: object = None) -> Ragged:
@@ -48,16 +54,21 @@ def ragged(rows: object, *, offsets: object = None) -> Ragged:
         >>> hr.ragged(np.arange(4.0), offsets=[0, 3, 3, 4])
         headrace.ragged(<3 rows of float64>)
     """
+    if offsets is not None and not isinstance(rows, Ragged):
+        return Ragged(as_rows("values", rows), _as_offsets(offsets))
+    return rows_of(rows, what="ragged", instead="all elements in one array, and offsets=")
+
+
+def rows_of(rows: object, *, what: str, instead: str) -> Ragged:
+    """Returns a list of rows as `ragged` does; `what` takes it, or `instead`, say messages."""
     if isinstance(rows, Ragged):
         return rows
-    if offsets is not None:
-        return Ragged(as_rows("values", rows), _as_offsets(offsets))
     if isinstance(rows, str | bytes) or not isinstance(rows, Sequence):
         raise InvalidError(
-            f"ragged takes a list with an array or a list for each row, not a "
-            f"{type(rows).__name__}; or all elements in one array, and offsets="
+            f"{what} takes a list with an array or a list for each row, not a "
+            f"{type(rows).__name__}; or {instead}"
         )
-    return _join(rows)
+    return _join(rows, what)
 
 
 def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
@@ -72,14 +83,14 @@ def _as_offsets(offsets: object) -> NDArray[np.int64] | NDArray[np.int32]:
     return np.ascontiguousarray(array, np.int64)
 
 
-def _join(rows: Sequence[Any]) -> Ragged:
+def _join(rows: Sequence[Any], what: str) -> Ragged:
     values = _join_lists(rows)
     if values is not None:
         return Ragged(values, _offsets_of(rows))
     if not all(torch_bridge.is_tensor(row) for row in rows):
         lists = all(isinstance(row, list | tuple) for row in rows)
         rows = [
-            row if type(row) is np.ndarray and row.ndim else _as_row(number, row)
+            row if type(row) is np.ndarray and row.ndim else _as_row(number, row, what)
             for number, row in enumerate(rows)
         ]
         filled = [row for row in rows if len(row)]
@@ -94,7 +105,7 @@ def _join(rows: Sequence[Any]) -> Ragged:
     for other, row in numbered:
         if row.dtype != first.dtype or row.shape[1:] != first.shape[1:]:
             raise InvalidError(
-                f"the rows of ragged need elements of one dtype and shape; row {number} has "
+                f"the rows of {what} need elements of one dtype and shape; row {number} has "
                 f"{first.dtype}{list(first.shape[1:])} and row {other} has "
                 f"{row.dtype}{list(row.shape[1:])}; give arrays of one dtype"
             )
@@ -123,7 +134,17 @@ def _join_lists(rows: Sequence[Any]) -> NDArray[Any] | None:
     return values if values.dtype.kind in "biuf" else None
 
 
-def _as_row(number: int, row: object) -> NDArray[Any]:
+def _as_row(number: int, row: object, what: str) -> NDArray[Any]:
     if isinstance(row, list | tuple) and not row:
         return np.empty(0)
-    return np.asarray(as_rows(f"row {number} of ragged", row))
+    if isinstance(row, list | tuple) and any(isinstance(one, str | bytes) for one in row):
+        raise InvalidError(
+            f"row {number} of {what} has text among its elements, which are numbers; "
+            "hr.text.Hasher makes sparse rows of numbers of texts",
+            row=number,
+        )
+    name = f"row {number}"
+    try:
+        return np.asarray(as_rows(name, row))
+    except HeadraceError as error:
+        raise error.not_of_a_column(f"row {number} of {what}") from None

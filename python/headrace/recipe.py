@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, NamedTuple, ParamSpec
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol
 
 from headrace import _core, held_arrays, torch_bridge
 from headrace.errors import (
@@ -43,7 +43,32 @@ _KEEP_COLUMNS = frozenset(
     }
 )
 
+# Views whose rows are those of their dataset, one for one and in its order.
+_KEEP_ROWS = frozenset({"cast", "map_values", "rename", "select", "stack", "with_layout"})
+
 _FROM_DIRECTORY = _core.Dataset.from_directory.__name__
+_FROM_STORE = "from_store"
+
+
+class StoredElsewhere(Protocol):
+    """What another process needs to open a dataset in a store. Picklable."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+
+    @property
+    def version(self) -> int | None:
+        """Its version; None for what has none."""
+
+    def open(self) -> _core.Dataset:
+        """Returns its rows."""
+
+    def at(self, version: int) -> StoredElsewhere:
+        """Returns the same place at another version."""
+
+    def versions(self) -> Any:
+        """Returns its versions, as `_core.Directory` does those of a directory; None without."""
 
 
 class Recipe:
@@ -146,6 +171,12 @@ def from_files(
     return Made(core, Recipe(make.__name__, (), arguments, files=files))
 
 
+def from_store(core: _core.Dataset, place: StoredElsewhere) -> Made:
+    """Returns what ``place.open()`` has returned, with how it was made."""
+    files = _Files({}, core.rows, core.columns)
+    return Made(core, Recipe(_FROM_STORE, (), (place,), files=files))
+
+
 def steps(recipe: Recipe) -> list[Any]:
     """Returns the calls behind `recipe`, each after those that it needs, as `replay` takes them."""
     number: dict[Recipe, int] = {}
@@ -171,17 +202,55 @@ def directory_version(recipe: Recipe) -> int | None:
 
     Arrays joined to its rows, such as encoded labels, do not count.
     """
-    found: set[tuple[str, int] | None] = set()
+    found: set[tuple[str, int | None] | None] = set()
     seen, waiting = {recipe}, [recipe]
     while waiting:
         node = waiting.pop()
         if node.files is not None:
-            root, version, *_ = node.arguments
-            found.add((root, version) if node.make == _FROM_DIRECTORY else None)
+            found.add(_version_of(node))
         waiting.extend(part for part in node.parts if part not in seen)
         seen.update(node.parts)
     (only,) = found if len(found) == 1 else (None,)
     return None if only is None else only[1]
+
+
+def _version_of(source: Recipe) -> tuple[str, int | None] | None:
+    """Returns where the dataset of a source is, and its version; None for files."""
+    if source.make == _FROM_STORE:
+        (place,) = source.arguments
+        return place.url, place.version
+    root, version, *_ = source.arguments
+    return (root, version) if source.make == _FROM_DIRECTORY else None
+
+
+def versions_of_all_rows(recipe: Recipe) -> Any:
+    """Returns the versions of the dataset whose rows `recipe` shows, all and in their order.
+
+    They are those of a directory, or of a store; None for other rows.
+    """
+    source, *views = steps(recipe)
+    if any(isinstance(view, Recipe) or view[0] not in _KEEP_ROWS for view in views):
+        return None
+    if not isinstance(source, Recipe) or source.make not in (_FROM_DIRECTORY, _FROM_STORE):
+        return None
+    (where, *_) = source.arguments
+    return where.versions() if source.make == _FROM_STORE else _core.Directory(where)
+
+
+def at_version(recipe: Recipe, version: int) -> Made:
+    """Returns the same columns of another version of the dataset.
+
+    Requires:
+        versions_of_all_rows() finds it.
+    """
+    source, *views = steps(recipe)
+    if source.make == _FROM_STORE:
+        place = source.arguments[0].at(version)
+        made = from_store(place.open(), place)
+    else:
+        root, _, *others = source.arguments
+        made = from_files(_method(source.make), {}, root, version, *others)
+    return replay([made, *views])
 
 
 def held(calls: Sequence[Any]) -> set[HeldArray | HeldBfloat16]:
@@ -294,10 +363,14 @@ def _make_source(make: str, arguments: tuple[Any, ...], files: _Files | None) ->
     if files is None:
         return from_arrays(*arguments)
     _check_sizes(files.sizes)
-    made = from_files(_method(make), files.sizes, *arguments)
+    if make == _FROM_STORE:
+        (place,) = arguments
+        made = from_store(place.open(), place)
+    else:
+        made = from_files(_method(make), files.sizes, *arguments)
     if (made.core.rows, made.core.columns) != (files.rows, files.columns):
-        # A directory has no sizes here, and is the first argument.
-        first = next(iter(files.sizes), arguments[0])
+        # A directory, or a place, has no sizes here, and is the first argument.
+        first = next(iter(files.sizes), str(arguments[0]))
         raise InvalidError(
             f"the files of the pickled dataset have changed; {first!r} and the others now "
             f"have {made.core.rows} rows of {made.core.columns}, and had {files.rows} of "

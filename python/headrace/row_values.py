@@ -25,14 +25,49 @@ CoreArrays = tuple[Array, Array | None, Array | None, Array | None]
 RowNumbers = range | NDArray[np.int64]
 
 
-class SparseRow(NamedTuple):
-    """One row of a csr column: ``row[indices[k]] = values[k]`` and zero elsewhere.
+class RaggedList(list[Any]):
+    """Several rows of a ragged column: a list that says so, as equal lengths do not.
 
-    Of a binary column all values are 1.
+    What takes columns takes it as ragged, so that rows of a dataset can be written again.
     """
 
+    __slots__ = ()
+
+
+class _Entries(NamedTuple):
     indices: Array
     values: Array
+
+
+class SparseRow(_Entries):
+    """One row of a csr column: the tuple of its ``indices`` and their ``values``.
+
+    Of a binary column all values are 1.
+
+    Attributes:
+        shape: That of the dense row, ``(columns,)``.
+
+    Example:
+        >>> import headrace as hr
+        >>> row = hr.from_arrays(x=hr.csr([[3, 0]], columns=4))[0]["x"]
+        >>> row.shape, row.toarray().tolist()
+        ((4,), [1, 0, 0, 1])
+    """
+
+    shape: tuple[int]
+
+    @classmethod
+    def of(cls, indices: Array, values: Array, width: int) -> SparseRow:
+        """Returns a row of `width` columns."""
+        row = cls(indices, values)
+        row.shape = (width,)
+        return row
+
+    def toarray(self) -> Array:
+        """Returns the dense row; values of an index that is repeated are summed, as by scipy."""
+        dense = np.zeros(self.shape, self.values.dtype)
+        np.add.at(dense, self.indices, self.values)
+        return dense
 
 
 class SparseRows(NamedTuple):
@@ -78,9 +113,9 @@ def rows(field: Field, read: CoreArrays, numbers: RowNumbers) -> list[Any]:
         assert indices is not None
         check_indices(field, read, numbers)
         numbers_of = _values(values, indices)
-        return [SparseRow(indices[a:b], numbers_of[a:b]) for a, b in bounds]
+        return [SparseRow.of(indices[a:b], numbers_of[a:b], field.width) for a, b in bounds]
     assert values is not None
-    return [values[a:b] for a, b in bounds]
+    return RaggedList(values[a:b] for a, b in bounds)
 
 
 def as_objects(values: list[Any]) -> Array:
@@ -153,8 +188,24 @@ def check_indices(field: Field, read: CoreArrays, numbers: RowNumbers) -> None:
         row = int(np.searchsorted(offsets, place, side="right")) - 1
         raise CorruptError(
             f"column {field.name!r}: row {numbers[row]} has the index {indices[place]}, outside "
-            f"its width {field.width} (0 to {field.width - 1}): the file is damaged, or was "
-            "written with too small a width; headrace verify lists all such rows",
+            f"its width {field.width} (0 to {field.width - 1}): the file is damaged, or the width "
+            "is too small",
             column=field.name,
             row=int(numbers[row]),
         )
+
+
+def in_file(error: CorruptError, core: _core.Dataset, column: int) -> CorruptError:
+    """Returns an error of `check_indices` with the file of the row, and how to find all such rows.
+
+    Args:
+        error: Also one of another kind, which is returned as it is.
+        core: The dataset.
+        column: The position of its column.
+    """
+    if error.file or error.row is None:
+        return error
+    file = core.file_with_index(column, error.row)
+    located = error.about(file) if file else error
+    located.file = file
+    return located

@@ -29,7 +29,7 @@ class BuiltShards:
 
     Attributes:
         entries: What the manifest says about each, in row order.
-        schema: Their columns; csr as wide as any of them.
+        schema: Their columns.
         rows: Of all of them.
     """
 
@@ -71,7 +71,6 @@ class ShardBuilder:
         self._encoding = check_compression(compression) or "none"
         self._intake = BatchIntake(columns=columns, fill=fill, schema=schema)
         self._core: _core.ShardBuilder | None = None
-        self._widths: list[int] = []
         self._bytes = 0
         self._process = os.getpid()
         self._lock = threading.Lock()  # the core is for one thread at a time
@@ -148,17 +147,11 @@ class ShardBuilder:
             )
 
     def _prepared_core(self, batch: list[ColumnRows]) -> _core.ShardBuilder:
-        widths = [column.field.width for column in batch]
         if self._core is None:
             fields = [column.field.to_core() for column in batch]
             self._core = _core.ShardBuilder(
                 self._path, fields, self._shard_bytes, self._body_bytes, self._encoding
             )
-        elif widths != self._widths:
-            for number, (before, width) in enumerate(zip(self._widths, widths, strict=True)):
-                if width > before:
-                    self._core.widen(number, width)
-        self._widths = widths
         return self._core
 
     def __reduce__(self) -> NoReturn:

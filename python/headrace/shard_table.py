@@ -38,8 +38,8 @@ class ShardTable:
             ranges = self._ranges.get(sid) if isinstance(sid, str) else None
             if ranges is None:
                 raise NotFoundError(
-                    f"there is no shard {sid!r} among the {len(self._ranges)} of this dataset; see "
-                    "ds.shard_ids"
+                    f"there is no shard {sid!r} among the {len(self._ranges)} of this dataset; "
+                    + self._hint(sid)
                 )
             if sid in seen:
                 raise InvalidError(f"shard {sid!r} is selected twice; select each shard once")
@@ -52,3 +52,8 @@ class ShardTable:
         if not chosen:
             raise InvalidError("no shard was selected, and a dataset needs rows; give one or more")
         return chosen
+
+    def _hint(self, sid: object) -> str:
+        text = str(sid)
+        as_text = not isinstance(sid, str) and text in self._ranges
+        return f"ids of shards are text: {text!r}" if as_text else "see ds.shard_ids"

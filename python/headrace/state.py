@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headrace import checks
+from headrace import _core, checks
 from headrace.errors import InvalidError
 from headrace.shuffle import describe_state
 
 VERSION = 1
 MAX_EPOCH = checks.MAX_INT64 - 1  # so that the epoch after it is one too
+
+_ITEMS = ("batches", "rows", "stage_rows")  # what positions count
 
 _TAIL_ARGUMENTS = {
     "repeat": "drop_last=False, exact=False",
@@ -45,6 +47,7 @@ def check_state(
             f"the state has version {_short(fields['version'])}; this headrace reads version "
             f"{VERSION}: go on with the headrace that saved it"
         )
+    _check_followed(fields["dataset"], own["dataset"], what)
     dataset = _mapping("the state's dataset", fields["dataset"], tuple(own["dataset"]))
     _check_dataset(dataset, own["dataset"])
     _check_shuffle(fields["shuffle"], own["shuffle"], what)
@@ -64,7 +67,7 @@ def check_state(
             f"{what} with seed={seed}"
         )
     epoch = _integer("epoch", fields["epoch"], MAX_EPOCH)
-    items = own["dataset"].get("batches", own["dataset"]["rows"])
+    items = next(own["dataset"][what] for what in _ITEMS if what in own["dataset"])
     # A worker may have nothing left while others go on with the epoch.
     last = items if "worker" in own else items - 1
     position = _integer("position", fields["position"], last)
@@ -79,15 +82,52 @@ def _check_worker(found: object, own: object) -> None:
         )
 
 
+def _check_followed(found: object, own: Mapping[str, Any], what: str) -> None:
+    is_followed = isinstance(found, Mapping) and "stage_rows" in found
+    if is_followed != ("stage_rows" in own):
+        saved, here = ("with", "without") if is_followed else ("without", "with")
+        raise InvalidError(
+            f"the state was saved {saved} follow=, this {what} is {here} it, and their positions "
+            f"count other rows; make the {what} {saved} follow="
+        )
+
+
+def content_id(dataset: _core.Dataset) -> str:
+    """Returns what the rows of a dataset are known by: hashes of which one must be found again.
+
+    Of rows in shards there are two: of their places in shards of these hashes, which a copy in a
+    store has, too, and of their values, which the same rows have in memory. Of others there is one.
+    """
+    places, values = dataset.fingerprint(), dataset.value_fingerprint()
+    hashes = [places] if values is None or values == places else [places, values]
+    return ".".join(f"{number:016x}" for number in hashes)
+
+
+def _same_content(found: str, own: str) -> bool:
+    return not set(found.split(".")).isdisjoint(own.split("."))
+
+
 def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for name, what, advice in (
-        ("rows", "rows", "open the same dataset, and make the same views of it"),
+        (
+            "rows",
+            "rows",
+            "open the same dataset, and make the same views of it; where rows have been added or "
+            "dropped since, the version that it had: hr.open(..., version=)",
+        ),
+        ("stage_rows", "rows of a stage", "follow with the same hr.Follow(stage_rows=...)"),
         (
             "schema",
             "schema hash",
-            "open the same columns, of the same names, dtypes, shapes, layouts",
+            "a column differs in its name, place, dtype, shape, width or layout (the hash does not "
+            "say which): open the same columns and make the same views, as with_layout and cast do",
         ),
-        ("id", "content id", "rows at some positions have other values: open the same files"),
+        (
+            "id",
+            "content id",
+            "rows at some positions have other values: open the same files (rows in "
+            "memory and rows in a store are not compared)",
+        ),
         ("batches", "number of batches", "give the same batch_sampler="),
         ("batches_id", "hash of batches", "give the same batch_sampler="),
     ):
@@ -97,7 +137,7 @@ def _check_dataset(found: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         if type(value) is not type(own[name]):
             kind = type(own[name]).__name__
             raise InvalidError(f"the state's {what} is {_short(value)}, which is no {kind}")
-        if value != own[name]:
+        if value != own[name] and not (name == "id" and _same_content(value, own[name])):
             raise InvalidError(
                 f"the state is of another dataset: {what} {_short(value)} in the state, "
                 f"{own[name]} here; {advice}"
@@ -111,6 +151,12 @@ def _check_shuffle(found: object, own: Mapping[str, Any], what: str) -> None:
         same = all(type(found[k]) is type(own[k]) and found[k] == own[k] for k in own)
     if not same:
         saved = describe_state(found)
+        if saved == describe_state(own):
+            raise InvalidError(
+                f"the state was saved with {saved} over shards of other sizes: the same rows lay "
+                "in other shards, files or arrays, and their order depends on them; open the "
+                "dataset as it was then, such as hr.open(directory, version=...)"
+            )
         raise InvalidError(
             f"the state was saved with {_short(saved, quote=False)}, this {what} has "
             f"{describe_state(own)}; make the {what} with the shuffle of the state"

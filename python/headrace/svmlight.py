@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -13,7 +12,7 @@ from headrace.column_rows import ColumnRows
 from headrace.csr import SparseColumn
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, UnsupportedError
-from headrace.pairing import ColumnFiles, pair_files
+from headrace.pairing import ColumnFiles, files_of
 from headrace.ragged import ragged
 
 ZeroBased = bool | Literal["auto"]
@@ -63,15 +62,13 @@ class SvmlightOptions:
                 f"ds.cast(x={name!r})",
                 column="x",
             )
-        if threads is None:
-            threads = len(os.sched_getaffinity(0))
         return SvmlightOptions(
             columns,
             "auto" if zero_based == "auto" else bool(zero_based),
             checks.check_bool("multilabel", multilabel),
             checks.check_bool("query_id", query_id),
             name,
-            checks.check_int("threads", threads, low=1, high=checks.MAX_THREADS),
+            checks.thread_count(threads),
         )
 
 
@@ -174,7 +171,8 @@ def iter_svmlight(
 
     Memory is bounded whatever the size of the files. Unless both `columns` and `zero_based` are
     given, the files are read twice: first to find the largest and the least index. Usable as the
-    transform of a conversion, which then has the options of its author.
+    transform of a conversion, which calls it with one file at a time: it then wants `zero_based`,
+    and `columns` where files differ in width.
 
     Example:
         >>> import functools, tempfile, headrace as hr
@@ -198,9 +196,12 @@ def iter_svmlight(
 
 
 def read_spans(
-    spans: Sequence[Span], options: SvmlightOptions, *, base: int, width: int
+    spans: Sequence[Span], options: SvmlightOptions, *, base: int, width: int | None
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of spans; `base` is the index of the first of `width` columns."""
+    """Yields the rows of spans; `base` is the index of the first of `width` columns.
+
+    Without a width each step is as wide as it needs.
+    """
     options = replace(options, columns=width, zero_based=base == 0)
     reader = _reader(spans, options, part_bytes=_STEP_BYTES)
     while (part := reader.next()) is not None:
@@ -245,8 +246,7 @@ def _paths(files: object) -> list[str]:
             "files are given as a path, a glob or a list of paths; what they hold is one dataset, "
             f"not one for each name: {files!r}"
         )
-    (paths,) = pair_files(files).paths  # type: ignore[arg-type]  # checked there
-    return paths
+    return files_of(files, example="*.svm")
 
 
 def _reader(
@@ -282,10 +282,12 @@ def _rows(part: dict[str, Any], base: int, width: int) -> dict[str, ColumnRows]:
     return {name: replace(rows, checked=True) for name, rows in read.items()}
 
 
-def _columns(part: dict[str, Any], base: int, width: int) -> dict[str, Any]:
+def _columns(part: dict[str, Any], base: int, width: int | None) -> dict[str, Any]:
     indices = part["indices"]
     if part["base"] != base:
         indices += part["base"] - base
+    if width is None:
+        width = int(indices.max(initial=0)) + 1
     found: dict[str, Any] = {
         "x": SparseColumn(part["indptr"], indices, part["values"], width),
         "y": part["labels"],

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from headrace import _core, arrow_input, checks
+from headrace import _core, arrow_input, checks, text_options
 from headrace.column_rows import ColumnRows
-from headrace.errors import InvalidError, NotFoundError, UnsupportedError
+from headrace.errors import InvalidError, UnsupportedError
 from headrace.optional_packages import require
+from headrace.pairing import files_of
 
 Analyzer = Literal["word", "char", "char_wb"]
 DecodeError = Literal["strict", "replace", "ignore"]
@@ -90,9 +91,13 @@ class Hasher:
         keep = object.__setattr__
         keep(self, "n_features", checks.check_int("n_features", self.n_features, low=1,
                                                   high=2**31 - 1))  # fmt: skip
-        keep(self, "ngram_range", _range(self.ngram_range))
-        keep(self, "dtype", _dtype(self.dtype))
-        keep(self, "stop_words", _stop_words(self.stop_words, self.analyzer))
+        keep(self, "ngram_range", text_options.ngram_range(self.ngram_range))
+        text_options.check_choice("analyzer", self.analyzer, get_args(Analyzer))
+        text_options.check_choice("norm", self.norm, (None, *get_args(Norm)))
+        text_options.check_choice("decode_error", self.decode_error, get_args(DecodeError))
+        text_options.check_encoding(self.encoding)
+        keep(self, "dtype", text_options.dtype_name(self.dtype))
+        keep(self, "stop_words", text_options.stop_words(self.stop_words, self.analyzer))
         for name in ("lowercase", "alternate_sign", "binary"):
             keep(self, name, checks.check_bool(name, getattr(self, name)))
         self._made()
@@ -113,7 +118,7 @@ class Hasher:
         count = checks.thread_count(threads)
         hasher = self._made()
         if arrow_input.exports_arrow(texts) and not isinstance(texts, np.ndarray):
-            rows = _text_rows(arrow_input.read_column("texts", texts))
+            rows = _text_rows(texts)
             offsets = np.asarray(rows.offsets, np.int64)
             if not self._decodes_bytes(rows):
                 arrays = _core.hash_rows(hasher, offsets, rows.values, threads=count)
@@ -140,7 +145,7 @@ class Hasher:
         order of the files.
 
         Args:
-            paths: The files, in UTF-8.
+            paths: The files, in UTF-8: a path, a glob, or paths.
             split: What a document is: "line" is each line, also an empty one, ended by ``\n``,
                 ``\r\n`` or ``\r``; "paragraph" is lines in a row that are not blank; "file" is a
                 whole file.
@@ -149,7 +154,7 @@ class Hasher:
         Raises:
             InvalidError: For text that is not UTF-8, unless `decode_error` says otherwise, with
                 the file and the byte; for a directory.
-            NotFoundError: If a file does not exist.
+            NotFoundError: If a file does not exist, or a glob matches nothing.
             IoError: If it cannot be read.
             UnsupportedError: For a document of more than 16 MiB, or another encoding.
         """
@@ -158,6 +163,7 @@ class Hasher:
                 f"files are read as UTF-8, and encoding is {self.encoding!r}; convert them, for "
                 f"example with iconv -f {self.encoding} -t utf-8"
             )
+        text_options.check_choice("split", split, get_args(Split))
         files = _core.HashedFiles(self._made(), _paths(paths), split=split,
                                   threads=checks.thread_count(threads))  # fmt: skip
         return self._matrices(files)
@@ -177,6 +183,10 @@ class Hasher:
             ...     ds.schema
             Schema(x: csr float32[262144])
         """
+        checks.check_column_name(column)
+        text_options.check_choice("split", split, get_args(Split))
+        if threads is not None:
+            threads = checks.thread_count(threads)
         return FileTransform(self, column, split, threads)
 
     def _made(self) -> _core.TextHasher:
@@ -235,42 +245,15 @@ class FileTransform:
         return ({self.column: matrix} for matrix in hashed)
 
 
-def _range(given: object) -> tuple[int, int]:
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise InvalidError(f"ngram_range is a pair such as (1, 2), not {given!r}")
-    least, most = (
-        checks.check_int("ngram_range", bound, low=1, high=checks.MAX_INT64) for bound in given
-    )
-    if least > most:
-        raise InvalidError(f"ngram_range is (least, most), and {least} is more than {most}")
-    return least, most
-
-
-def _dtype(given: Any) -> str:
-    try:
-        return str(np.dtype(given).name)
-    except TypeError as error:
-        raise InvalidError(f"dtype is float64 or float32, not {given!r}") from error
-
-
-def _stop_words(given: Any, analyzer: str) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    if analyzer != "word":
-        raise InvalidError(f'stop_words are for analyzer="word", and it is {analyzer!r}')
-    if isinstance(given, str) and given == "english":
-        module = require("sklearn.feature_extraction.text", to="know English stop words")
-        given = module.ENGLISH_STOP_WORDS
-    if isinstance(given, str):
-        raise InvalidError(f'stop_words is a list of words, "english" or None, not {given!r}')
-    words = set(given)
-    for word in words:
-        if not isinstance(word, str) or not checks.is_utf8(word):
-            raise InvalidError(f"stop_words are str of Unicode characters, not {word!r}")
-    return tuple(sorted(words))
-
-
-def _text_rows(rows: ColumnRows) -> ColumnRows:
+def _text_rows(texts: Any) -> ColumnRows:
+    column = arrow_input.ArrowColumn(arrow_input.one_array("texts", texts), {})
+    if nulls := column.array.null_count:
+        raise InvalidError(
+            f"{nulls} of the {len(column.array)} texts are null; put text in their place, as "
+            'texts.fillna("") of pandas and texts.fill_null("") of pyarrow and Polars do, or leave '
+            "them out"
+        )
+    rows = arrow_input.read_column("texts", column)
     if rows.field.kind not in ("text", "bytes"):
         raise InvalidError(f"texts are a column of text or bytes, not of {rows.field!r}")
     return rows
@@ -299,14 +282,7 @@ def _decoded(texts: Iterable[Any], encoding: str, errors: str) -> Iterator[Any]:
             ) from error
 
 
-def _paths(given: Any) -> list[str]:
-    listed = [given] if isinstance(given, str | os.PathLike) else list(given)
-    if not listed:
-        raise NotFoundError("there are no files to read; pass the path of one at least")
-    paths = []
-    for path in listed:
-        text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-        if not isinstance(text, str):
-            raise InvalidError(f"files are given as paths, not as {path!r}")
-        paths.append(text)
-    return paths
+def _paths(given: object) -> list[str]:
+    if isinstance(given, Iterable) and not isinstance(given, Sequence | os.PathLike):
+        given = list(given)
+    return files_of(given, example="*.txt")

@@ -220,7 +220,10 @@ def generator(seed: int) -> Any:
 def process_group_size() -> int:
     """Returns the size of torch's default process group, 1 if there is none."""
     distributed = sys.modules.get("torch.distributed")
-    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+    # Another thread may be in the middle of importing it: there is no group yet.
+    if distributed is None or not hasattr(distributed, "is_initialized"):
+        return 1
+    if not distributed.is_available() or not distributed.is_initialized():
         return 1
     size = int(distributed.get_world_size())
     if size < 1:

@@ -65,7 +65,9 @@ class ThreadedPass(TransformedPass):
     def __next__(self) -> Any:
         if self._pid != os.getpid():
             self._source.next_numbered()  # says so
-        self.asked = True
+        if not self.asked:
+            self.asked = True
+            self._shelf.limit(None)
         self._start()
         with self._shelf.changed:
             # Counted first and dropped then, so that Ctrl-C in between leaves no gap to wait for.
@@ -87,6 +89,13 @@ class ThreadedPass(TransformedPass):
                 del outcome  # no cycle through the traceback
         assert outcome.result is not None
         return outcome.result.batch
+
+    def prepare(self, room: int) -> None:
+        """Lets the first `room` batches be made, and transformed, before the first is asked for."""
+        super().prepare(room)
+        if not self.asked:
+            self._shelf.limit(room)
+            self._start()
 
     def close(self, why: str = CLOSED, *, grace: float | None = None) -> None:
         """Ends the pass and joins its threads; `why` is what a later next() raises."""
@@ -158,13 +167,19 @@ class _Shelf:
     def __init__(self, ahead: int) -> None:
         self.changed = threading.Condition()
         self.results: dict[int, _Outcome] = {}
-        self._ahead = ahead
+        self._most = self._ahead = ahead
         self._claimed = 0  # batches that workers may take from the source, or have taken
         self._freed = 0  # of these, handed out
         self._stopped = False
         self._taking = threading.Lock()
         self._taken = 0
         self._ended = False
+
+    def limit(self, ahead: int | None) -> None:
+        """Lets so many batches be taken and not yet handed out; None: as many as at most."""
+        with self.changed:
+            self._ahead = self._most if ahead is None else min(ahead, self._most)
+            self.changed.notify_all()
 
     def drop(self, handed_out: int) -> None:
         """Makes room, as so many batches were handed out. Requires: `changed` is held."""

@@ -37,6 +37,9 @@ class Source(Protocol):
     def next_numbered(self) -> tuple[int, Any]:
         """Returns the next batch and its number; raises StopIteration at the end."""
 
+    def prepare(self, room: int, /) -> None:
+        """Lets the first `room` batches be made before the first is asked for."""
+
     def close(self) -> None:
         """Ends the pass."""
 
@@ -124,6 +127,10 @@ class TransformedPass:
                 raise
             self._hand_out(number, result)
             return result.batch
+
+    def prepare(self, room: int) -> None:
+        """Lets the first `room` batches be made before the first is asked for."""
+        self._source.prepare(room)
 
     def close(self, why: str = CLOSED, *, grace: float | None = None) -> None:
         """Ends the pass; `why` is what a later next() raises.

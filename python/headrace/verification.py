@@ -23,6 +23,7 @@ from headrace.errors import (
 from headrace.opening import open as open_dataset
 from headrace.pairing import ColumnFiles, pair_files
 from headrace.progress import Progress, reporting
+from headrace.stores.store_url import is_url, local_path, scheme_of, shown
 
 _MANIFEST = re.compile(r"[0-9]{20}\.arrow")
 _ARROW = (".arrow", ".feather", ".ipc")
@@ -117,9 +118,11 @@ def verify(
 
     Raises:
         NotFoundError: If there is no such file, dataset or version.
-        UnsupportedError: If a file is of a kind that `open` does not read.
+        UnsupportedError: If a file is of a kind that `open` does not read, or is in a store.
     """
     number, found = None, list[Damage]()
+    if is_url(path):
+        path = _checked_file(str(path))
     if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
         number, parts = _shards(os.fspath(path), version, found)
     elif version is not None:
@@ -140,6 +143,17 @@ def verify(
             totals["damaged_files"] += bool(verdict["findings"])
             report(done)
     return Verification(number, len(parts), damage=tuple(found), **totals)
+
+
+def _checked_file(url: str) -> str:
+    """Returns the path of a ``file://`` URL."""
+    if scheme_of(url) != "file":
+        raise UnsupportedError(
+            f"{shown(url)} is in a store, where shards are compared with their hashes as they are "
+            "downloaded; to verify all of it, copy it to a directory",
+            file=shown(url),
+        )
+    return local_path(url)
 
 
 def _shards(path: str, version: int | None, found: list[Damage]) -> tuple[int | None, list[_Part]]:

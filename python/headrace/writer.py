@@ -33,7 +33,8 @@ class Writer:
             those that it has.
         shard_bytes: About how large a shard becomes, as an int or as in "1GB"; before compression.
         columns: What is to be known of columns beforehand: by name a `Field` or some of its facts,
-            such as ``{"w": {"width": 30000}}`` for a sparse column. The first batch gives the rest.
+            such as ``{"w": {"width": 30000}}`` for a sparse column. The first batch gives the rest:
+            a sparse column that nobody declares is as wide as it is there.
         fill: What is written in place of nulls: a value for all columns, or a dict by column name.
             Column ``<name>_valid`` then says which rows were no nulls. Without it nulls are errors.
         metadata: What is kept with the dataset: a dict that JSON can hold. Keys of earlier commits
@@ -118,14 +119,15 @@ class Writer:
         return self._version
 
     def write(self, table: object = None, /, **columns: object) -> None:
-        """Appends rows: columns as keywords, or a dict of them, or a table.
+        """Appends rows: columns as keywords, or a dict of them, or a dataset, or a table.
 
         The arrays may be changed again as soon as this returns. No rows are no batch.
 
         Args:
-            table: A dict of columns by name; or anything that exports Arrow data (a table of
-                pyarrow, Polars, pandas or DuckDB, or a stream of batches, which is read one by
-                one).
+            table: A dict of columns by name; or a `Dataset`, whose rows are written as they are
+                stored, without layouts, some megabytes at a time; or anything that exports Arrow
+                data (a table of pyarrow, Polars, pandas or DuckDB, or a stream of batches, which
+                is read one by one).
             **columns: By name: a numpy array, a CPU torch tensor, a list with one element per row
                 (numbers, arrays of one shape, str or bytes), `ragged`, a sparse matrix of scipy, or
                 a column that exports Arrow data.
@@ -141,7 +143,8 @@ class Writer:
         self._check_open()
         if (table is None) == (not columns):
             raise InvalidError(
-                "write takes columns as keywords, write(x=...), or one table, write(table)"
+                "write takes columns as keywords, write(x=...), or one dataset or table, "
+                "write(table)"
             )
         self._builder.write(columns if table is None else table)
 

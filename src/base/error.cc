@@ -5,28 +5,46 @@
 
 namespace headrace {
 
+namespace {
+
+struct Named {
+  ErrorCode code;
+  const char* name;
+};
+
+constexpr Named kNames[] = {
+    {ErrorCode::kNotFound, "not_found"},
+    {ErrorCode::kCorrupt, "corrupt"},
+    {ErrorCode::kTruncated, "truncated"},
+    {ErrorCode::kInvalid, "invalid"},
+    {ErrorCode::kIo, "io"},
+    {ErrorCode::kUnsupported, "unsupported"},
+    {ErrorCode::kCancelled, "cancelled"},
+    {ErrorCode::kIndex, "index"},
+    {ErrorCode::kTransform, "transform"},
+    {ErrorCode::kPermissionDenied, "permission_denied"},
+    {ErrorCode::kTimeout, "timeout"},
+    {ErrorCode::kChanged, "changed"},
+};
+
+}  // namespace
+
 const char* error_code_name(ErrorCode code) noexcept {
-  switch (code) {
-    case ErrorCode::kNotFound:
-      return "not_found";
-    case ErrorCode::kCorrupt:
-      return "corrupt";
-    case ErrorCode::kTruncated:
-      return "truncated";
-    case ErrorCode::kInvalid:
-      return "invalid";
-    case ErrorCode::kIo:
-      return "io";
-    case ErrorCode::kUnsupported:
-      return "unsupported";
-    case ErrorCode::kCancelled:
-      return "cancelled";
-    case ErrorCode::kIndex:
-      return "index";
-    case ErrorCode::kTransform:
-      return "transform";
+  for (const Named& named : kNames) {
+    if (named.code == code) {
+      return named.name;
+    }
   }
   return "io";
+}
+
+ErrorCode error_code_from_name(std::string_view name) noexcept {
+  for (const Named& named : kNames) {
+    if (named.name == name) {
+      return named.code;
+    }
+  }
+  return ErrorCode::kIo;
 }
 
 Error system_error(const std::string& what, const std::string& file, int error_number) {

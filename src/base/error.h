@@ -4,23 +4,30 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace headrace {
 
 enum class ErrorCode : uint8_t {
-  kNotFound,     // a file or pattern does not exist
-  kCorrupt,      // bytes contradict their own format
-  kTruncated,    // a file is shorter than it was or says it is
-  kInvalid,      // an argument is wrong
-  kIo,           // the operating system failed
-  kUnsupported,  // understood, but not offered
-  kCancelled,    // closed or superseded while in use
-  kIndex,        // a row outside the dataset
-  kTransform,    // a user's native transform failed, or gave what is no columns
+  kNotFound,          // a file or pattern does not exist
+  kCorrupt,           // bytes contradict their own format
+  kTruncated,         // a file is shorter than it was or says it is
+  kInvalid,           // an argument is wrong
+  kIo,                // the operating system failed
+  kUnsupported,       // understood, but not offered
+  kCancelled,         // closed or superseded while in use
+  kIndex,             // a row outside the dataset
+  kTransform,         // a user's native transform failed, or gave what is no columns
+  kPermissionDenied,  // a store refuses the credentials
+  kTimeout,           // a store does not answer
+  kChanged,           // an object of a store is another than it was
 };
 
 // The name of `code` as the Python face spells it, such as "not_found".
 const char* error_code_name(ErrorCode code) noexcept;
+
+// The code of that name; kIo for a name that is none.
+ErrorCode error_code_from_name(std::string_view name) noexcept;
 
 // Where an error happened; empty or absent fields are unknown.
 struct ErrorContext {

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <type_traits>
 
-#include "base/error.h"
 #include "base/hash.h"
 #include "column/elements.h"
 #include "column/logarithm.h"
@@ -116,7 +115,8 @@ class BucketizeRow {
 
   void operator()(const std::byte* from, std::byte* to, uint64_t elements,
                   uint64_t /*position*/) const noexcept {
-    const auto& [edges, right] = function_;
+    const std::vector<double>& edges = function_.edges;
+    const bool right = function_.right;
     for (uint64_t i = 0; i < elements; ++i) {
       const auto x = static_cast<double>(load_element<T>(from, i));
       // Written so that NaN is above every edge.
@@ -130,6 +130,34 @@ class BucketizeRow {
 
  private:
   const Bucketize& function_;
+};
+
+// Integers that double does not hold.
+template <typename T>
+class BucketizeWholeRow {
+ public:
+  explicit BucketizeWholeRow(const ElementFunction& function) noexcept
+      : starts_(starts_of(*std::get_if<Bucketize>(&function))) {}
+
+  void operator()(const std::byte* from, std::byte* to, uint64_t elements,
+                  uint64_t /*position*/) const noexcept {
+    for (uint64_t i = 0; i < elements; ++i) {
+      const auto bucket =
+          std::upper_bound(starts_.begin(), starts_.end(), load_element<T>(from, i));
+      store_element<int64_t>(to, i, bucket - starts_.begin());
+    }
+  }
+
+ private:
+  static const std::vector<T>& starts_of(const Bucketize& function) noexcept {
+    if constexpr (std::is_signed_v<T>) {
+      return function.signed_starts;
+    } else {
+      return function.unsigned_starts;
+    }
+  }
+
+  const std::vector<T>& starts_;
 };
 
 class HashCategoryRow {
@@ -156,6 +184,19 @@ template <template <typename> typename Row>
 ElementKernel for_floats(DType argument, VectorSet set) noexcept {
   return argument == DType::kFloat32 ? kernel_for<FunctionKernel<Row<float>>>(set)
                                      : kernel_for<FunctionKernel<Row<double>>>(set);
+}
+
+ElementKernel bucketize_kernel(DType argument) noexcept {
+  switch (argument) {
+    case DType::kInt64:
+      return &FunctionKernel<BucketizeWholeRow<int64_t>>::baseline;
+    case DType::kUint64:
+      return &FunctionKernel<BucketizeWholeRow<uint64_t>>::baseline;
+    case DType::kFloat32:
+      return &FunctionKernel<BucketizeRow<float>>::baseline;
+    default:
+      return &FunctionKernel<BucketizeRow<double>>::baseline;
+  }
 }
 
 // What is wrong with the numbers of a function; empty for nothing.
@@ -218,6 +259,10 @@ DType argument_dtype(const ElementFunction& function, DType dtype) noexcept {
   if (std::holds_alternative<HashCategory>(function)) {
     return DType::kInt64;
   }
+  const bool is_long = dtype == DType::kInt64 || dtype == DType::kUint64;
+  if (is_long && std::holds_alternative<Bucketize>(function)) {
+    return dtype;
+  }
   switch (dtype) {
     case DType::kFloat64:
     case DType::kInt32:
@@ -234,13 +279,34 @@ DType result_dtype(const ElementFunction& function, DType argument) noexcept {
   return std::holds_alternative<Bucketize>(function) ? DType::kInt64 : argument;
 }
 
+Error sparse_error(const ElementFunction& function, const Field& field) {
+  const std::string name = function_name(function);
+  return Error(ErrorCode::kUnsupported,
+               "column " + field.name + " is " + describe(field) + ", and " + name +
+                   " is for tensors and ragged rows; rows of csr are computed with by their "
+                   "layouts, ds.with_layout(" +
+                   field.name +
+                   "=hr.Dense(total=, scale=, log1p=True)), and batches that are dense by hr." +
+                   name + "(...) in Loader(transform=)",
+               {.file = "", .column = field.name});
+}
+
 void check_function(const ElementFunction& function, const Field& field) {
-  if (!field.is_tensor() && field.kind != ColumnKind::kRagged) {
+  if (field.kind == ColumnKind::kText || field.kind == ColumnKind::kBytes) {
     throw Error(ErrorCode::kUnsupported,
                 "column " + field.name + " is " + describe(field) + ", and " +
                     function_name(function) +
-                    " is for tensors and ragged rows of numbers; layouts of csr have steps of "
-                    "their own: hr.Dense(log1p=True)",
+                    " is for numbers; Dataset.encode_labels makes class numbers of text, and "
+                    "hr.text.Hasher rows of features",
+                {.file = "", .column = field.name});
+  }
+  if (field.kind == ColumnKind::kCsr) {
+    throw sparse_error(function, field);
+  }
+  if (!field.is_tensor() && field.kind != ColumnKind::kRagged) {
+    throw Error(ErrorCode::kUnsupported,
+                "column " + field.name + " is " + describe(field) + ", and " +
+                    function_name(function) + " is for tensors and ragged rows of numbers",
                 {.file = "", .column = field.name});
   }
   const std::string fault =
@@ -262,8 +328,7 @@ ElementKernel kernel_of(const ElementFunction& function, DType argument, VectorS
     return for_floats<Log1pRow>(argument, set);
   }
   if (std::holds_alternative<Bucketize>(function)) {
-    return argument == DType::kFloat32 ? &FunctionKernel<BucketizeRow<float>>::baseline
-                                       : &FunctionKernel<BucketizeRow<double>>::baseline;
+    return bucketize_kernel(argument);
   }
   return &FunctionKernel<HashCategoryRow>::baseline;
 }

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "column/schema.h"
 #include "column/vector_kernels.h"
 
@@ -36,6 +37,10 @@ struct Log1p {
 struct Bucketize {
   std::vector<double> edges;  // ascending
   bool right = false;         // an edge that equals x counts, too
+  // The least x of each bucket but the first, ascending and without those that the dtype cannot
+  // reach: of columns of int64 and uint64, whose numbers double does not hold. They need them.
+  std::vector<int64_t> signed_starts = {};
+  std::vector<uint64_t> unsigned_starts = {};
 
   bool operator==(const Bucketize&) const = default;
 };
@@ -55,11 +60,14 @@ using ElementFunction = std::variant<Standardize, Clip, Log1p, Bucketize, HashCa
 const char* function_name(const ElementFunction& function) noexcept;
 
 // The dtype that numbers of `dtype` are cast to before the function: float32, or float64 for what
-// float32 does not hold exactly; int64 for categories.
+// float32 does not hold exactly; int64 for categories; for buckets int64 and uint64 stay.
 DType argument_dtype(const ElementFunction& function, DType dtype) noexcept;
 
 // The dtype of what the function gives for numbers of that dtype.
 DType result_dtype(const ElementFunction& function, DType argument) noexcept;
+
+// What is said of csr, which no function takes, whether a layout shows it or not.
+Error sparse_error(const ElementFunction& function, const Field& field);
 
 // Throws kInvalid or kUnsupported that names the column where rows of `field` cannot be given to
 // the function: bytes, text, csr; floats as categories; means for rows of another size; numbers

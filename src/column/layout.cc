@@ -50,7 +50,7 @@ void check_kind(const Field& stored, const Layout& layout) {
                        (numbers ? "; if its rows are lists of indices, use multi_hot" : ""));
   }
   if (layout.indices.has_value()) {
-    refuse(stored, "indices become dense, csr or coo, not " + name);
+    refuse(stored, "indices become dense, csr, coo or jagged, not " + name);
   }
   if (stored.is_tensor()) {
     refuse(stored, found + "which needs no layout; cast changes its dtype");

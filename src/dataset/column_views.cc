@@ -101,6 +101,9 @@ ElementFunction of_member(const ElementFunction& function, size_t member, size_t
 }
 
 void map_column(DatasetColumn& column, uint64_t stored_rows, const ElementFunction& function) {
+  if (column.layout != nullptr && column.layout->stored.kind == ColumnKind::kCsr) {
+    throw sparse_error(function, column.layout->stored);
+  }
   if (column.layout != nullptr) {
     throw Error(ErrorCode::kUnsupported,
                 "column " + column.field.name + " has a layout, " + describe_column(column) +

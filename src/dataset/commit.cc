@@ -101,6 +101,29 @@ void check_new(const DatasetPaths& paths, const ShardTable& there, const std::ve
 
 // --- The next manifest --------------------------------------------------------------------------
 
+// What `retain` drops: so many shards from the front, and their rows.
+struct Dropped {
+  size_t shards = 0;
+  uint64_t rows = 0;
+};
+
+Dropped dropped_by(const std::optional<Retain>& retain, const ShardTable& there) {
+  Dropped dropped;
+  if (!retain) {
+    return dropped;
+  }
+  uint64_t rows = 0;
+  for (const uint64_t count : there.rows) {
+    rows += count;  // fits: the rows of a version do
+  }
+  const uint64_t least = std::max<uint64_t>(1, retain->shards);
+  while (there.size() - dropped.shards > least &&
+         rows - dropped.rows - there.rows[dropped.shards] >= retain->rows) {
+    dropped.rows += there.rows[dropped.shards++];
+  }
+  return dropped;
+}
+
 struct NextManifest {
   ManifestHeader header = {};
   std::vector<ShardEntry> entries = {};
@@ -142,16 +165,19 @@ NextManifest next_manifest(const CommitRequest& request, const std::optional<Dat
   next.header.version = before.version + 1;
   next.header.dataset = before.dataset;
   next.header.schema = before.schema;
-  next.header.first_row = before.first_row;
+  const Dropped dropped = dropped_by(request.retain, head->shards);
+  next.header.first_row =
+      checked_add(before.first_row, dropped.rows, "rows that a dataset ever had");
   next.header.parent_xxh3 = head->xxh3;
-  next.header.rows = checked_add(next.header.rows, before.rows, "rows of the dataset");
-  next.header.shards += before.shards;
-  if (appends(request, *head, next.header.version, next.header.rows)) {
+  next.header.rows =
+      checked_add(next.header.rows, before.rows - dropped.rows, "rows of the dataset");
+  next.header.shards += before.shards - dropped.shards;
+  if (dropped.shards == 0 && appends(request, *head, next.header.version, next.header.rows)) {
     next.header.kind = ManifestKind::kAppend;
     next.header.base = before.kind == ManifestKind::kAppend ? before.base : before.version;
   } else {
     next.entries.reserve(next.header.shards);
-    for (size_t i = 0; i < head->shards.size(); ++i) {
+    for (size_t i = dropped.shards; i < head->shards.size(); ++i) {
       next.entries.push_back(head->shards.entry(i));
     }
   }
@@ -229,12 +255,25 @@ void create_dataset_directories(const DatasetPaths& paths) {
 }
 
 CommitResult commit_shards(const DatasetPaths& paths, const CommitRequest& request) {
+  if (request.retain && !request.entries.empty()) {
+    refuse("one commit either adds shards or drops some; make two", paths.root());
+  }
   const std::vector<Uuid> ids = distinct_ids(request);
   const Uuid commit = make_uuid();
   for (int tries = 0; tries < kMostTries; ++tries) {
     const std::optional<DatasetVersion> head = read_head(paths);
+    if (request.retain && !head) {
+      throw Error(ErrorCode::kNotFound,
+                  paths.root() + " is no dataset of shards, of which some could be dropped",
+                  {.file = paths.root(), .column = ""});
+    }
+    if (request.retain && dropped_by(request.retain, head->shards).shards == 0) {
+      return result_of(head->header);
+    }
     if (head) {
-      check_schema(paths, head->header.schema, request.schema);
+      if (!request.retain) {
+        check_schema(paths, head->header.schema, request.schema);
+      }
       check_new(paths, head->shards, ids);
     } else {
       create_dataset_directories(paths);

@@ -26,14 +26,22 @@ namespace headrace {
 // How old a shard that no version names has to be before a writer removes it.
 inline constexpr std::chrono::seconds kCollectionAge = std::chrono::hours(7 * 24);
 
+// Which of the shards that a dataset has stay in it: its newest ones. They stay whole, and the last
+// one stays always.
+struct Retain {
+  uint64_t shards = 0;  // at least so many of them, if there are
+  uint64_t rows = 0;    // and so many that they have at least so many rows
+};
+
 struct CommitRequest {
   // Of the shards. The first commit makes it the dataset's; later ones must bring the same, except
-  // that csr columns may be narrower.
+  // that csr columns may be narrower. Of no account with `retain`.
   Schema schema = {};
-  std::vector<ShardEntry> entries = {};  // in row order; none: only metadata, or a snapshot
-  std::string metadata = "{}";           // a JSON object: keys that change; null removes one
-  bool replace_metadata = false;         // drops the keys of earlier versions first
-  bool snapshot = false;                 // writes a snapshot whatever the rules say
+  std::vector<ShardEntry> entries = {};         // in row order; none: only metadata, or a snapshot
+  std::string metadata = "{}";                  // a JSON object: keys that change; null removes one
+  bool replace_metadata = false;                // drops the keys of earlier versions first
+  std::optional<Retain> retain = std::nullopt;  // drops the shards before these; with no entries
+  bool snapshot = false;                        // writes a snapshot whatever the rules say
   // That of the collections which may run meanwhile. Shards older than half of it are refused.
   std::chrono::seconds collection_age = kCollectionAge;
   // Whether the files of the shards lie in this directory, and are looked at. Otherwise they are in
@@ -48,10 +56,13 @@ struct CommitResult {
 };
 
 // Adds shards to the dataset, which the first commit creates. Throws kInvalid for a schema that is
-// not the dataset's (naming the column), entries twice, already there, without their file, of
-// another size, or too old; kCorrupt when the newest version cannot be read; kIo. Nothing is
-// visible after an error, with one exception that the message names: where the manifest has its
-// name and the directory could not be synchronised.
+// not the dataset's (naming the column), entries beside `retain`, entries twice, already there,
+// without their file, of another size, or too old; kCorrupt when the newest version cannot be read;
+// kIo. Nothing is visible after an error, with one exception that the message names: where the
+// manifest has its name and the directory could not be synchronised.
+//
+// Where `retain` has nothing to drop, no version is written: the result is the newest there is.
+// Throws kNotFound where there is no dataset to drop shards of.
 CommitResult commit_shards(const DatasetPaths& paths, const CommitRequest& request);
 
 // Makes the directories of a dataset, durably; fine where they exist. Throws as

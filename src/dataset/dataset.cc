@@ -1,6 +1,7 @@
 #include "dataset/dataset.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "dataset/shard_file.h"
 
 namespace headrace {
 
@@ -67,21 +69,29 @@ Dataset::Dataset(std::vector<DatasetColumn> columns, std::vector<RowSpacePtr> gr
 
 // Finds the columns that need a conversion and the one that locates rows.
 void Dataset::look_at_pieces() {
+  const auto knowledge = [](const Source& source) {  // of where rows are
+    return source.in_files() || source.is_transient() ? 2 : source.is_numbers() ? 0 : 1;
+  };
   int best = -1;
   for (size_t c = 0; c < columns_.size(); ++c) {
     const DatasetColumn& column = columns_[c];
-    const RowSpace& space = *groups_[column.group];
     bool converts = false;
-    int known = 0;  // of where rows are: 2 = a file, 1 = memory
-    for (uint64_t i = 0; i < space.piece_count(); ++i) {
-      const Piece& piece = space.piece(i);
+    int known = 0;
+    groups_[column.group]->for_each_kind([&](const PieceView& piece) {
       const uint32_t number = piece.source_column(column.column);
       converts = converts || piece.source->dtype(number) != column.stored().dtype ||
                  column.casts.size() > 1 || column.has_functions();
-      known = std::max(known, piece.source->in_files() ? 2 : piece.source->is_numbers() ? 0 : 1);
-    }
+      known = std::max(known, knowledge(*piece.source));
+      in_files_ = in_files_ || piece.source->in_files();
+      add_remote(piece.source->remote());
+    });
     if (column.members != nullptr) {
-      known = column.members->in_files() ? 2 : known;
+      const bool elsewhere = column.members->in_files() || column.members->is_transient();
+      known = elsewhere ? 2 : known;
+      in_files_ = in_files_ || column.members->in_files();
+      for (const RemoteShards* remote : column.members->remotes()) {
+        add_remote(remote);
+      }
     }
     converts_.push_back(converts);
     variable_bytes_.push_back(column.stored().is_tensor() ? 0 : variable_bytes_of(column));
@@ -90,20 +100,17 @@ void Dataset::look_at_pieces() {
       located_column_ = c;
     }
   }
-  in_files_ = best == 2;
+}
+
+void Dataset::add_remote(const RemoteShards* remote) {
+  if (remote != nullptr && std::find(remotes_.begin(), remotes_.end(), remote) == remotes_.end()) {
+    remotes_.push_back(remote);
+  }
 }
 
 // Bytes of a column with offsets: of its pieces, in proportion to their rows.
 uint64_t Dataset::variable_bytes_of(const DatasetColumn& column) const noexcept {
-  const RowSpace& space = *groups_[column.group];
-  uint64_t bytes = 0;
-  uint64_t rows = 0;
-  for (uint64_t i = 0; i < space.piece_count(); ++i) {
-    const Piece& piece = space.piece(i);
-    const uint64_t stored = piece.source->variable_bytes(piece.source_column(column.column));
-    bytes += mul_div(stored, piece.rows, piece.source->rows());
-    rows += piece.rows;
-  }
+  const auto [bytes, rows] = groups_[column.group]->variable_bytes(column.column);
   if (rows == rows_) {
     return bytes;
   }
@@ -113,27 +120,42 @@ uint64_t Dataset::variable_bytes_of(const DatasetColumn& column) const noexcept 
   return static_cast<uint64_t>(std::min(scaled, 0x1p62));
 }
 
+struct Dataset::Files {
+  std::map<const ShardSet*, std::vector<uint64_t>> shards = {};  // by number
+  std::unordered_set<std::string> paths = {};
+};
+
 uint64_t Dataset::file_count() const {
-  std::unordered_set<std::string> files;
+  Files files;
   add_files(files);
-  return files.size();
+  uint64_t of_one_set = 0;
+  for (auto& [set, shards] : files.shards) {
+    std::sort(shards.begin(), shards.end());
+    shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+    if (files.shards.size() == 1) {  // which has no file twice, and may have a million
+      of_one_set = shards.size();
+      continue;
+    }
+    for (const uint64_t shard : shards) {
+      files.paths.insert(set->path(shard));
+    }
+  }
+  return of_one_set + files.paths.size();
 }
 
-void Dataset::add_files(std::unordered_set<std::string>& files) const {
+void Dataset::add_files(Files& files) const {
   for (uint32_t group = 0; group < groups_.size(); ++group) {
-    const Source* before = nullptr;
-    for (uint64_t i = 0; i < groups_[group]->piece_count(); ++i) {
-      const Piece& piece = groups_[group]->piece(i);
-      if (!piece.source->in_files() || (before != nullptr && piece.source->shares_file(*before))) {
+    const RowSpace& space = *groups_[group];
+    for (uint64_t i = 0; i < space.piece_count();
+         i = space.is_table() ? space.file_end(i) : i + 1) {
+      if (const ShardPlace place = space.place(i); place.set != nullptr) {
+        files.shards[place.set].push_back(place.shard);
         continue;
       }
-      before = piece.source.get();
+      const PieceView piece = space.piece(i);
       for (const DatasetColumn& column : columns_) {
-        if (column.group == group) {
-          files.insert(piece.source->file(piece.source_column(column.column)));
-          if (piece.source->shares_file(*piece.source)) {
-            break;
-          }
+        if (column.group == group && piece.source->in_files()) {
+          files.paths.insert(piece.source->file(piece.source_column(column.column)));
         }
       }
     }
@@ -206,7 +228,7 @@ Dataset::Location Dataset::locate(uint64_t row, size_t column) const {
   const std::span<const Run> runs = groups_[shown.group]->locate({&row, 1}, space);
   const Run& run = *std::min_element(runs.begin(), runs.end(),
                                      [](const Run& a, const Run& b) { return a.out < b.out; });
-  const Piece& piece = groups_[shown.group]->piece(run.piece);
+  const PieceView piece = groups_[shown.group]->piece(run.piece);
   return {piece.source->file(piece.source_column(shown.column)),
           piece.source->first_row_in_file() + run.first};
 }
@@ -230,7 +252,9 @@ void Dataset::check_files() const {
   }
   for (const RowSpacePtr& space : groups_) {
     for (uint64_t i = 0; i < space->piece_count(); ++i) {
-      space->piece(i).source->check_files();
+      if (const Source* source = space->made_source(i)) {
+        source->check_files();
+      }
     }
   }
 }

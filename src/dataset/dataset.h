@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "column/elementwise.h"
@@ -95,6 +94,12 @@ class Dataset {
   // Whether some rows lie in files.
   bool in_files() const noexcept { return in_files_; }
 
+  // Whether some rows may come and go (Source::is_transient).
+  bool is_transient() const noexcept { return !remotes_.empty(); }
+
+  // The stores that rows come from on demand, each once.
+  const std::vector<const RemoteShards*>& remotes() const noexcept { return remotes_; }
+
   // How many files are behind the dataset; arrays are none. Looks at every piece.
   uint64_t file_count() const;
 
@@ -133,7 +138,9 @@ class Dataset {
 
  private:
   void look_at_pieces();
-  void add_files(std::unordered_set<std::string>& files) const;
+  void add_remote(const RemoteShards* remote);
+  struct Files;
+  void add_files(Files& files) const;
   uint64_t variable_bytes_of(const DatasetColumn& column) const noexcept;
 
   std::vector<DatasetColumn> columns_;
@@ -141,6 +148,7 @@ class Dataset {
   uint64_t rows_ = 0;
   std::vector<uint64_t> variable_bytes_;  // of all rows, for each column; 0 of stored tensors
   bool in_files_ = false;
+  std::vector<const RemoteShards*> remotes_;
   size_t located_column_ = 0;
   std::vector<bool> converts_;
 };

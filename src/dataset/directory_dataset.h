@@ -10,9 +10,8 @@ namespace headrace {
 
 // The rows of version `version` of a dataset's directory, 0 for the newest, with a piece for each
 // record batch. Reads manifests and nothing else: shards are opened when their rows are first
-// wanted, and refused where they are not what the manifest says. Throws as read_version; kCorrupt
-// for shards with more record batches than their bytes can hold; kInvalid for a version without
-// rows.
+// wanted, and refused where they are not what the manifest says. Throws as read_version; as
+// ShardList; kInvalid for a version without rows.
 DatasetPtr dataset_from_directory(const DatasetPaths& paths, uint64_t version,
                                   const ShardReading& reading = {});
 

@@ -12,7 +12,7 @@ namespace {
 constexpr ColumnPart kParts[] = {ColumnPart::kOffsets, ColumnPart::kValues, ColumnPart::kIndices};
 
 // The extents of `column` in one piece: one of a tensor, one for each part of others.
-std::vector<Extent> extents_of(const Piece& piece, const DatasetColumn& column) {
+std::vector<Extent> extents_of(const PieceView& piece, const DatasetColumn& column) {
   const uint32_t number = piece.source_column(column.column);
   std::vector<Extent> extents;
   if (column.stored().is_tensor()) {

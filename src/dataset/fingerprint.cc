@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -11,6 +13,7 @@
 #include "base/hash.h"
 #include "dataset/column_views.h"
 #include "dataset/reader.h"
+#include "dataset/row_identity.h"
 #include "dataset/row_requests.h"
 #include "storage/open_files.h"
 
@@ -62,7 +65,7 @@ const Source* file_of_row(const Dataset& dataset, const DatasetColumn& column, u
   const RowSpace& space = *dataset.groups()[column.group];
   RowSpace::Workspace workspace;
   const std::span<const Run> runs = space.locate({&row, 1}, workspace);
-  const Source* source = space.piece(runs.front().piece).source.get();
+  const Source* source = space.piece(runs.front().piece).source;
   if (!source->rows_are_files()) {
     return nullptr;
   }
@@ -82,46 +85,94 @@ void hash_file_head(const Source& source, OpenFiles& files, Hasher& hasher) {
   hasher.update(head);
 }
 
+// Hashes rows of one dataset, one at a time.
+class RowHasher {
+ public:
+  RowHasher(DatasetPtr dataset, FingerprintOf of, Hasher& hasher)
+      : dataset_(std::move(dataset)), of_(of), hasher_(hasher), reader_(dataset_) {
+    for (const DatasetColumn& column : dataset_->columns()) {
+      memory_.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes())
+                                             : nullptr);
+    }
+  }
+
+  // Asks the kernel for those of the rows that will be read.
+  void will_need(std::span<const uint64_t> rows) {
+    const auto& columns = dataset_->columns();
+    std::vector<bool> wanted(columns.size());
+    for (size_t c = 0; c < columns.size(); ++c) {
+      wanted[c] = std::any_of(rows.begin(), rows.end(),
+                              [&](uint64_t row) { return !identity(columns[c], row); });
+    }
+    RowRequests(*dataset_).will_need(rows, wanted);
+  }
+
+  void add(uint64_t row) {
+    const auto& columns = dataset_->columns();
+    std::vector<std::optional<std::vector<uint64_t>>> identities;
+    std::vector<std::byte*> outs;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      auto own = identity(columns[c], row);
+      outs.push_back(own ? nullptr : memory_[c].get());
+      identities.push_back(std::move(own));
+    }
+    reader_.read({&row, 1}, outs);
+    for (size_t c = 0; c < columns.size(); ++c) {
+      if (const auto& own = identities[c]) {
+        hasher_.update(std::as_bytes(std::span(*own)));
+      } else if (outs[c] != nullptr) {
+        hasher_.update({outs[c], columns[c].field.row_bytes()});
+      } else {
+        add_parts(c, row);
+      }
+    }
+  }
+
+  void check_files() const { reader_.check_files(); }
+
+ private:
+  std::optional<std::vector<uint64_t>> identity(const DatasetColumn& column, uint64_t row) const {
+    return of_ == FingerprintOf::kPlaces ? row_identity(*dataset_, column, row) : std::nullopt;
+  }
+
+  // Of a column that is not gathered.
+  void add_parts(size_t column, uint64_t row) {
+    if (const Source* file = file_of_row(*dataset_, dataset_->columns()[column], row)) {
+      hash_file_head(*file, files_, hasher_);
+      return;
+    }
+    PartMemory parts;
+    std::vector<bool> wanted(dataset_->columns().size());
+    wanted[column] = true;
+    reader_.read_parts({&row, 1}, wanted, parts.allocate());
+    parts.hash_into(hasher_);
+  }
+
+  DatasetPtr dataset_;
+  FingerprintOf of_;
+  Hasher& hasher_;
+  Reader reader_;
+  OpenFiles files_;
+  std::vector<AlignedBytes> memory_;  // of a row, for each column; null for what is not gathered
+};
+
 }  // namespace
 
-uint64_t fingerprint(const DatasetPtr& shown) {
+uint64_t fingerprint(const DatasetPtr& shown, FingerprintOf of) {
   Hasher hasher;
   hasher.update(schema_hash(shown->schema()));
   hasher.update(shown->rows());
-  const DatasetPtr dataset = without_layouts(shown);
-  Reader reader(dataset);
-  OpenFiles files;
-  const uint64_t last = dataset->rows() - 1;
-  std::vector<AlignedBytes> memory;
-  std::vector<std::byte*> outs;
-  for (const DatasetColumn& column : dataset->columns()) {
-    memory.emplace_back(column.gathered() ? allocate_aligned(column.field.row_bytes()) : nullptr);
-    outs.push_back(memory.back().get());
-  }
+  const uint64_t last = shown->rows() - 1;
   std::vector<uint64_t> rows(kFingerprintRows);
   for (uint64_t i = 0; i < kFingerprintRows; ++i) {
     rows[i] = mul_div(last, i, kFingerprintRows - 1);
   }
-  RowRequests(*dataset).will_need(rows);
+  RowHasher of_rows(without_layouts(shown), of, hasher);
+  of_rows.will_need(rows);
   for (const uint64_t row : rows) {
-    reader.read({&row, 1}, outs);
-    for (size_t c = 0; c < outs.size(); ++c) {
-      if (outs[c] != nullptr) {
-        hasher.update({outs[c], dataset->columns()[c].field.row_bytes()});
-        continue;
-      }
-      if (const Source* file = file_of_row(*dataset, dataset->columns()[c], row)) {
-        hash_file_head(*file, files, hasher);
-        continue;
-      }
-      PartMemory parts;
-      std::vector<bool> wanted(outs.size());
-      wanted[c] = true;
-      reader.read_parts({&row, 1}, wanted, parts.allocate());
-      parts.hash_into(hasher);
-    }
+    of_rows.add(row);
   }
-  reader.check_files();
+  of_rows.check_files();
   return hasher.digest();
 }
 

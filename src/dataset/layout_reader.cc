@@ -10,6 +10,7 @@
 #include "column/elementwise.h"
 #include "column/pad.h"
 #include "column/row_indices.h"
+#include "dataset/read_faults.h"
 
 namespace headrace {
 namespace {
@@ -29,9 +30,9 @@ const char* advice(RowFaultKind kind, bool is_index) noexcept {
   switch (kind) {
     case RowFaultKind::kIndexOutside:
     case RowFaultKind::kNotIndex:
-      return is_index
-                 ? "; pass columns= above the largest index, and pad= for a number that is none"
-                 : "; the indices are damaged, or the width that was given is wrong";
+      return is_index ? "; pass columns= above the largest index; where a number stands for none, "
+                        "Dataset.multi_hot has pad= for it"
+                      : "; the indices are damaged, or the width that was given is wrong";
     case RowFaultKind::kNotBool:
       return "; the values are damaged";
     default:
@@ -378,7 +379,10 @@ void LayoutReader::fail(const Batch& batch, const RowFault& fault, const ColumnV
   const bool outside = fault.kind == RowFaultKind::kIndexOutside;
   const Field& field = outside && is_index ? kernels_[batch.column]->sparse : layout_->stored;
   const uint64_t row = batch.rows[first + fault.row];
-  const Dataset::Location at = dataset_.locate(row, batch.column);
+  Dataset::Location at = dataset_.locate(row, batch.column);
+  if (outside && !is_index) {
+    at.file = file_with_part(dataset_, row, batch.column, ColumnPart::kIndices);
+  }
   const bool damaged = fault.kind == RowFaultKind::kNotBool || (outside && !is_index);
   throw Error(damaged ? ErrorCode::kCorrupt : ErrorCode::kInvalid,
               (at.file.empty() ? "memory" : at.file) + ": row " + std::to_string(at.row) +

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::chrono::seconds kMaxAge = std::chrono::years(100);
 
-using Candidates = std::map<Uuid, DirectoryEntry>;
-
-// The file system's own time, which is what it stamps files with: other machines may write to it.
-int64_t clock_of(const DatasetPaths& paths) {
-  return DurableFile::create(paths.shards()).modified_ns();
-}
-
 void take(const std::string& path, const DirectoryEntry& entry, Collected& collected) {
   if (remove_file(path)) {
     ++collected.files;
@@ -41,18 +34,11 @@ void take_unfinished(const std::string& directory, const std::vector<DirectoryEn
   }
 }
 
-// Strikes out the shards that a version names, from the newest version back until none is left.
-void strike_out_named(const DatasetPaths& paths, Candidates& candidates) {
-  for (uint64_t version = newest_version(paths); version > 0 && !candidates.empty(); --version) {
-    // Each manifest names what it adds, a snapshot all: together that is what versions name.
-    for (const Uuid& id :
-         read_manifest(paths.manifest(version), ManifestParts::kShards).shards.ids) {
-      candidates.erase(id);
-    }
-  }
-}
-
 }  // namespace
+
+int64_t file_clock_ns(const DatasetPaths& paths) {
+  return DurableFile::create(paths.shards()).modified_ns();
+}
 
 int64_t collection_age_ns(std::chrono::seconds age) {
   if (age.count() < 0 || age > kMaxAge) {
@@ -63,25 +49,39 @@ int64_t collection_age_ns(std::chrono::seconds age) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(age).count();
 }
 
+std::vector<Uuid> unnamed_shards(const DatasetPaths& paths, std::span<const Uuid> ids,
+                                 uint64_t oldest) {
+  std::set<Uuid> left(ids.begin(), ids.end());
+  for (uint64_t version = newest_version(paths); version >= oldest && !left.empty(); --version) {
+    // Each manifest names what it adds, a snapshot all: together that is what versions name.
+    for (const Uuid& id :
+         read_manifest(paths.manifest(version), ManifestParts::kShards).shards.ids) {
+      left.erase(id);
+    }
+  }
+  return {left.begin(), left.end()};
+}
+
 Collected collect_leftovers(const DatasetPaths& paths, std::chrono::seconds age) {
   const int64_t age_ns = collection_age_ns(age);
   Collected collected;
   if (!look_up(paths.shards())) {
     return collected;
   }
-  const int64_t limit_ns = clock_of(paths) - age_ns;
+  const int64_t limit_ns = file_clock_ns(paths) - age_ns;
   // Before the manifests: what is committed after this look was young enough to stay.
   const std::vector<DirectoryEntry> shards = list_directory(paths.shards());
-  Candidates candidates;
+  std::map<Uuid, DirectoryEntry> old;
+  std::vector<Uuid> ids;
   for (const DirectoryEntry& entry : shards) {
     const auto id = DatasetPaths::shard_of_name(entry.name);
     if (id && entry.regular && entry.modified_ns <= limit_ns) {
-      candidates.emplace(*id, entry);
+      old.emplace(*id, entry);
+      ids.push_back(*id);
     }
   }
-  strike_out_named(paths, candidates);
-  for (const auto& [id, entry] : candidates) {
-    take(paths.shard(id), entry, collected);
+  for (const Uuid& id : unnamed_shards(paths, ids)) {
+    take(paths.shard(id), old.at(id), collected);
   }
   take_unfinished(paths.shards(), shards, limit_ns, collected);
   take_unfinished(paths.manifests(), list_directory(paths.manifests()), limit_ns, collected);

@@ -6,9 +6,10 @@
 
 namespace headrace {
 
-NextUses::NextUses(const Uuid& dataset, std::shared_ptr<const ShardTable> shards)
+NextUses::NextUses(const Uuid& dataset, std::shared_ptr<const ShardTable> shards, bool made)
     : dataset_(dataset),
       shards_(std::move(shards)),
+      made_(made),
       by_id_(shards_->size()),
       positions_(shards_->size(), kNoKnownUse) {
   std::iota(by_id_.begin(), by_id_.end(), 0);
@@ -16,7 +17,11 @@ NextUses::NextUses(const Uuid& dataset, std::shared_ptr<const ShardTable> shards
 }
 
 CacheKey NextUses::key(size_t shard) const noexcept {
-  return {.dataset = dataset_, .shard = shards_->ids[shard], .xxh3 = shards_->stored_xxh3[shard]};
+  return {.dataset = dataset_,
+          .shard = shards_->ids[shard],
+          .xxh3 = shards_->stored_xxh3[shard],
+          .expanded = shards_->encodings[shard] != ShardEncoding::kPlain,
+          .made = made_};
 }
 
 void NextUses::set(size_t shard, uint64_t position) {
@@ -24,7 +29,17 @@ void NextUses::set(size_t shard, uint64_t position) {
   positions_[shard] = position;
 }
 
-uint64_t NextUses::position(const CacheKey& key) const {
+uint64_t NextUses::position(size_t shard) const {
+  const std::lock_guard lock(mutex_);
+  return positions_[shard];
+}
+
+uint64_t NextUses::ranked(uint64_t position) const noexcept {
+  const uint64_t end = pass_end_;
+  return position < end || position == kNoKnownUse ? position : kLaterPass + (position - end);
+}
+
+uint64_t NextUses::next_use(const CacheKey& key) const {
   if (key.dataset != dataset_) {
     return kNoKnownUse;
   }
@@ -34,7 +49,7 @@ uint64_t NextUses::position(const CacheKey& key) const {
     return kNoKnownUse;
   }
   const std::lock_guard lock(mutex_);
-  return positions_[*found];
+  return ranked(positions_[*found]);
 }
 
 }  // namespace headrace

@@ -1,5 +1,7 @@
 #include "dataset/read_faults.h"
 
+#include <span>
+
 #include "base/error.h"
 
 namespace headrace {
@@ -13,9 +15,15 @@ void throw_map_fault(const MappedFile& map) {
               {.file = map.path(), .column = ""});
 }
 
-void throw_read_fault(const RowSpace& space, const void* address) {
+void throw_read_fault(const RowSpace& space, const void* address, const HeldPieces* held) {
+  if (held != nullptr) {
+    if (const MappedFile* map = held->map_at(address)) {
+      throw_map_fault(*map);
+    }
+  }
   for (uint64_t i = 0; i < space.piece_count(); ++i) {
-    const OpenSource* open = space.piece(i).source->opened();
+    const Source* source = space.made_source(i);
+    const OpenSource* open = source == nullptr ? nullptr : source->opened();
     if (open == nullptr) {
       continue;
     }
@@ -28,6 +36,20 @@ void throw_read_fault(const RowSpace& space, const void* address) {
   throw Error(ErrorCode::kIo,
               "memory could not be read: if it is an array given to from_arrays, the file that it "
               "maps was truncated or its device failed; open files with hr.memmap or hr.open");
+}
+
+std::string file_with_part(const Dataset& dataset, uint64_t row, size_t column, ColumnPart part) {
+  const DatasetColumn& shown = dataset.columns().at(column);
+  const RowSpace& space = *dataset.groups()[shown.group];
+  RowSpace::Workspace workspace;
+  const std::span<const Run> runs = space.locate({&row, 1}, workspace);
+  const PieceView piece = space.piece(runs.front().piece);
+  const size_t number = piece.source_column(shown.column);
+  const StoredPart stored = piece.source->stored_part(number, part);
+  if (stored.file == nullptr) {
+    return piece.source->file(number);
+  }
+  return stored.file->path;
 }
 
 }  // namespace headrace

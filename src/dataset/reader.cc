@@ -24,6 +24,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kCheckEvery{50};
 constexpr uint64_t kCheckedPieces = 32;
 
+// What is retired is looked for so often.
+constexpr std::chrono::milliseconds kDropEvery{1};
+
 constexpr uint64_t kRangeRows = 8192;
 
 // One step of reading cold rows: enough requests to keep a device busy, few enough that a
@@ -38,12 +41,17 @@ uint64_t Reader::rows_per_step(const Dataset& dataset) noexcept {
   return std::clamp<uint64_t>(kStepBytes / std::max<uint64_t>(1, row_bytes), 1, kStepRows);
 }
 
-Reader::Reader(DatasetPtr dataset)
+Reader::Reader(DatasetPtr dataset, std::function<void()> before_wait)
     : dataset_(std::move(dataset)),
+      before_wait_(before_wait ? std::move(before_wait) : [this] { drop_held(); }),
+      held_(dataset_->is_transient()
+                ? std::make_unique<HeldPieces>(
+                      *dataset_, [this](HeldPieces::Name piece) { close_piece(piece); })
+                : nullptr),
       step_rows_(rows_per_step(*dataset_)),
       locator_(*dataset_),
       requests_(*dataset_),
-      variable_(*dataset_),
+      variable_(*dataset_, held_.get()),
       layouts_(*dataset_),
       stacks_(dataset_->columns().size()),
       groups_(dataset_->groups().size()),
@@ -64,23 +72,24 @@ Reader::Reader(DatasetPtr dataset)
   install_fault_guard();
 }
 
-void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> outs) {
+void Reader::read(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
+                  const Poll& poll) {
   locator_.start(rows);
   for (uint32_t group = 0; group < groups_.size(); ++group) {
     const auto& columns = groups_[group].columns;
     if (std::all_of(columns.begin(), columns.end(), [&](size_t c) { return outs[c] == nullptr; })) {
       continue;
     }
-    read_group(group, rows, outs);
+    read_group(group, rows, outs, poll);
   }
   check_some_files();
 }
 
 void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* const> outs,
                        uint64_t asked, const Poll& poll) {
-  if (!dataset_->in_files()) {
+  if (!dataset_->in_files() && !dataset_->is_transient()) {
     poll();
-    read(rows, outs);
+    read(rows, outs, poll);
     return;
   }
   std::vector<bool> wanted(outs.size());
@@ -99,7 +108,7 @@ void Reader::read_cold(std::span<const uint64_t> rows, std::span<std::byte* cons
     if (done + step_rows_ >= asked) {
       requests_.will_need(step_at(done + step_rows_), wanted);
     }
-    read(step_at(done), outs_from(done, outs, memory));
+    read(step_at(done), outs_from(done, outs, memory), poll);
   }
 }
 
@@ -117,11 +126,7 @@ void Reader::read_parts(std::span<const uint64_t> rows, const std::vector<bool>&
     // There are no windows of such columns, so that one part is the whole batch.
     const std::span<const Run> runs =
         rows.empty() ? std::span<const Run>() : locator_.locate(group, 0).runs;
-    for (const Run& run : runs) {
-      if (groups_[group].states[run.piece] == PieceState::kUnknown) {
-        open_piece(group, run.piece);
-      }
-    }
+    open_pieces(group, runs, poll);
     for (const size_t c : columns) {
       const DatasetColumn& column = dataset_->columns()[c];
       const bool csr_layout = column.layout != nullptr && column.stored().kind == ColumnKind::kCsr;
@@ -148,7 +153,7 @@ void Reader::read_made_of_tensors(size_t column, std::span<const uint64_t> rows,
   const DatasetColumn& shown = dataset_->columns()[column];
   std::unique_ptr<StackReader>& stack = stacks_[column];
   if (shown.members != nullptr && stack == nullptr) {
-    stack = std::make_unique<StackReader>(shown.members);
+    stack = std::make_unique<StackReader>(shown.members, before_wait_);
   }
   if (shown.layout == nullptr) {
     const uint64_t bytes = checked_mul(rows.size(), shown.field.row_bytes(), "bytes of the rows");
@@ -170,17 +175,18 @@ void Reader::read_made_of_tensors(size_t column, std::span<const uint64_t> rows,
       requested += more;
     }
     outs[column] = out;
-    read(rows.subspan(first, count), outs);
+    read(rows.subspan(first, count), outs, poll);
   };
   layouts_.read({column, rows, allocate, poll}, tensors);
 }
 
 void Reader::read_group(uint32_t group, std::span<const uint64_t> rows,
-                        std::span<std::byte* const> outs) {
+                        std::span<std::byte* const> outs, const Poll& poll) {
   for (uint64_t done = 0; done < rows.size();) {
     const RowLocator::Part part = locator_.locate(group, done);
     runs_ = part.runs;
-    open_pieces(group);
+    open_pieces(group, runs_, poll);
+    part_unmapped(group);
     const auto part_outs = outs_from(done, outs, part_outs_);
     gather_mapped(group, part_outs);
     read_unmapped(group, part_outs);
@@ -204,14 +210,40 @@ std::span<std::byte* const> Reader::outs_from(uint64_t row, std::span<std::byte*
   return memory;
 }
 
-// Opens what runs_ needs, and moves the runs of pieces that cannot be mapped to unmapped_runs_.
-void Reader::open_pieces(uint32_t group) {
-  Group& state = groups_[group];
-  for (const Run& run : runs_) {
-    if (state.states[run.piece] == PieceState::kUnknown) {
-      open_piece(group, run.piece);
+// Opens what `runs` need.
+void Reader::open_pieces(uint32_t group, std::span<const Run> runs, const Poll& poll) {
+  const Group& state = groups_[group];
+  for (const Run& run : runs) {
+    if (state.states[run.piece] != PieceState::kUnknown) {
+      continue;
+    }
+    if (held_ != nullptr) {
+      hold_pieces(group, runs, poll);
+      return;
+    }
+    open_piece(group, run.piece);
+  }
+}
+
+// The same where some may have to be waited for, and the others let go meanwhile.
+void Reader::hold_pieces(uint32_t group, std::span<const Run> runs, const Poll& poll) {
+  pieces_.clear();
+  for (const Run& run : runs) {
+    pieces_.push_back(run.piece);
+  }
+  std::sort(pieces_.begin(), pieces_.end());
+  pieces_.erase(std::unique(pieces_.begin(), pieces_.end()), pieces_.end());
+  held_->hold(group, pieces_, before_wait_, poll);
+  for (const uint32_t piece : pieces_) {
+    if (groups_[group].states[piece] == PieceState::kUnknown) {
+      open_piece(group, piece);
     }
   }
+}
+
+// Moves the runs of pieces that cannot be mapped from runs_ to unmapped_runs_.
+void Reader::part_unmapped(uint32_t group) {
+  const Group& state = groups_[group];
   unmapped_runs_ = {};
   if (state.unmapped == 0) {
     return;
@@ -230,8 +262,9 @@ void Reader::open_pieces(uint32_t group) {
 
 void Reader::open_piece(uint32_t group, uint32_t number) {
   Group& state = groups_[group];
-  const Piece& piece = dataset_->groups()[group]->piece(number);
-  const OpenSource& open = piece.source->open();
+  const PieceView piece = dataset_->groups()[group]->piece(number);
+  const OpenSource& open =
+      held_ == nullptr ? piece.source->open() : *held_->opened({group, number});
   bool mapped = true;
   for (size_t k = 0; k < state.columns.size(); ++k) {
     const DatasetColumn& column = dataset_->columns()[state.columns[k]];
@@ -258,6 +291,38 @@ void Reader::open_piece(uint32_t group, uint32_t number) {
   state.numbers += numbers ? 1 : 0;
 }
 
+// Of a piece that is let go.
+void Reader::close_piece(HeldPieces::Name name) {
+  Group& state = groups_[name.group];
+  PieceState& piece = state.states[name.piece];
+  state.unmapped -= piece == PieceState::kUnmapped ? 1 : 0;
+  piece = PieceState::kUnknown;
+}
+
+void Reader::drop_retired() {
+  if (held_ == nullptr) {
+    return;
+  }
+  held_->drop_retired();
+  for (const std::unique_ptr<StackReader>& stack : stacks_) {
+    if (stack != nullptr) {
+      stack->drop_retired();
+    }
+  }
+}
+
+void Reader::drop_held() {
+  if (held_ == nullptr) {
+    return;
+  }
+  held_->drop_all();
+  for (const std::unique_ptr<StackReader>& stack : stacks_) {
+    if (stack != nullptr) {
+      stack->drop_held();
+    }
+  }
+}
+
 void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   const Group& state = groups_[group];
   columns_.clear();
@@ -278,7 +343,7 @@ void Reader::gather_mapped(uint32_t group, std::span<std::byte* const> outs) {
   }
   auto leaf = [this]() noexcept { gather(runs_, columns_); };
   if (const void* address = guarded(leaf)) {
-    throw_read_fault(*dataset_->groups()[group], address);
+    throw_read_fault(*dataset_->groups()[group], address, held_.get());
   }
 }
 
@@ -314,7 +379,7 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
     if (state.states[run.piece] == PieceState::kNumbers) {
       continue;
     }
-    const Piece& piece = dataset_->groups()[group]->piece(run.piece);
+    const PieceView piece = dataset_->groups()[group]->piece(run.piece);
     for (size_t k = 0; k < state.columns.size(); ++k) {
       const size_t c = state.columns[k];
       if (outs[c] == nullptr) {
@@ -343,6 +408,9 @@ void Reader::check_files() const {
       stack->check_files();
     }
   }
+  if (held_ != nullptr) {
+    held_->check_files();
+  }
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (uint64_t i = 0; i < groups_[g].states.size(); ++i) {
       if (groups_[g].states[i] == PieceState::kMapped) {
@@ -354,6 +422,10 @@ void Reader::check_files() const {
 
 void Reader::check_some_files() {
   const Clock::time_point now = Clock::now();
+  if (held_ != nullptr && now >= next_drop_) {
+    next_drop_ = now + kDropEvery;
+    drop_retired();
+  }
   if (now < next_check_) {
     return;
   }
@@ -363,7 +435,9 @@ void Reader::check_some_files() {
     const uint64_t count = std::min(kCheckedPieces, space.piece_count());
     for (uint64_t i = 0; i < count; ++i) {
       groups_[g].next_check = (groups_[g].next_check + 1) % space.piece_count();
-      space.piece(groups_[g].next_check).source->check_files();
+      if (const Source* source = space.made_source(groups_[g].next_check)) {
+        source->check_files();
+      }
     }
   }
 }

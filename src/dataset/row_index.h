@@ -10,15 +10,18 @@ namespace headrace {
 // sums with a table of buckets before them: a bounded search instead of a long one. Immutable.
 class RowIndex {
  public:
-  // Part k has counts[k] rows. Throws kInvalid when the sum does not fit 64 bits. Requires: fewer
-  // than 2^32 parts.
-  explicit RowIndex(const std::vector<uint64_t>& counts);
+  // Part k has counts[k] rows. Throws kInvalid when the sum does not fit 64 bits. Takes the memory
+  // of `counts`, which room for one more keeps where it is. Requires: fewer than 2^32 parts.
+  explicit RowIndex(std::vector<uint64_t> counts);
 
   uint64_t rows() const noexcept { return first_rows_.back(); }
   uint64_t parts() const noexcept { return first_rows_.size() - 1; }
 
   // The first row of `part`; rows() for part = parts().
   uint64_t first(uint64_t part) const noexcept { return first_rows_[part]; }
+
+  // How many rows `part` has. Requires: part < parts().
+  uint64_t count(uint64_t part) const noexcept { return first(part + 1) - first(part); }
 
   // The part that holds `row`. Requires: row < rows().
   uint64_t part_of(uint64_t row) const noexcept {

@@ -23,7 +23,7 @@ void RowLocator::start(std::span<const uint64_t> rows) {
 
 RowLocator::Part RowLocator::locate(uint32_t group, uint64_t done) {
   const RowSpace& top = *dataset_.groups()[group];
-  const RowSpace& space = top.top_map() == nullptr ? top : top.below_map();
+  const RowSpace& space = top.top_map() == nullptr ? top : *top.inner();
   const std::span<const uint64_t> rows = below_map(top);
   const uint64_t count = std::min<uint64_t>(most_rows_at_once(space), rows.size() - done);
   return {count, space.locate(rows.subspan(done, count), space_)};

@@ -58,6 +58,9 @@ uint64_t RowRequests::advise(std::span<const uint64_t> rows, const std::vector<b
 template <typename Ask>
 uint64_t RowRequests::for_each_variable(std::span<const uint64_t> rows,
                                         const std::vector<bool>& wanted, const Ask& ask) {
+  if (dataset_.is_transient()) {
+    return 0;  // what is not here cannot be asked of the kernel
+  }
   locator_.start(rows);
   uint64_t bytes = 0;
   for (uint32_t group = 0; group < columns_.size() && !rows.empty(); ++group) {
@@ -107,7 +110,7 @@ uint64_t RowRequests::advise_group(uint32_t group, std::span<Run> runs,
   uint64_t bytes = 0;
   for (size_t begin = 0; begin < runs.size();) {
     const Run& start = runs[begin];
-    const Piece& piece = dataset_.groups()[group]->piece(start.piece);
+    const PieceView piece = dataset_.groups()[group]->piece(start.piece);
     const uint64_t gap = rows_of_gap(group, piece);
     uint64_t end = start.first + start.count;
     size_t next = begin + 1;
@@ -129,7 +132,7 @@ uint64_t RowRequests::advise_group(uint32_t group, std::span<Run> runs,
 }
 
 // How many rows between two that are wanted are read with them.
-uint64_t RowRequests::rows_of_gap(uint32_t group, const Piece& piece) const {
+uint64_t RowRequests::rows_of_gap(uint32_t group, const PieceView& piece) const {
   uint64_t row_bytes = 1;  // of the widest column: there gaps cost most
   for (const size_t c : columns_[group]) {
     const uint32_t column = piece.source_column(dataset_.columns()[c].column);

@@ -41,7 +41,7 @@ class RowRequests {
                         Advice advice);
   uint64_t advise_elements(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
                            Advice advice);
-  uint64_t rows_of_gap(uint32_t group, const Piece& piece) const;
+  uint64_t rows_of_gap(uint32_t group, const PieceView& piece) const;
   template <typename Ask>
   uint64_t for_each_variable(std::span<const uint64_t> rows, const std::vector<bool>& wanted,
                              const Ask& ask);

@@ -31,11 +31,21 @@ RowSpacePtr RowSpace::table(std::vector<Piece> pieces) {
                 "a dataset has at most 2^32 pieces; found " + std::to_string(pieces.size()));
   }
   std::vector<uint64_t> counts;
-  counts.reserve(pieces.size());
+  counts.reserve(pieces.size() + 1);
   for (const Piece& piece : pieces) {
     counts.push_back(piece.rows);
   }
-  return RowSpacePtr(new RowSpace(RowIndex(counts), counts.size(), {}, Table{std::move(pieces)}));
+  return make_table(std::move(counts), PieceList(std::move(pieces)));
+}
+
+RowSpacePtr RowSpace::of_shards(std::shared_ptr<const ShardList> shards) {
+  std::vector<uint64_t> counts = shards->row_counts();
+  return make_table(std::move(counts), PieceList(std::move(shards)));
+}
+
+RowSpacePtr RowSpace::make_table(std::vector<uint64_t> counts, PieceList pieces) {
+  const uint64_t size = counts.size();
+  return RowSpacePtr(new RowSpace(RowIndex(std::move(counts)), size, {}, Table{std::move(pieces)}));
 }
 
 RowSpacePtr RowSpace::mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner) {
@@ -76,10 +86,14 @@ RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
   const bool flat = std::all_of(parts.begin(), parts.end(),
                                 [](const RowSpacePtr& part) { return part->is_table(); });
   if (flat) {
+    if (parts.size() == 1) {
+      return parts.front();
+    }
     std::vector<Piece> pieces;
     for (const RowSpacePtr& part : parts) {
-      const auto& more = std::get<Table>(part->kind_).pieces;
-      pieces.insert(pieces.end(), more.begin(), more.end());
+      for (uint64_t i = 0; i < part->piece_count(); ++i) {
+        pieces.push_back(part->pieces().piece(i, part->index_.count(i)));
+      }
     }
     return table(std::move(pieces));
   }
@@ -96,25 +110,74 @@ RowSpacePtr RowSpace::concat(const std::vector<RowSpacePtr>& parts) {
       piece_count += part->piece_count();
     }
   }
-  return RowSpacePtr(new RowSpace(RowIndex(counts), piece_count, extent, std::move(concat)));
+  return RowSpacePtr(
+      new RowSpace(RowIndex(std::move(counts)), piece_count, extent, std::move(concat)));
 }
 
-const Piece& RowSpace::piece(uint64_t number) const noexcept {
-  if (const auto* table = std::get_if<Table>(&kind_)) {
-    return table->pieces[number];
+const RowSpace& RowSpace::table_of(uint64_t& number) const noexcept {
+  const RowSpace* space = this;
+  while (!space->is_table()) {
+    if (const auto* concat = std::get_if<Concat>(&space->kind_)) {
+      const auto after =
+          std::upper_bound(concat->first_pieces.begin(), concat->first_pieces.end(), number);
+      const auto part = static_cast<size_t>(after - concat->first_pieces.begin()) - 1;
+      number -= concat->first_pieces[part];
+      space = concat->parts[part].get();
+    } else {
+      space = space->inner();
+    }
   }
-  if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
-    return mapped->inner->piece(number);
-  }
-  if (const auto* windows = std::get_if<Windows>(&kind_)) {
-    return windows->inner->piece(number);
-  }
-  const auto& concat = std::get<Concat>(kind_);
-  const auto after =
-      std::upper_bound(concat.first_pieces.begin(), concat.first_pieces.end(), number);
-  const auto part = static_cast<size_t>(after - concat.first_pieces.begin()) - 1;
-  return concat.parts[part]->piece(number - concat.first_pieces[part]);
+  return *space;
 }
+
+PieceView RowSpace::piece_of_table(uint64_t number) const {
+  const PieceList& pieces = this->pieces();
+  return {.source = &pieces.source(number),
+          .first = pieces.first(number),
+          .rows = index_.count(number),
+          .columns = pieces.columns(number)};
+}
+
+PieceView RowSpace::piece(uint64_t number) const { return table_of(number).piece_of_table(number); }
+
+const Source* RowSpace::made_source(uint64_t number) const noexcept {
+  return table_of(number).pieces().made(number);
+}
+
+ShardPlace RowSpace::place(uint64_t number) const noexcept {
+  return table_of(number).pieces().place(number);
+}
+
+void RowSpace::for_each_kind(const std::function<void(const PieceView&)>& see) const {
+  if (is_table()) {
+    for (uint64_t i = 0; i < pieces().kinds(); ++i) {
+      see(piece_of_table(i));
+    }
+  } else if (const RowSpace* below = inner()) {
+    below->for_each_kind(see);
+  }
+  for (const RowSpacePtr& part : parts()) {
+    part->for_each_kind(see);
+  }
+}
+
+RowSpace::StoredBytes RowSpace::variable_bytes(uint32_t column) const noexcept {
+  if (is_table()) {
+    return {pieces().variable_bytes(column, rows()), rows()};
+  }
+  if (const RowSpace* below = inner()) {
+    return below->variable_bytes(column);
+  }
+  StoredBytes all;
+  for (const RowSpacePtr& part : parts()) {
+    const StoredBytes more = part->variable_bytes(column);
+    all.bytes += more.bytes;
+    all.rows += more.rows;
+  }
+  return all;
+}
+
+uint64_t RowSpace::file_end(uint64_t number) const noexcept { return pieces().file_end(number); }
 
 RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t count) {
   if (start == 0 && count == space->rows()) {
@@ -128,24 +191,35 @@ RowSpacePtr RowSpace::slice(const RowSpacePtr& space, uint64_t start, uint64_t c
     return count == 0 ? table({})
                       : windows(slice(of->inner, start, count + of->length - 1), of->length);
   }
-  std::vector<Piece> pieces;
+  if (space->is_table()) {
+    return space->slice_of_table(start, count);
+  }
   std::vector<RowSpacePtr> parts;
-  uint64_t row = start;
-  while (row < start + count) {
+  for (uint64_t row = start; row < start + count;) {
     const uint64_t part = space->index_.part_of(row);
     const uint64_t skipped = row - space->index_.first(part);
     const uint64_t taken = std::min(space->index_.first(part + 1), start + count) - row;
-    if (const auto* table = std::get_if<Table>(&space->kind_)) {
-      Piece piece = table->pieces[part];
-      piece.first += skipped;
-      piece.rows = taken;
-      pieces.push_back(std::move(piece));
-    } else {
-      parts.push_back(slice(std::get<Concat>(space->kind_).parts[part], skipped, taken));
-    }
+    parts.push_back(slice(std::get<Concat>(space->kind_).parts[part], skipped, taken));
     row += taken;
   }
-  return space->is_table() ? table(std::move(pieces)) : concat(parts);
+  return parts.empty() ? table({}) : concat(parts);
+}
+
+RowSpacePtr RowSpace::slice_of_table(uint64_t start, uint64_t count) const {
+  if (count == 0) {
+    return table({});
+  }
+  const uint64_t begin = index_.part_of(start);
+  const uint64_t end = index_.part_of(start + count - 1) + 1;
+  std::vector<uint64_t> counts;
+  counts.reserve(end - begin + 1);
+  for (uint64_t piece = begin; piece < end; ++piece) {
+    const uint64_t first = std::max(start, index_.first(piece));
+    counts.push_back(std::min(start + count, index_.first(piece + 1)) - first);
+  }
+  const uint64_t rows_of_last = counts.back();
+  return make_table(std::move(counts),
+                    pieces().slice(begin, end, start - index_.first(begin), rows_of_last));
 }
 
 RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<uint32_t>& columns) {
@@ -163,22 +237,8 @@ RowSpacePtr RowSpace::with_columns(const RowSpacePtr& space, const std::vector<u
     }
     return RowSpace::concat(parts);
   }
-  std::vector<Piece> pieces = std::get<Table>(space->kind_).pieces;
-  // Pieces of one origin share their table of columns; keep it shared.
-  const std::vector<uint32_t>* last_from = nullptr;
-  std::shared_ptr<const std::vector<uint32_t>> last_to;
-  for (Piece& piece : pieces) {
-    if (last_to == nullptr || piece.columns.get() != last_from) {
-      auto chosen = std::make_shared<std::vector<uint32_t>>();
-      for (const uint32_t column : columns) {
-        chosen->push_back(piece.source_column(column));
-      }
-      last_from = piece.columns.get();
-      last_to = std::move(chosen);
-    }
-    piece.columns = last_to;
-  }
-  return table(std::move(pieces));
+  return RowSpacePtr(new RowSpace(space->index_, space->piece_count(), {},
+                                  Table{space->pieces().with_columns(columns)}));
 }
 
 bool RowSpace::keeps_neighbours() const noexcept {
@@ -194,12 +254,23 @@ bool RowSpace::keeps_neighbours() const noexcept {
                      [](const RowSpacePtr& part) { return part->keeps_neighbours(); });
 }
 
+std::span<const RowSpacePtr> RowSpace::parts() const noexcept {
+  const auto* concat = std::get_if<Concat>(&kind_);
+  return concat == nullptr ? std::span<const RowSpacePtr>() : concat->parts;
+}
+
+const RowSpace* RowSpace::inner() const noexcept {
+  if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
+    return mapped->inner.get();
+  }
+  const auto* windows = std::get_if<Windows>(&kind_);
+  return windows == nullptr ? nullptr : windows->inner.get();
+}
+
 const RowMap* RowSpace::top_map() const noexcept {
   const auto* mapped = std::get_if<Mapped>(&kind_);
   return mapped == nullptr ? nullptr : mapped->map.get();
 }
-
-const RowSpace& RowSpace::below_map() const noexcept { return *std::get<Mapped>(kind_).inner; }
 
 std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space) const {
   const uint64_t most = rows.size() * most_runs();
@@ -219,7 +290,7 @@ std::span<Run> RowSpace::locate(std::span<const uint64_t> rows, Workspace& space
 // Writes the runs of `place` from `next` on; returns where they end.
 Run* RowSpace::locate_in(const Place& place, Run* next) const {
   if (const auto* table = std::get_if<Table>(&kind_)) {
-    return locate_in_table(*table, place, next);
+    return locate_in_table(table->pieces, place, next);
   }
   if (const auto* mapped = std::get_if<Mapped>(&kind_)) {
     apply_map(*mapped->map, {place.scratch, place.rows.size()});
@@ -231,7 +302,7 @@ Run* RowSpace::locate_in(const Place& place, Run* next) const {
   return locate_in_parts(std::get<Concat>(kind_), place, next);
 }
 
-Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next) const {
+Run* RowSpace::locate_in_table(const PieceList& pieces, const Place& place, Run* next) const {
   uint64_t last_row = UINT64_MAX - 1;  // no row follows it
   uint32_t last_out = 0;
   uint64_t piece_end = 0;
@@ -243,7 +314,7 @@ Run* RowSpace::locate_in_table(const Table& table, const Place& place, Run* next
     } else {
       const uint64_t number = index_.part_of(row);
       piece_end = index_.first(number + 1);
-      *next++ = {.first = table.pieces[number].first + row - index_.first(number),
+      *next++ = {.first = pieces.first(number) + row - index_.first(number),
                  .piece = place.first_piece + static_cast<uint32_t>(number),
                  .count = 1,
                  .out = out};
@@ -277,14 +348,14 @@ Run* RowSpace::locate_in_windows(const Windows& windows, const Place& place, Run
 }
 
 Run* RowSpace::locate_windows_of_table(uint64_t length, const Place& place, Run* next) const {
-  const auto& pieces = std::get<Table>(kind_).pieces;
+  const PieceList& pieces = this->pieces();
   Run* const begin = next;
   for (size_t i = 0; i < place.rows.size(); ++i) {
     uint64_t row = place.rows[i];
     const uint64_t end = row + length;
     auto out = static_cast<uint32_t>(place.out(i) * length);
     for (uint64_t number = index_.part_of(row); row < end; ++number) {
-      const uint64_t first = pieces[number].first + row - index_.first(number);
+      const uint64_t first = pieces.first(number) + row - index_.first(number);
       const uint32_t piece = place.first_piece + static_cast<uint32_t>(number);
       const auto count = static_cast<uint32_t>(std::min(end, index_.first(number + 1)) - row);
       const auto continues = [&](const Run& last) {

@@ -1,30 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include "column/gather.h"
+#include "dataset/piece_list.h"
 #include "dataset/row_index.h"
 #include "dataset/row_map.h"
-#include "dataset/source.h"
 
 namespace headrace {
-
-// A run of rows of one source.
-struct Piece {
-  std::shared_ptr<const Source> source;
-  uint64_t first = 0;
-  uint64_t rows = 0;
-  // Which column of the source is column k of the row space; null when they are the same.
-  std::shared_ptr<const std::vector<uint32_t>> columns;
-
-  uint32_t source_column(uint32_t column) const noexcept {
-    return columns == nullptr ? column : (*columns)[column];
-  }
-};
 
 class RowSpace;
 using RowSpacePtr = std::shared_ptr<const RowSpace>;
@@ -36,6 +24,9 @@ using RowSpacePtr = std::shared_ptr<const RowSpace>;
 class RowSpace {
  public:
   static RowSpacePtr table(std::vector<Piece> pieces);
+  // A table with a piece for each record batch. Concatenations of it with others ask for all of its
+  // sources; slices and other views do not.
+  static RowSpacePtr of_shards(std::shared_ptr<const ShardList> shards);
   static RowSpacePtr mapped(RowMapPtr map, uint64_t rows, RowSpacePtr inner);
   // Row i is rows [i, i + length) of `inner`: a window at every row where one fits. Throws kInvalid
   // when a row would have 2^32 stored rows or more. Requires: 0 < length <= inner->rows().
@@ -53,7 +44,29 @@ class RowSpace {
   // The most runs that one row can take: at least 1, at most stored_rows().
   uint64_t most_runs() const noexcept { return extent_.most_runs; }
 
-  const Piece& piece(uint64_t number) const noexcept;
+  // Piece `number`. Makes its source where a ShardList has it.
+  PieceView piece(uint64_t number) const;
+
+  // The source of a piece, or nullptr where it was never asked for, so that nothing of it can be
+  // open; and the shard that it lies in. Neither makes a source.
+  const Source* made_source(uint64_t number) const noexcept;
+  ShardPlace place(uint64_t number) const noexcept;
+
+  // Calls `see` with pieces of every kind of source that there is: which dtypes and stores it has.
+  void for_each_kind(const std::function<void(const PieceView&)>& see) const;
+
+  // About how many bytes the rows that are stored take of `column`, which has offsets; of so many
+  // rows, which views may show in part or repeatedly.
+  struct StoredBytes {
+    uint64_t bytes = 0;
+    uint64_t rows = 0;
+  };
+  StoredBytes variable_bytes(uint32_t column) const noexcept;
+
+  // Of a table: the pieces that follow piece `number` up to this one are of the same file, or of
+  // the same source in memory; and the row that a piece begins with, rows() behind the last.
+  uint64_t file_end(uint64_t number) const noexcept;
+  uint64_t first_row(uint64_t number) const noexcept { return index_.first(number); }
 
   // Rows [start, start + count). Requires: they exist.
   static RowSpacePtr slice(const RowSpacePtr& space, uint64_t start, uint64_t count);
@@ -67,9 +80,13 @@ class RowSpace {
   // Whether the rows are one flat table, in the order of their files.
   bool is_table() const noexcept { return std::holds_alternative<Table>(kind_); }
 
+  // What this one is made of: the spaces that follow each other, if it is such; and what is below a
+  // map or windows, null where there is none.
+  std::span<const RowSpacePtr> parts() const noexcept;
+  const RowSpace* inner() const noexcept;
+
   // The map on top, or null; spaces that share it need it applied only once.
   const RowMap* top_map() const noexcept;
-  const RowSpace& below_map() const noexcept;  // Requires: top_map() != nullptr
 
   // Memory of locate(), kept from call to call; it only grows.
   struct Workspace {
@@ -85,7 +102,7 @@ class RowSpace {
 
  private:
   struct Table {
-    std::vector<Piece> pieces;
+    PieceList pieces;
   };
   struct Mapped {
     RowMapPtr map;
@@ -110,8 +127,15 @@ class RowSpace {
 
   RowSpace(RowIndex index, uint64_t piece_count, Extent extent, Kind kind);
 
+  // The table that piece `number` is of, which it changes to the number there.
+  const RowSpace& table_of(uint64_t& number) const noexcept;
+  const PieceList& pieces() const noexcept { return std::get<Table>(kind_).pieces; }
+  PieceView piece_of_table(uint64_t number) const;
+  static RowSpacePtr make_table(std::vector<uint64_t> counts, PieceList pieces);
+  RowSpacePtr slice_of_table(uint64_t start, uint64_t count) const;
+
   Run* locate_in(const Place& place, Run* next) const;
-  Run* locate_in_table(const Table& table, const Place& place, Run* next) const;
+  Run* locate_in_table(const PieceList& pieces, const Place& place, Run* next) const;
   Run* locate_in_windows(const Windows& windows, const Place& place, Run* next) const;
   Run* locate_windows_of_table(uint64_t length, const Place& place, Run* next) const;
   uint64_t most_pieces_of(uint64_t length) const noexcept;

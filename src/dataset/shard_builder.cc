@@ -10,8 +10,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/uuid.h"
-#include "column/row_faults.h"
 #include "dataset/dataset_paths.h"
+#include "dataset/given_rows_check.h"
 #include "dataset/leftovers.h"
 #include "storage/directory.h"
 
@@ -31,44 +31,6 @@ constexpr uint64_t poor_batch(uint64_t bytes) noexcept { return bytes / 16; }
 
 // Bytes of `bytes` in a body, where every buffer begins at a multiple of 64.
 constexpr uint64_t padded(uint64_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
-
-// Throws where one row alone has as many leaf elements as no record batch may have.
-void check_row_elements(const Field& field, const ColumnView& view, uint64_t limit) {
-  if (field.is_tensor() || view.elements < limit / field.row_elements()) {
-    return;
-  }
-  for (uint64_t row = 0; row < view.rows; ++row) {
-    const auto elements = static_cast<uint64_t>(offset_at(view, row + 1) - offset_at(view, row));
-    if (elements > (limit - 1) / field.row_elements()) {
-      throw Error(ErrorCode::kInvalid,
-                  "column " + field.name + ", row " + std::to_string(row) +
-                      " of the batch: it has " + std::to_string(elements) +
-                      " elements; a row needs fewer than " + std::to_string(limit) +
-                      " numbers: split it over several rows",
-                  {.file = "", .column = field.name, .row = row});
-    }
-  }
-}
-
-// Throws for the first row that is not what its field says.
-void check_column(const Field& field, const ColumnView& view, const Poll& poll) {
-  const uint64_t step_rows = rows_per_look(field, view);
-  for (uint64_t first = 0; first < view.rows; first += step_rows) {
-    poll();
-    const ColumnView step = slice(view, field, first, std::min(step_rows, view.rows - first));
-    if (const RowFault fault = find_row_fault(field, step)) {
-      throw Error(
-          ErrorCode::kInvalid,
-          "column " + field.name + ", row " + std::to_string(first + fault.row) +
-              " of the batch: " + describe(fault, field, step) +
-              (fault.kind == RowFaultKind::kIndexOutside
-                   ? "; correct it, or say how wide rows are when the dataset is made: width "
-                     "in columns="
-                   : "; correct the rows before they are written"),
-          {.file = "", .column = field.name, .row = first + fault.row});
-    }
-  }
-}
 
 bool all_fixed_size(const Schema& schema) {
   return std::all_of(schema.begin(), schema.end(), [](const Field& f) { return f.is_tensor(); });
@@ -152,32 +114,9 @@ void ShardBuilder::require_usable() const {
   }
 }
 
-void ShardBuilder::check(std::span<const ColumnView> columns, const Poll& poll) const {
-  if (columns.size() != schema_.size()) {
-    throw Error(ErrorCode::kInvalid, "a batch of " + std::to_string(columns.size()) +
-                                         " columns was written to shards of " +
-                                         std::to_string(schema_.size()));
-  }
-  for (size_t c = 0; c < columns.size(); ++c) {
-    const Field& field = schema_[c];
-    if (columns[c].rows != columns[0].rows) {
-      throw Error(ErrorCode::kInvalid,
-                  "column " + field.name + " has " + std::to_string(columns[c].rows) +
-                      " rows and column " + schema_[0].name + " has " +
-                      std::to_string(columns[0].rows) + "; all columns need equally many",
-                  {.file = "", .column = field.name});
-    }
-  }
-  for (size_t c = 0; c < columns.size(); ++c) {
-    const Field& field = schema_[c];
-    check_column(field, columns[c], poll);
-    check_row_elements(field, columns[c], limits_.batch_elements);
-  }
-}
-
 void ShardBuilder::write(std::span<const ColumnView> columns, const Poll& poll) {
   require_usable();
-  check(columns, poll);
+  check_given_rows(schema_, columns, limits_.batch_elements, poll);
   const uint64_t rows = columns[0].rows;
   usable_ = false;  // until all of it is taken
   for (uint64_t first = 0; first < rows;) {
@@ -310,29 +249,6 @@ void ShardBuilder::end_shard() {
     rows_per_batch_ = std::bit_floor(
         std::max<uint64_t>(mul_div(rows, planned(limits_.body_bytes), summary.expanded_bytes), 1));
   }
-}
-
-void ShardBuilder::widen(size_t column, uint64_t width) {
-  require_usable();
-  Field& field = schema_.at(column);
-  Field wider = field;
-  wider.width = width;
-  if (field.kind != ColumnKind::kCsr) {
-    throw Error(ErrorCode::kInvalid,
-                "column " + field.name + " is " + describe(field) + ", which has no width",
-                {.file = "", .column = field.name});
-  }
-  check_field(wider);
-  if (width <= field.width) {
-    return;
-  }
-  if (open_) {
-    usable_ = false;
-    write_pending();
-    end_shard();
-    usable_ = true;
-  }
-  field.width = width;
 }
 
 std::vector<ShardEntry> ShardBuilder::finish() {

@@ -54,7 +54,7 @@ class ShardBuilder {
   ShardBuilder(const ShardBuilder&) = delete;
   ShardBuilder& operator=(const ShardBuilder&) = delete;
 
-  // The columns of the rows; csr as wide as widen() made them.
+  // The columns of the rows.
   const Schema& schema() const noexcept { return schema_; }
 
   // Rows taken since the beginning or the last finish().
@@ -68,10 +68,6 @@ class ShardBuilder {
   // another error (the disk is full, a poll after the checks) only abort() is left.
   void write(
       std::span<const ColumnView> columns, const Poll& poll = [] {});
-
-  // Lets csr column `column` be at least `width` wide from here on. A shard that was begun is
-  // ended, since its width is written. Throws as finish(); kInvalid for another kind of column.
-  void widen(size_t column, uint64_t width);
 
   // Publishes what is left and hands over the shards since the beginning or the last finish(), in
   // the order of their rows; no row is written twice, and writing can go on. Throws kIo; only
@@ -92,7 +88,6 @@ class ShardBuilder {
     uint64_t batches = 0;
   };
 
-  void check(std::span<const ColumnView> columns, const Poll& poll) const;
   uint64_t take(std::span<const ColumnView> columns, uint64_t first, uint64_t count);
   uint64_t take_to_estimate(std::span<const ColumnView> columns, uint64_t first, uint64_t count);
   BatchRoom room(uint64_t bytes) const;

@@ -32,7 +32,7 @@ void check_size(const File& file, const ExpectedShard& expected) {
 
 void check_layout(const std::string& path, const ShardLayout& layout, const Schema& schema,
                   uint64_t rows) {
-  if (layout.rows != rows) {
+  if (rows != 0 && layout.rows != rows) {
     throw other_file_error(
         path, "it has " + std::to_string(layout.rows) + " rows, not " + std::to_string(rows));
   }
@@ -104,6 +104,16 @@ uint64_t ShardSet::variable_bytes(uint64_t bytes, uint64_t rows) const noexcept 
   return variable_columns_ == 0 ? 0 : (bytes - tensors) / variable_columns_;
 }
 
+OpenShard read_open_shard(const File& file, const ShardSet& set, const ExpectedShard& expected) {
+  check_size(file, expected);
+  OpenShard shard{.path = file.path(),
+                  .info = file.info(),
+                  .layout = read_shard_layout(file, expected.rules),
+                  .map = nullptr};
+  check_layout(file.path(), shard.layout, set.schema(), expected.rows);
+  return shard;
+}
+
 ShardFile::~ShardFile() { delete opened_.load(std::memory_order_acquire); }
 
 const OpenShard& ShardFile::open() const {
@@ -139,12 +149,7 @@ File ShardFile::open_file(const ExpectedShard& expected) const {
 std::unique_ptr<const OpenShard> ShardFile::do_open() const {
   const ExpectedShard expected = this->expected();
   const File file = open_file(expected);
-  check_size(file, expected);
-  auto shard = std::make_unique<OpenShard>();
-  shard->path = file.path();
-  shard->info = file.info();
-  shard->layout = read_shard_layout(file, expected.rules);
-  check_layout(file.path(), shard->layout, set_->schema(), expected.rows);
+  auto shard = std::make_unique<OpenShard>(read_open_shard(file, *set_, expected));
   shard->map = map_file(file, set_->reading().io);
   if (set_->reading().verify) {
     verify_bytes(file, shard->layout, expected.xxh3);

@@ -25,8 +25,8 @@ struct ShardReading {
 
 // What is known of a file before it is opened; a file that is otherwise is refused.
 struct ExpectedShard {
-  uint64_t rows = 0;
-  uint64_t bytes = 0;                           // of the file
+  uint64_t rows = 0;                            // 0: not known
+  uint64_t bytes = 0;                           // of the file; 0: not known before it is there
   std::optional<uint64_t> xxh3 = std::nullopt;  // of the file, if it is known
   std::optional<FileInfo> info = std::nullopt;  // of the file that was looked at, if one was
   LayoutRules rules = LayoutRules::kAnyArrow;
@@ -74,6 +74,10 @@ struct OpenShard {
   std::shared_ptr<const MappedFile> map;  // nullptr where rows are read by pread
 };
 
+// What `file` says of itself, without its map. Throws as ShardFile::open for a file that is not as
+// expected, or has other columns than the set.
+OpenShard read_open_shard(const File& file, const ShardSet& set, const ExpectedShard& expected);
+
 // One file of a ShardSet, which its record batches share. Opened lazily, once, by whichever thread
 // is first, without a lock; with `verify`, others wait for its hashes. Closed it takes little
 // memory: there may be a million.
@@ -86,6 +90,7 @@ class ShardFile {
   ShardFile& operator=(const ShardFile&) = delete;
 
   const ShardSet& set() const noexcept { return *set_; }
+  size_t number() const noexcept { return number_; }
   std::string path() const { return set_->path(number_); }
   std::string id() const { return set_->id(number_); }
   ExpectedShard expected() const { return set_->expected(number_); }

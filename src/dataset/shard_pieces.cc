@@ -5,10 +5,19 @@
 #include <utility>
 
 #include "base/error.h"
-#include "dataset/shard_source.h"
+#include "dataset/source_runs.h"
 
 namespace headrace {
 namespace {
+
+// As the sources have them, in one row space.
+std::vector<DatasetColumn> columns_of(const Schema& schema) {
+  std::vector<DatasetColumn> columns;
+  for (uint32_t c = 0; c < schema.size(); ++c) {
+    columns.push_back({.field = schema[c], .group = 0, .column = c, .casts = {}});
+  }
+  return columns;
+}
 
 RowSpacePtr space_of(std::vector<Piece> pieces, const std::vector<uint32_t>& columns) {
   const auto shared = std::make_shared<const std::vector<uint32_t>>(columns);
@@ -23,13 +32,11 @@ RowSpacePtr space_of(std::vector<Piece> pieces, const std::vector<uint32_t>& col
 DatasetPtr dataset_of_pieces(const Schema& schema, std::vector<Piece> pieces,
                              const std::vector<bool>& packed) {
   std::vector<uint32_t> members[2];  // of the columns that are not packed, and of those that are
-  std::vector<DatasetColumn> columns;
+  std::vector<DatasetColumn> columns = columns_of(schema);
   for (uint32_t c = 0; c < schema.size(); ++c) {
     std::vector<uint32_t>& group = members[packed[c] ? 1 : 0];
-    columns.push_back({.field = schema[c],
-                       .group = packed[c] ? 1U : 0U,
-                       .column = static_cast<uint32_t>(group.size()),
-                       .casts = {}});
+    columns[c].group = packed[c] ? 1U : 0U;
+    columns[c].column = static_cast<uint32_t>(group.size());
     group.push_back(c);
   }
   if (members[1].empty()) {
@@ -48,6 +55,11 @@ DatasetPtr dataset_of_pieces(const Schema& schema, std::vector<Piece> pieces,
   return std::make_shared<Dataset>(std::move(columns), std::move(groups));
 }
 
+DatasetPtr dataset_of_shards(const Schema& schema, std::shared_ptr<const ShardList> shards) {
+  return std::make_shared<Dataset>(columns_of(schema),
+                                   std::vector{RowSpace::of_shards(std::move(shards))});
+}
+
 std::vector<ShardRows> shard_rows(const Dataset& dataset) {
   const RowSpace& space = *dataset.groups()[dataset.columns()[dataset.located_column()].group];
   const auto refuse = [](const std::string& found) {
@@ -60,22 +72,16 @@ std::vector<ShardRows> shard_rows(const Dataset& dataset) {
   }
   std::vector<ShardRows> shards;
   uint64_t row = 0;
-  const Source* before = nullptr;
-  for (uint64_t i = 0; i < space.piece_count(); ++i) {
-    const Piece& piece = space.piece(i);
-    if (before != nullptr && piece.source->shares_file(*before)) {
-      shards.back().rows += piece.rows;
-    } else {
-      const auto* shard = dynamic_cast<const ShardSource*>(piece.source.get());
-      std::string id = shard == nullptr ? std::string() : shard->shard().id();
-      if (id.empty()) {
-        throw refuse(piece.source->in_files() ? "files; write them as shards with hr.convert"
-                                              : "rows in memory; write them with hr.Writer");
-      }
-      shards.push_back({std::move(id), row, piece.rows});
+  for (const SourceRun& run : source_runs(dataset, "a list of shards")) {
+    const ShardPlace place = run.table->place(run.piece);
+    std::string id = place.set == nullptr ? std::string() : place.set->id(place.shard);
+    if (id.empty()) {
+      throw refuse(run.table->piece(run.piece).source->in_files()
+                       ? "files; write them as shards with hr.convert"
+                       : "rows in memory; write them with hr.Writer");
     }
-    before = piece.source.get();
-    row += piece.rows;
+    shards.push_back({std::move(id), row, run.rows});
+    row += run.rows;
   }
   return shards;
 }

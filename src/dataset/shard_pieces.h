@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/shard_list.h"
 
 namespace headrace {
 
@@ -12,6 +14,9 @@ namespace headrace {
 // `packed`, which no map can show, get a row space of their own, so that the others are gathered.
 DatasetPtr dataset_of_pieces(const Schema& schema, std::vector<Piece> pieces,
                              const std::vector<bool>& packed);
+
+// The dataset of the record batches of a version's shards, a piece each. Throws kInvalid for none.
+DatasetPtr dataset_of_shards(const Schema& schema, std::shared_ptr<const ShardList> shards);
 
 // Rows [first, first + rows) of a dataset, all of one shard.
 struct ShardRows {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "dataset/record_batch.h"
 #include "dataset/shard_file.h"
 #include "dataset/source.h"
 
@@ -19,14 +20,12 @@ class ShardSource : public Source {
               uint64_t rows)
       : Source(rows), file_(std::move(file)), batch_(batch), first_row_(first_row) {}
 
-  const ShardFile& shard() const noexcept { return *file_; }
-
   bool in_files() const noexcept override { return true; }
   DType dtype(size_t column) const noexcept override;
   DType index_dtype(size_t column) const noexcept override;
   std::string file(size_t column) const override;
   uint64_t first_row_in_file() const noexcept override { return first_row_; }
-  bool shares_file(const Source& other) const noexcept override;
+  ShardPlace place() const noexcept override { return {&file_->set(), file_->number()}; }
   uint64_t variable_bytes(size_t column) const noexcept override;
   const StoredRows* stored(size_t column) const override;
   StoredPart stored_part(size_t column, ColumnPart part) const override;
@@ -41,14 +40,7 @@ class ShardSource : public Source {
   std::unique_ptr<const OpenSource> do_open() const override;
 
  private:
-  // Bytes [offset, offset + bytes) of the file of an element range of a part.
-  struct Stretch {
-    uint64_t offset;
-    uint64_t bytes;
-  };
-  Stretch stretch(size_t column, ColumnPart part, uint64_t first, uint64_t count) const;
-  const OpenShard& open_batch() const;
-  void read_bytes(const Stretch& from, std::byte* out, OpenFiles& files) const;
+  RecordBatch batch() const;
 
   std::shared_ptr<const ShardFile> file_;
   size_t batch_;

@@ -5,9 +5,9 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "dataset/dataset_paths.h"
-#include "dataset/file_hashes.h"
 
 namespace headrace {
 namespace {
@@ -15,21 +15,15 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPollPause{50};
-constexpr std::chrono::seconds kShareAge{1};  // how long a count of processes is believed
+// So long a shard that somebody waits for keeps its place behind those that are used before it.
+// Then it goes first: what is used before may be wanted by somebody who does not go on.
+constexpr std::chrono::milliseconds kPatience{500};
 
-// Throws kCorrupt or kTruncated where the file is not what the manifest says.
-void check_file(const std::string& path, const FetchRequest& expected) {
-  const File file(path, std::nullopt, Links::kRefuse);
-  if (file.info().size != expected.bytes) {
-    throw Error(ErrorCode::kTruncated, "it has " + std::to_string(file.info().size) +
-                                           " bytes, and the manifest says " +
-                                           std::to_string(expected.bytes));
-  }
-  const Poll never_stop = [] {};
-  if (FileHashes(file, FileHashes::Whole::kYes, never_stop).whole() != expected.xxh3) {
-    throw Error(ErrorCode::kCorrupt, "its bytes have another hash than the manifest says");
-  }
-}
+// Positions of what no order has named, before kOrdered: what one waits for who goes before all
+// others, what others wait for, and what was looked for.
+constexpr uint64_t kNow = 0;
+constexpr uint64_t kWaiting = 1;
+constexpr uint64_t kSoon = 2;
 
 }  // namespace
 
@@ -37,13 +31,17 @@ ShardWindow::ShardWindow(const Uuid& dataset, std::shared_ptr<const ShardTable> 
                          const ShardStoreOptions& options)
     : process_(::getpid()),
       shards_(std::move(shards)),
-      next_uses_(std::make_shared<NextUses>(dataset, shards_)),
+      rooms_(shards_, options.made),
+      next_uses_(std::make_shared<NextUses>(dataset, shards_, options.made != nullptr)),
       cache_(ShardCache::open(
           {.directory = options.cache_directory,
            .limit_bytes = options.cache_bytes,
            .processes = options.processes,
-           .next_use = [uses = next_uses_](const CacheKey& key) { return uses->position(key); }})),
-      fetched_(shards_->size()) {}
+           .next_use = [uses = next_uses_](const CacheKey& key) { return uses->next_use(key); },
+           .lock_test = options.lock_test})),
+      admission_(cache_, shards_),
+      slots_(shards_->size()),
+      share_([this] { return cache_->share_bytes(); }) {}
 
 std::shared_ptr<ShardWindow> ShardWindow::open(const Uuid& dataset,
                                                std::shared_ptr<const ShardTable> shards,
@@ -73,12 +71,11 @@ std::shared_ptr<ShardWindow> ShardWindow::open(const Uuid& dataset,
   return window;
 }
 
-FetchRequest ShardWindow::request(uint64_t shard, uint64_t position) const {
-  return {.id = shard,
-          .next_use = position,
-          .bytes = shards_->stored_bytes[shard],
-          .xxh3 = shards_->stored_xxh3[shard],
-          .name = "shards/" + DatasetPaths::shard_name(shards_->ids[shard])};
+void ShardWindow::check_position(uint64_t position) {
+  if (position >= kLaterPass && position != kNoKnownUse) {
+    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) +
+                                         " is out of range; positions are below 2^62");
+  }
 }
 
 void ShardWindow::check_number(uint64_t shard) const {
@@ -89,177 +86,150 @@ void ShardWindow::check_number(uint64_t shard) const {
   }
 }
 
-void ShardWindow::want(uint64_t shard, uint64_t position) {
+void ShardWindow::want_as(uint64_t shard, uint64_t position, bool kept) {
   check_number(shard);
-  next_uses_->set(shard, position);
-  {
-    const std::lock_guard lock(mutex_);
-    Slot& slot = slots_[shard];
-    slot.position = position;
-    if (slot.ready != nullptr) {
-      return;
-    }
+  check_position(position);
+  if (kept) {
+    next_uses_->set(shard, position);  // others do not know the order, and must not change it
   }
-  queue_->push(request(shard, position));
+  if (!slots_.want(shard, position, kept, cache_->join())) {
+    queue_->push(rooms_.request(shard, position));
+  }
+}
+
+// For somebody who needs it and did not want it before: at `position`, unless a use in this pass is
+// known. Whoever reads in order has not come to want it then, and it must not take the room of what
+// is used sooner.
+void ShardWindow::want_unnamed(uint64_t shard, uint64_t position) {
+  want_as(shard, position_of(shard, position), false);
 }
 
 void ShardWindow::set_next_use(uint64_t shard, uint64_t position) {
   check_number(shard);
+  check_position(position);
   next_uses_->set(shard, position);
+}
+
+std::shared_ptr<const CachedShard> ShardWindow::find(uint64_t shard) {
+  check_number(shard);
+  if (auto found = slots_.find(shard)) {
+    return std::move(*found);
+  }
+  want_unnamed(shard, kSoon);
+  return nullptr;
+}
+
+void ShardWindow::ask(uint64_t shard) {
+  check_number(shard);
+  if (!slots_.find(shard)) {
+    want_unnamed(shard, std::max(next_uses_->last_of_pass(), kOrdered));
+  }
+}
+
+void ShardWindow::let_go(uint64_t shard) {
+  if (slots_.is_idle(shard)) {
+    release(shard, next_uses_->position(shard));
+  }
 }
 
 void ShardWindow::release(uint64_t shard, uint64_t position) {
   check_number(shard);
+  check_position(position);
   next_uses_->set(shard, position);
+  // The slot first: who wants it anew meanwhile must find its own request in the queue.
+  ShardSlots::Slot gone = slots_.take(shard);
   queue_->drop(shard);
-  Slot gone = take_slot(shard);
   if (gone.ready != nullptr) {
     gone = {};
-    cache_->release(next_uses_->key(shard), position);
+    cache_->release(next_uses_->key(shard), next_uses_->ranked(position));
   }
-}
-
-std::shared_ptr<const CachedShard> ShardWindow::ready(uint64_t shard) {
-  const std::lock_guard lock(mutex_);
-  const auto found = slots_.find(shard);
-  return found != slots_.end() ? found->second.ready : nullptr;
+  queue_->ask_again();
 }
 
 std::shared_ptr<const CachedShard> ShardWindow::wait(uint64_t shard,
-                                                     const std::function<void()>& poll) {
+                                                     const std::function<void()>& poll,
+                                                     const std::function<bool()>& first) {
   check_number(shard);
-  if (auto there = ready(shard)) {
+  if (auto there = slots_.ready(shard)) {
     return there;
   }
-  const auto since = steady_clock::now();
-  bool wanted = false;
-  {
-    const std::lock_guard lock(mutex_);
-    wanted = slots_.contains(shard);
-    ++waiting_[shard];
+  try {
+    return wait_counted(shard, poll, first);
+  } catch (...) {
+    let_go(shard);  // who did not want it does not release it
+    throw;
   }
+}
+
+std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
+                                                             const std::function<void()>& poll,
+                                                             const std::function<bool()>& first) {
+  const auto since = steady_clock::now();
+  const bool wanted = slots_.begin_wait(shard);  // at a position of its own
   struct Leave {
-    ShardWindow& window;
+    ShardSlots& slots;
     uint64_t shard;
     steady_clock::time_point since;
-    ~Leave() {
-      const std::lock_guard lock(window.mutex_);
-      if (const auto count = window.waiting_.find(shard); --count->second == 0) {
-        window.waiting_.erase(count);
-      }
-      ++window.stats_.waits;
-      window.stats_.waited += steady_clock::now() - since;
-    }
-  } const leave{*this, shard, since};
-  if (wanted) {
-    return wait_until_ready(shard, poll);
+    ~Leave() { slots.end_wait(shard, steady_clock::now() - since); }
+  } const leave{slots_, shard, since};
+  if (!wanted) {
+    want_unnamed(shard, kWaiting);
   }
-  want(shard, 0);
-  return wait_until_ready(shard, [&] {
-    try {
-      poll();
-    } catch (...) {
-      release(shard, kNoKnownUse);  // who did not want it does not release it
-      throw;
-    }
-  });
+  return wait_until_ready(shard, poll, first);
 }
 
 std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
-    uint64_t shard, const std::function<void()>& poll) {
+    uint64_t shard, const std::function<void()>& poll, const std::function<bool()>& first) {
+  const auto patient_until = steady_clock::now() + kPatience;
+  uint64_t asked_at = kSoon;
   while (true) {
     bool pending = false;
     try {
       pending = queue_->wait(shard, kPollPause);
     } catch (const Error&) {
-      forget(shard);
+      slots_.take(shard);  // others may still have to see it
       throw;
     }
-    if (auto there = ready(shard)) {
+    if (auto there = slots_.ready(shard)) {
       return there;
     }
-    if (!pending) {
-      want(shard, 0);  // it was given back, or released by somebody else
+    const bool patient = steady_clock::now() < patient_until;
+    const uint64_t ask_at = patient ? kSoon : first && first() ? kNow : kWaiting;
+    // What is not pending was given back, or released by somebody else.
+    if (!patient && (ask_at < asked_at || !pending)) {
+      asked_at = ask_at;
+      want_as(shard, ask_at, false);
+    } else if (!pending) {
+      want_unnamed(shard, kWaiting);
     }
     poll();
     shrink_to_share();
   }
 }
 
-ShardWindow::Slot ShardWindow::take_slot(uint64_t shard) {
-  const std::lock_guard lock(mutex_);
-  Slot taken;
-  if (const auto found = slots_.find(shard); found != slots_.end()) {
-    taken = std::move(found->second);
-    slots_.erase(found);
-    stats_.held_bytes -= taken.pin != nullptr ? charge(shard) : 0;
-  }
-  return taken;
-}
-
-// After a failure, which others may still have to see.
-void ShardWindow::forget(uint64_t shard) { take_slot(shard); }
-
-std::unique_ptr<FetchJob> ShardWindow::take(std::chrono::milliseconds timeout) {
+std::shared_ptr<FetchQueue> ShardWindow::jobs() {
   shrink_to_share();
-  return queue_->take(timeout);
+  return queue_;
 }
 
 ShardStoreStats ShardWindow::stats() const {
   const FetchCounters counters = queue_->counters();
-  const std::lock_guard lock(mutex_);
-  ShardStoreStats stats = stats_;
+  ShardStoreStats stats = slots_.stats();
   stats.bytes = counters.bytes;
   stats.retries = counters.retries;
   return stats;
 }
 
-uint64_t ShardWindow::share_bytes() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (steady_clock::now() < share_until_) {
-      return share_;
-    }
-  }
-  const uint64_t share = cache_->share_bytes();
-  const std::lock_guard lock(mutex_);
-  share_ = share;
-  share_until_ = steady_clock::now() + kShareAge;
-  return share;
-}
-
 std::shared_ptr<const KeyPin> ShardWindow::pin_of(uint64_t shard) {
-  auto pin = cache_->pin(next_uses_->key(shard));
-  const std::lock_guard lock(mutex_);
-  const auto slot = slots_.find(shard);
-  if (slot == slots_.end() || slot->second.ready != nullptr) {
-    return nullptr;
-  }
-  if (slot->second.pin == nullptr) {
-    slot->second.pin = std::move(pin);
-    stats_.held_bytes += charge(shard);
-  }
-  return slot->second.pin;
-}
-
-void ShardWindow::unpin(uint64_t shard) {
-  const std::lock_guard lock(mutex_);
-  if (const auto slot = slots_.find(shard);
-      slot != slots_.end() && slot->second.pin != nullptr && slot->second.ready == nullptr) {
-    slot->second.pin.reset();
-    stats_.held_bytes -= charge(shard);
-  }
+  return slots_.pin(shard, cache_->pin(next_uses_->key(shard)), fetch_charge(shard));
 }
 
 // Whether this process may hold one more shard ahead of its need; gives back what it needs later.
 bool ShardWindow::fits_share(const FetchRequest& request) {
   const uint64_t share = share_bytes();
   do {
-    const std::lock_guard lock(mutex_);
-    const auto slot = slots_.find(request.id);
-    const bool counted = slot != slots_.end() && slot->second.pin != nullptr;
-    const uint64_t held = stats_.held_bytes - (counted ? charge(request.id) : 0);
-    if (held == 0 || held + charge(request.id) <= share) {
+    const uint64_t others = slots_.held_by_others(request.id);
+    if (others == 0 || saturating_add(others, fetch_charge(request.id)) <= share) {
       return true;
     }
   } while (give_back(request.next_use));
@@ -267,8 +237,11 @@ bool ShardWindow::fits_share(const FetchRequest& request) {
 }
 
 FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
+  if (request.outgrown) {
+    rooms_.learn(request.id, request.bytes);
+  }
   if (!urgent && !fits_share(request)) {
-    unpin(request.id);
+    slots_.unpin(request.id);
     return {.step = FetchStep::kNoRoom};
   }
   const auto pin = pin_of(request.id);
@@ -278,7 +251,7 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
   auto claim = std::unique_ptr<const KeyClaim>();
   // Again with the claim: whoever had it may have brought the shard.
   for (const bool claimed : {false, true}) {
-    if (auto found = cache_->find(pin, request.bytes)) {
+    if (auto found = cache_->find(pin, rooms_.most_kept(request.id))) {
       settle(request.id, std::move(found), true);
       return {.step = FetchStep::kReady};
     }
@@ -286,72 +259,87 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
       return {.step = FetchStep::kElsewhere};
     }
   }
-  return start_claimed(request, std::move(claim));
+  return start_claimed(request, std::move(claim), urgent);
 }
 
 FetchStart ShardWindow::start_claimed(const FetchRequest& request,
-                                      std::unique_ptr<const KeyClaim> claim) {
-  const auto unchecked = cache_->unchecked(*claim, request.bytes);
-  {
-    const std::lock_guard lock(mutex_);
-    const auto slot = slots_.find(request.id);
-    if (slot == slots_.end()) {
-      return {.step = FetchStep::kReady};
+                                      std::unique_ptr<const KeyClaim> claim, bool urgent) {
+  const auto unchecked = cache_->unchecked(*claim, rooms_.most_kept(request.id));
+  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+    if (unchecked && !slot.check_failed) {
+      slot.unchecked = *unchecked;
+      slot.claim = std::move(claim);
     }
-    if (unchecked && !slot->second.check_failed) {
-      slot->second.unchecked = *unchecked;
-      slot->second.claim = std::move(claim);
-      return {.step = FetchStep::kCheck};
-    }
+  });
+  if (!wanted || claim == nullptr) {
+    return {.step = wanted ? FetchStep::kCheck : FetchStep::kReady};
   }
-  return reserve(request, std::move(claim));
+  return reserve(request, std::move(claim), urgent);
 }
 
-FetchStart ShardWindow::reserve(const FetchRequest& request,
-                                std::unique_ptr<const KeyClaim> claim) {
+FetchStart ShardWindow::reserve(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
+                                bool urgent) {
   std::shared_ptr<Reservation> reservation;
+  const ShardRoom room = rooms_.room_of_request(request);
   do {
-    reservation = cache_->reserve(claim, request.bytes, request.next_use);
-  } while (reservation == nullptr && give_back(request.next_use));
+    reservation = cache_->reserve(claim, room, next_uses_->ranked(request.next_use));
+  } while (reservation == nullptr && give_back(request.next_use, urgent));
+  if (reservation == nullptr && urgent) {
+    reservation = reserve_rest(request, claim);
+  }
   if (reservation == nullptr) {
-    unpin(request.id);
+    slots_.unpin(request.id);
     return {.step = FetchStep::kNoRoom};
   }
-  const std::lock_guard lock(mutex_);
-  const auto slot = slots_.find(request.id);
-  if (slot == slots_.end()) {
+  if (!slots_.change(request.id, [&](ShardSlots::Slot& slot) { slot.reservation = reservation; })) {
     return {.step = FetchStep::kReady};
   }
-  slot->second.reservation = reservation;
-  ++stats_.fetches;
-  stats_.refetches += fetched_[request.id] ? 1 : 0;
-  fetched_[request.id] = true;
+  if (!request.outgrown) {
+    slots_.count_fetch(request.id);
+  }
   return {.step = FetchStep::kGranted,
           .file = std::shared_ptr<const PartFile>(reservation, &reservation->file())};
+}
+
+// The room that is left, for a shard whose size is not known: that may be enough, and else it is
+// known when it was made. Who waits for it must not wait for room that it does not need.
+std::shared_ptr<Reservation> ShardWindow::reserve_rest(const FetchRequest& request,
+                                                       std::unique_ptr<const KeyClaim>& claim) {
+  if (!rooms_.is_estimate(request.id)) {
+    return nullptr;
+  }
+  const uint64_t limit = cache_->limit_bytes();
+  const uint64_t left = limit - std::min(limit, cache_->used_bytes());
+  if (left < rooms_.least_room(request.id).charge()) {
+    return nullptr;
+  }
+  // Whole blocks, as the cache counts them.
+  const ShardRoom rest{.bytes =
+                           std::min(request.bytes, left / charged_bytes(1) * charged_bytes(1))};
+  return cache_->reserve(claim, rest, next_uses_->ranked(request.next_use));
 }
 
 bool ShardWindow::check(const FetchRequest& request) {
   std::unique_ptr<const KeyClaim> claim;
   std::shared_ptr<const KeyPin> pin;
   std::string path;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto slot = slots_.find(request.id);
-    if (slot == slots_.end()) {
-      return true;
-    }
-    claim = std::move(slot->second.claim);
-    pin = slot->second.pin;
-    path = slot->second.unchecked;
-    slot->second.check_failed = true;  // unless it is found right
+  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+    claim = std::move(slot.claim);
+    pin = slot.pin;
+    path = slot.unchecked;
+    slot.check_failed = true;  // unless it is found right
+  });
+  if (!wanted) {
+    return true;
   }
   try {
-    check_file(path, request);
-    cache_->adopt(*claim, path);
+    if (!admission_.adopt(*claim, path, request.id)) {
+      return false;  // it is removed when there is room for it to be fetched
+    }
   } catch (const Error&) {
-    return false;  // it is removed when there is room for it to be fetched
+    return false;
   }
-  auto found = cache_->find(pin, request.bytes);
+  auto found = cache_->find(pin, rooms_.most_kept(request.id));
   if (found == nullptr) {
     return false;
   }
@@ -362,69 +350,52 @@ bool ShardWindow::check(const FetchRequest& request) {
 void ShardWindow::admit(const FetchRequest& request) {
   std::shared_ptr<Reservation> reservation;
   std::shared_ptr<const KeyPin> pin;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto slot = slots_.find(request.id);
-    if (slot == slots_.end()) {
-      return;
-    }
-    reservation = slot->second.reservation.lock();
-    pin = slot->second.pin;
-  }
+  slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+    reservation = slot.reservation.lock();
+    pin = slot.pin;
+  });
   if (reservation == nullptr || pin == nullptr) {
-    return;  // it was released, and is wanted anew
+    return;  // it was released, and perhaps is wanted anew
   }
-  check_file(reservation->file().path(), request);
-  settle(request.id, cache_->publish(*reservation, pin), false);
+  const auto stop_unless_wanted = [&] {
+    if (!slots_.find(request.id)) {
+      throw Error(ErrorCode::kCancelled, "nobody wants the shard any more");
+    }
+  };
+  settle(request.id,
+         admission_.admit(*reservation, pin, request.id, request.bytes, stop_unless_wanted), false);
 }
 
 void ShardWindow::settle(uint64_t shard, std::shared_ptr<const CachedShard> ready, bool hit) {
-  const std::lock_guard lock(mutex_);
-  const auto slot = slots_.find(shard);
-  if (slot == slots_.end()) {
-    return;
-  }
-  slot->second.ready = std::move(ready);
-  stats_.hits += hit ? 1 : 0;
+  rooms_.learn(shard, ready->info().size);
+  const uint64_t bytes = charged_bytes(ready->info().size);
+  slots_.settle(shard, std::move(ready), bytes, hit);
 }
 
 // Gives back the shard that is used last of those that are there and that nobody holds or waits
-// for, if it is used after `position`; it is wanted again in its turn.
-bool ShardWindow::give_back(uint64_t position) {
-  std::optional<uint64_t> farthest;
-  Slot given;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [shard, slot] : slots_) {
-      const bool idle =
-          slot.ready != nullptr && slot.ready.use_count() == 1 && !waiting_.contains(shard);
-      if (idle && slot.position > position) {
-        farthest = shard;
-        position = slot.position;
-      }
-    }
-    if (!farthest) {
-      return false;
-    }
-    Slot& slot = slots_[*farthest];
-    std::swap(given.ready, slot.ready);
-    std::swap(given.pin, slot.pin);
-    stats_.held_bytes -= given.pin != nullptr ? charge(*farthest) : 0;
+// for, if it is used after `position`; it is wanted again in its turn. For somebody who waits and
+// goes before all others, any of them: those that others have waited for may be all that there are.
+bool ShardWindow::give_back(uint64_t position, bool urgent) {
+  // Not in front, where somebody may have waited for it: there it would hold up all others. What
+  // was asked for stays behind them.
+  const auto again = [this](uint64_t shard, const ShardSlots::Slot& slot) {
+    return position_of(shard, slot.kept ? kSoon : std::max(slot.position, kSoon));
+  };
+  auto given = slots_.give_back(position, urgent && position == kNow, again);
+  if (!given) {
+    return false;
   }
-  given = {};
-  cache_->release(next_uses_->key(*farthest), position);
-  queue_->push(request(*farthest, position));
+  const auto [shard, next] = std::pair(given->shard, given->position);
+  given.reset();
+  cache_->release(next_uses_->key(shard), next_uses_->ranked(next));
+  queue_->push(rooms_.request(shard, next));
   return true;
 }
 
 // Another process may have come since this one took its share.
 void ShardWindow::shrink_to_share() {
   const uint64_t share = share_bytes();
-  const auto holds_more = [&] {
-    const std::lock_guard lock(mutex_);
-    return stats_.held_bytes > share;
-  };
-  while (holds_more() && give_back(0)) {
+  while (slots_.stats().held_bytes > share && give_back(0)) {
   }
 }
 

@@ -1,17 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <sys/types.h>
-#include <vector>
 
 #include "base/uuid.h"
+#include "dataset/cache_share.h"
+#include "dataset/made_shards.h"
 #include "dataset/next_uses.h"
+#include "dataset/shard_admission.h"
+#include "dataset/shard_rooms.h"
+#include "dataset/shard_slots.h"
 #include "format/manifest.h"
 #include "storage/cached_shard.h"
 #include "storage/fetch_queue.h"
@@ -24,18 +27,10 @@ struct ShardStoreOptions {
   uint64_t cache_bytes = 0;
   uint64_t processes = 0;   // that will share the cache on this machine; 0: not known
   FetchOptions fetch = {};  // with the URL of the dataset
-};
-
-// What a process did with the shards of a store, since it began to use it.
-struct ShardStoreStats {
-  uint64_t hits = 0;       // wanted shards that were in the cache
-  uint64_t fetches = 0;    // that were downloaded
-  uint64_t refetches = 0;  // of which this process had downloaded so many before
-  uint64_t bytes = 0;      // that came from the store, also in vain
-  uint64_t retries = 0;    // tries that failed and were repeated
-  uint64_t waits = 0;      // times that somebody had to wait for a shard
-  std::chrono::nanoseconds waited{0};
-  uint64_t held_bytes = 0;  // pinned or being fetched now
+  std::chrono::milliseconds tell_after{5000};  // a wait as long is told on stderr
+  LockTest lock_test = locks_exclude;
+  // Shards that no store has: who takes their jobs makes them. Null of a store's.
+  std::shared_ptr<MadeShards> made = nullptr;
 };
 
 // The shards of a remote dataset that one process wants, with its cache and its queue: what
@@ -50,65 +45,71 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   pid_t process() const noexcept { return process_; }
   FetchQueue& queue() const noexcept { return *queue_; }
 
-  void want(uint64_t shard, uint64_t position);
-  std::shared_ptr<const CachedShard> wait(uint64_t shard, const std::function<void()>& poll);
+  void want(uint64_t shard, uint64_t position) {
+    want_as(shard, std::max(position, kOrdered), true);
+  }
+  std::shared_ptr<const CachedShard> wait(uint64_t shard, const std::function<void()>& poll,
+                                          const std::function<bool()>& first = {});
+  std::shared_ptr<const CachedShard> find(uint64_t shard);
+  void ask(uint64_t shard);
+  void let_go(uint64_t shard);
   void release(uint64_t shard, uint64_t position);
   void set_next_use(uint64_t shard, uint64_t position);
-  std::unique_ptr<FetchJob> take(std::chrono::milliseconds timeout);
+  void set_pass_end(uint64_t end) noexcept { next_uses_->set_pass_end(end); }
+  std::shared_ptr<FetchQueue> jobs();
   ShardStoreStats stats() const;
-  uint64_t share_bytes();
+  uint64_t share_bytes() { return share_.bytes(); }
+  uint64_t limit_bytes() const { return cache_->limit_bytes(); }
 
  private:
-  // A shard that is wanted.
-  struct Slot {
-    uint64_t position = 0;
-    std::shared_ptr<const KeyPin> pin = nullptr;  // counted in held_ while it is there
-    std::shared_ptr<const CachedShard> ready = nullptr;
-    std::weak_ptr<Reservation> reservation = {};      // the queue's, while it is fetched
-    std::unique_ptr<const KeyClaim> claim = nullptr;  // while `unchecked` is checked
-    std::string unchecked = {};
-    bool check_failed = false;
-  };
+  // The first position of an order in the queue: what lies before goes before all of it.
+  static constexpr uint64_t kOrdered = 3;
 
   ShardWindow(const Uuid& dataset, std::shared_ptr<const ShardTable> shards,
               const ShardStoreOptions& options);
 
-  FetchRequest request(uint64_t shard, uint64_t position) const;
-  uint64_t charge(uint64_t shard) const { return charged_bytes(shards_->stored_bytes[shard]); }
+  uint64_t fetch_charge(uint64_t shard) const { return rooms_.room(shard).charge(); }
   void check_number(uint64_t shard) const;
+  void want_as(uint64_t shard, uint64_t position, bool kept);
+  void want_unnamed(uint64_t shard, uint64_t position);
+  // Its next use in this pass, or `otherwise` if none is known.
+  uint64_t position_of(uint64_t shard, uint64_t otherwise) const {
+    const uint64_t next = next_uses_->position(shard);
+    return next_uses_->ranked(next) < kLaterPass ? std::max(next, kOrdered) : otherwise;
+  }
+  static void check_position(uint64_t position);
 
   FetchStart start(const FetchRequest& request, bool urgent);
-  FetchStart start_claimed(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim);
-  FetchStart reserve(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim);
+  FetchStart start_claimed(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
+                           bool urgent);
+  FetchStart reserve(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
+                     bool urgent);
+  std::shared_ptr<Reservation> reserve_rest(const FetchRequest& request,
+                                            std::unique_ptr<const KeyClaim>& claim);
   bool check(const FetchRequest& request);
   void admit(const FetchRequest& request);
 
   // Nothing where the shard is not wanted any more, or is there.
   std::shared_ptr<const KeyPin> pin_of(uint64_t shard);
-  void unpin(uint64_t shard);
   bool fits_share(const FetchRequest& request);
   void settle(uint64_t shard, std::shared_ptr<const CachedShard> ready, bool hit);
-  bool give_back(uint64_t position);
+  bool give_back(uint64_t position, bool urgent = false);
   void shrink_to_share();
-  std::shared_ptr<const CachedShard> ready(uint64_t shard);
+  std::shared_ptr<const CachedShard> wait_counted(uint64_t shard, const std::function<void()>& poll,
+                                                  const std::function<bool()>& first);
   std::shared_ptr<const CachedShard> wait_until_ready(uint64_t shard,
-                                                      const std::function<void()>& poll);
-  void forget(uint64_t shard);
-  Slot take_slot(uint64_t shard);
-
+                                                      const std::function<void()>& poll,
+                                                      const std::function<bool()>& first);
   const pid_t process_;
   const std::shared_ptr<const ShardTable> shards_;
+  const ShardRooms rooms_;
   const std::shared_ptr<NextUses> next_uses_;
   const std::shared_ptr<ShardCache> cache_;
+  ShardAdmission admission_;
   std::shared_ptr<FetchQueue> queue_;  // whose hooks do not keep this alive
 
-  mutable std::mutex mutex_;  // never held while the cache or the queue is called
-  std::map<uint64_t, Slot> slots_;
-  std::map<uint64_t, uint32_t> waiting_;  // how many threads wait for a shard
-  std::vector<bool> fetched_;
-  ShardStoreStats stats_ = {};
-  uint64_t share_ = 0;
-  std::chrono::steady_clock::time_point share_until_ = {};
+  ShardSlots slots_;
+  CacheShare share_;
 };
 
 }  // namespace headrace

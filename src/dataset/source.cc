@@ -37,6 +37,10 @@ const OpenSource& Source::open() const {
   return *published;  // another thread was first; ours is closed again
 }
 
+std::shared_ptr<const OpenSource> Source::hold() const {
+  return {std::shared_ptr<const void>(), &open()};
+}
+
 void Source::check_files() const {
   if (const OpenSource* open = opened()) {
     for (const auto& map : open->maps) {

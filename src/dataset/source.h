@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,11 +72,23 @@ struct OpenSource {
   // What keeps the columns alive, one for each, or a single one for all; null where it is not
   // mapped. Empty for arrays.
   std::vector<std::shared_ptr<const MappedFile>> maps;
+  // Of a transient source: set when those who hold it should let it go. Null for others.
+  const std::atomic<bool>* retired = nullptr;
 
   // The map that holds `column`; nullptr where it is not mapped.
   const MappedFile* map_of(size_t column) const noexcept {
     return maps.empty() ? nullptr : maps[maps.size() == 1 ? 0 : column].get();
   }
+};
+
+class RemoteShards;
+class ShardSet;
+
+// Shard `shard` of a set; of none where `set` is null.
+struct ShardPlace {
+  const ShardSet* set = nullptr;
+  uint64_t shard = 0;
+  bool operator==(const ShardPlace&) const = default;
 };
 
 // Where rows come from: one or more columns with the same rows. Opened lazily, once, by whichever
@@ -92,6 +105,26 @@ class Source {
 
   // Opens at the first call. Throws what the storage throws; a later call then tries again.
   const OpenSource& open() const;
+
+  // Whether the rows may come and go: then open() and opened() are not for it, but hold(), and what
+  // was held may be let go and held again.
+  bool is_transient() const noexcept { return remote() != nullptr; }
+
+  // The shards that a transient source's rows lie in; nullptr for others.
+  virtual const RemoteShards* remote() const noexcept { return nullptr; }
+
+  // What keeps the rows readable. Of a transient source nothing where they are not here; then they
+  // are on their way. Others are opened, and the result counts nothing. Throws as open().
+  virtual std::shared_ptr<const OpenSource> hold() const;
+
+  // Waits until the rows of a transient source are here, and they may be gone again. Calls `poll`
+  // now and then, which may throw to stop. `first` is asked now and then whether this one goes
+  // before all others that wait, which one at a time may say. Throws why they cannot be had.
+  virtual void fetch(const std::function<void()>& /*poll*/,
+                     const std::function<bool()>& /*first*/ = {}) const {}
+
+  // The rows that hold() has sent for are not needed after all.
+  virtual void abandon() const {}
 
   // The open source, or nullptr before the first successful open().
   const OpenSource* opened() const noexcept { return opened_.load(std::memory_order_acquire); }
@@ -120,8 +153,9 @@ class Source {
   // The number in that file of row 0.
   virtual uint64_t first_row_in_file() const noexcept { return 0; }
 
-  // Whether `other` holds rows of the same file as this source, so that both go where one goes.
-  virtual bool shares_file(const Source& /*other*/) const noexcept { return false; }
+  // The shard, or other Arrow file, that the rows lie in, which sources of its other record batches
+  // share; none for other sources.
+  virtual ShardPlace place() const noexcept { return {}; }
 
   // Bytes of all rows of a column with offsets, offsets and all; of a file that was not opened yet
   // an estimate from its size.

@@ -1,6 +1,7 @@
 #include "dataset/stack_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "column/interleave.h"
 #include "dataset/reader.h"
@@ -14,9 +15,9 @@ constexpr uint64_t kMostChunkRows = 1024;
 
 }  // namespace
 
-StackReader::StackReader(const DatasetPtr& members)
+StackReader::StackReader(const DatasetPtr& members, std::function<void()> before_wait)
     : members_(members),
-      reader_(std::make_unique<Reader>(members)),
+      reader_(std::make_unique<Reader>(members, std::move(before_wait))),
       member_bytes_(members->columns().front().field.row_bytes()) {
   const uint64_t count = members->columns().size();
   chunk_rows_ = std::clamp<uint64_t>(kChunkBytes / (count * member_bytes_), 1, kMostChunkRows);
@@ -40,5 +41,9 @@ void StackReader::read(std::span<const uint64_t> rows, std::byte* out, uint64_t 
 }
 
 void StackReader::check_files() const { reader_->check_files(); }
+
+void StackReader::drop_retired() { reader_->drop_retired(); }
+
+void StackReader::drop_held() { reader_->drop_held(); }
 
 }  // namespace headrace

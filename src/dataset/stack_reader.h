@@ -18,8 +18,8 @@ class Reader;
 // shared.
 class StackReader {
  public:
-  // For the stack of the columns of `members`.
-  explicit StackReader(const DatasetPtr& members);
+  // For the stack of the columns of `members`. `before_wait`: as Reader's.
+  explicit StackReader(const DatasetPtr& members, std::function<void()> before_wait = {});
   ~StackReader();
 
   // Copies the rows to `out`. Asks the kernel for coming rows while it copies those before them,
@@ -28,6 +28,10 @@ class StackReader {
             const std::function<void()>& poll);
 
   void check_files() const;
+
+  // As those of Reader.
+  void drop_retired();
+  void drop_held();
 
  private:
   DatasetPtr members_;

@@ -104,14 +104,17 @@ void VariableReader::take_runs(std::span<const Run> runs) {
   }
   runs_.clear();
   origins_.clear();
+  const uint32_t group = dataset_.columns()[column_].group;
   for (const Run& run : runs) {
-    const Piece& piece = space_->piece(run.piece);
+    const PieceView piece = space_->piece(run.piece);
     const uint32_t number = piece.source_column(dataset_.columns()[column_].column);
-    const ColumnView* stored = &piece.source->opened()->variable[number];
+    const OpenSource* open =
+        held_ == nullptr ? piece.source->opened() : held_->opened({group, run.piece});
+    const ColumnView* stored = &open->variable[number];
     for (uint32_t done = 0; done < run.count;) {
       const uint32_t count = std::min<uint32_t>(run.count - done, kStepRows);
       runs_.push_back({stored, run.first + done, count, run.out + done});
-      origins_.push_back({piece.source.get(), number});
+      origins_.push_back({piece.source, number});
       done += count;
     }
   }
@@ -264,7 +267,7 @@ void VariableReader::find_ranges(const std::function<void()>& poll) {
     BadOffsets bad;
     auto leaf = [&]() noexcept { bad = load_ranges(step, ranges_); };
     if (const void* address = guarded(leaf)) {
-      throw_read_fault(*space_, address);
+      throw_read_fault(*space_, address, held_);
     }
     if (bad.found) {
       fail_offsets(step[bad.run], origins_[begin + bad.run], bad);
@@ -363,7 +366,7 @@ void VariableReader::copy_chosen(size_t begin, size_t end, ColumnPart part, uint
     gather_elements(runs, ranges, part, size, chosen_offsets_.data(), out);
   };
   if (const void* address = guarded(leaf)) {
-    throw_read_fault(*space_, address);
+    throw_read_fault(*space_, address, held_);
   }
   for (size_t r = begin; r < end; ++r) {
     const VariableRun& run = chosen_[r];

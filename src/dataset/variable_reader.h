@@ -11,6 +11,7 @@
 #include "column/gather_variable.h"
 #include "dataset/conversions.h"
 #include "dataset/dataset.h"
+#include "dataset/held_pieces.h"
 #include "storage/open_files.h"
 
 namespace headrace {
@@ -38,7 +39,9 @@ using AllocatePart = std::function<std::byte*(size_t column, ColumnPart part, ui
 // shared. Does not keep the dataset alive.
 class VariableReader {
  public:
-  explicit VariableReader(const Dataset& dataset) : dataset_(dataset) {}
+  // `held`: what is held of transient sources, and outlives this; nullptr where there are none.
+  explicit VariableReader(const Dataset& dataset, const HeldPieces* held = nullptr)
+      : dataset_(dataset), held_(held) {}
 
   // Reads the rows that `runs` names of `column`, `rows` of them: start(), and copy() of all. Calls
   // `poll` before each step of a few thousand rows and a few megabytes, or a single row; it may
@@ -50,7 +53,8 @@ class VariableReader {
   // reads those before them, as copy() does, but for the first `asked` rows, which were asked for
   // already or are in memory: a request costs as much as a row. Throws kCorrupt naming file, column
   // and row for offsets that are not in order or beyond the elements; kIo, kTruncated as
-  // Reader::read. Requires: a column with offsets; the sources of all runs are open;
+  // Reader::read. Requires: a column with offsets; the sources of all runs are open,
+  // or held;
   // install_fault_guard() was called; `files` lives as long as the rows are copied.
   void start(size_t column, std::span<const Run> runs, uint64_t rows, OpenFiles& files,
              const std::function<void()>& poll, uint64_t asked = 0);
@@ -111,6 +115,7 @@ class VariableReader {
                                  const BadOffsets& bad) const;
 
   const Dataset& dataset_;
+  const HeldPieces* held_;
   Conversions conversions_;
 
   // Scratch of one read.

@@ -51,12 +51,16 @@ uint64_t oldest_left(const DatasetPaths& paths, uint64_t version, uint64_t newes
 }
 
 [[noreturn]] void refuse_buried(const DatasetPaths& paths, uint64_t version) {
-  const uint64_t newest = newest_version(paths);
+  std::string left;
+  try {
+    const uint64_t newest = newest_version(paths);
+    left = "; the oldest that is left is " + std::to_string(oldest_left(paths, 1, newest)) +
+           ", the newest is " + std::to_string(newest);
+  } catch (const Error&) {  // a mirror of a store's manifests has some of them only
+    left = "; open a later one";
+  }
   throw Error(ErrorCode::kNotFound,
-              paths.root() + ": version " + std::to_string(version) +
-                  " was removed; the oldest that is left is " +
-                  std::to_string(oldest_left(paths, 1, newest)) + ", the newest is " +
-                  std::to_string(newest),
+              paths.root() + ": version " + std::to_string(version) + " was removed" + left,
               {.file = paths.root(), .column = ""});
 }
 

@@ -291,7 +291,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
                                       const std::vector<double>& fractions, uint64_t seed) {
   const DatasetColumn& column = dataset->columns()[dataset->located_column()];
   const RowSpace& space = *dataset->groups()[column.group];
-  if (!space.is_table() || !dataset->in_files()) {
+  if (!space.is_table() || !(dataset->in_files() || dataset->is_transient())) {
     throw Error(ErrorCode::kInvalid,
                 std::string("split(by=\"file\") needs a dataset of files in ") +
                     "file order; found " + (space.is_table() ? "arrays" : "chosen rows") +
@@ -304,7 +304,7 @@ std::vector<DatasetPtr> split_by_file(const DatasetPtr& dataset,
   std::vector<std::vector<Range>> ranges(fractions.size());
   uint64_t row = 0;
   for (uint64_t i = 0; i < space.piece_count(); ++i) {
-    const Piece& piece = space.piece(i);
+    const PieceView piece = space.piece(i);
     const std::string file = piece.source->file(piece.source_column(column.column));
     ranges[part_of_file(file, fractions, seed)].push_back({row, piece.rows});
     row += piece.rows;

@@ -61,8 +61,13 @@ void BatchMaker::make(uint64_t number, Workspace& space, Batch& batch,
     read(space.rows, pools_, space, batch, cold);
     return;
   }
-  const RowList list = lists_->take(number);
-  read(list.rows, list.pools, space, batch, cold);
+  RowList list = lists_->take(number);
+  try {
+    read(list.rows, list.pools, space, batch, cold);
+  } catch (...) {
+    lists_->put(number, std::move(list));
+    throw;
+  }
   batch.repeated = batch.repeated == 0 ? 0 : batch.rows;
 }
 

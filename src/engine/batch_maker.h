@@ -21,6 +21,7 @@ struct LoaderOptions {
   Shuffle shuffle;
   uint64_t seed = 0;
   uint64_t local_ranks = 1;  // of the ranks, how many read from this machine's memory
+  bool in_stages = false;    // each epoch has rows of its own: Loader::use()
   uint64_t num_threads = 0;  // 0 = the processors that this process may use but one, at most 8
   uint64_t listed = 0;       // batches whose rows the consumer names; 0 = the split makes batches
   uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 16 MiB, between 2 and 32
@@ -71,7 +72,8 @@ class BatchMaker {
   };
 
   // Fills `batch` with batch `number`. Throws what reading throws, and kCorrupt naming column and
-  // row for text that is not UTF-8. A listed batch must have been named, and is made once.
+  // row for text that is not UTF-8; it may be made again then. A listed batch must have been named,
+  // and is made once.
   void make(uint64_t number, Workspace& space, Batch& batch,
             const std::optional<Cold>& cold = std::nullopt) const;
 

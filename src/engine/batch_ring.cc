@@ -38,7 +38,7 @@ bool BatchRing::yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may
 
 std::optional<uint64_t> BatchRing::claim() {
   std::unique_lock lock(mutex_);
-  const auto may_go = [&] { return closed_ || claimed_ == batches_ || has_room(); };
+  const auto may_go = [&] { return may_claim(); };
   if (!may_go()) {
     const Clock::time_point start = Clock::now();
     if (!yield_until(lock, may_go)) {
@@ -48,6 +48,30 @@ std::optional<uint64_t> BatchRing::claim() {
     }
     worker_wait_ += Clock::now() - start;
   }
+  return claim_next();
+}
+
+std::optional<uint64_t> BatchRing::claim(std::chrono::milliseconds pause,
+                                         const std::function<void()>& idle) {
+  std::unique_lock lock(mutex_);
+  const auto may_go = [&] { return may_claim(); };
+  if (!may_go()) {
+    const Clock::time_point start = Clock::now();
+    if (!yield_until(lock, may_go)) {
+      ++sleeping_workers_;
+      while (!room_.wait_for(lock, pause, may_go)) {
+        lock.unlock();
+        idle();
+        lock.lock();
+      }
+      --sleeping_workers_;
+    }
+    worker_wait_ += Clock::now() - start;
+  }
+  return claim_next();
+}
+
+std::optional<uint64_t> BatchRing::claim_next() {
   if (closed_ || claimed_ == batches_) {
     return std::nullopt;
   }
@@ -149,6 +173,15 @@ void BatchRing::close() {
 uint64_t BatchRing::claimed() const {
   const std::lock_guard lock(mutex_);
   return claimed_;
+}
+
+uint64_t BatchRing::made() const {
+  const std::lock_guard lock(mutex_);
+  uint64_t number = taken_;
+  while (number < claimed_ && places_[number % places_.size()].ready) {
+    ++number;
+  }
+  return number;
 }
 
 uint64_t BatchRing::depth() const {

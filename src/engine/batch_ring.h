@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -44,6 +45,9 @@ class BatchRing {
   // all are claimed or the ring was closed.
   std::optional<uint64_t> claim();
 
+  // The same; while it has to wait, `idle` is called every `pause`, without a lock.
+  std::optional<uint64_t> claim(std::chrono::milliseconds pause, const std::function<void()>& idle);
+
   // The same without waiting: nothing also while `ahead` batches or more are claimed and not taken.
   std::optional<uint64_t> try_claim(uint64_t ahead);
 
@@ -68,6 +72,9 @@ class BatchRing {
   // Batches that were claimed so far.
   uint64_t claimed() const;
 
+  // All batches before this one were published.
+  uint64_t made() const;
+
   // Batches that wait to be taken.
   uint64_t depth() const;
 
@@ -79,6 +86,9 @@ class BatchRing {
   // Yields until may_go() or a moment has passed; returns may_go().
   template <typename MayGo>
   static bool yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may_go);
+
+  bool may_claim() const noexcept { return closed_ || claimed_ == batches_ || has_room(); }
+  std::optional<uint64_t> claim_next();
 
   bool has_room() const noexcept {
     return claimed_ - taken_ < places_.size() && claimed_ < allowed_;

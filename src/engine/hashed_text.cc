@@ -16,6 +16,8 @@ namespace {
 // n-grams, less text.
 constexpr uint64_t kRangeBytes = uint64_t{64} << 10;
 constexpr size_t kRangeDocuments = 2048;
+// A document of more is hashed by another thread in any case: this one listens to `poll` meanwhile.
+constexpr uint64_t kLongestAside = uint64_t{1} << 20;
 // Places beyond two for each thread: so many ranges are done while one waits for its processor.
 constexpr uint64_t kMorePlaces = 8;
 
@@ -75,7 +77,10 @@ std::vector<HashedText::Range> HashedText::cut(std::span<const std::string_view>
 void HashedText::add(std::span<const std::string_view> documents, const Invalid& invalid,
                      const std::function<void()>& poll) {
   const std::vector<Range> ranges = cut(documents);
-  if (threads_ == 1 || ranges.size() == 1) {
+  const bool all_short = std::all_of(documents.begin(), documents.end(), [](std::string_view text) {
+    return text.size() <= kLongestAside;
+  });
+  if (all_short && (threads_ == 1 || ranges.size() == 1)) {
     for (const Range range : ranges) {
       make(documents, range, invalid, 0, 0);
       append(places_[0]);

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "dataset/memory_limit.h"
+#include "dataset/source_runs.h"
 
 namespace headrace {
 namespace {
@@ -117,7 +118,7 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
                                          std::to_string(split.world_size));
   }
   // Validates the shuffle now, not at the first batch.
-  static_cast<void>(Order(items(*dataset_, options_), options_.shuffle, {}));
+  check_shuffle(items(*dataset_, options_), options_.shuffle);
   if (options_.num_threads == 0) {
     // One is left to the consumer, which makes small batches itself when it would have to wait.
     const uint64_t others = std::max<uint64_t>(1, usable_processors() - 1);
@@ -145,20 +146,50 @@ Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
 }
 
 std::shared_ptr<Pass> Loader::start(uint64_t epoch, uint64_t position, uint64_t every) {
+  replace_last(make_pass(epoch, position, every));
+  next_.reset();
+  return pass_;
+}
+
+std::shared_ptr<Pass> Loader::start_next(uint64_t epoch, uint64_t position) {
+  next_ = make_pass(epoch, position, 1);
+  return next_;
+}
+
+void Loader::advance() { replace_last(std::move(next_)); }
+
+void Loader::use(DatasetPtr dataset) {
+  if (dataset->schema() != dataset_->schema() || dataset->rows() != dataset_->rows()) {
+    throw Error(ErrorCode::kInvalid, "a loader of " + std::to_string(dataset_->rows()) +
+                                         " rows cannot go on with " +
+                                         std::to_string(dataset->rows()) +
+                                         " rows, or with other columns; make another loader");
+  }
+  if (options_.shuffle.kind == Shuffle::Kind::kShards) {
+    options_.shuffle.units = shuffle_units(*dataset);
+  }
+  dataset_ = std::move(dataset);
+}
+
+std::shared_ptr<Pass> Loader::make_pass(uint64_t epoch, uint64_t position, uint64_t every) {
   check_position(position, items(*dataset_, options_));
   LoaderOptions options = options_;
   options.split.every = every;
-  auto fresh = std::make_shared<Pass>(dataset_, options, epoch, position, pools_);
+  return std::make_shared<Pass>(dataset_, options, epoch, position, pools_);
+}
+
+void Loader::replace_last(std::shared_ptr<Pass> pass) {
   if (pass_ != nullptr) {
     add(finished_, pass_->stats());
   }
-  pass_ = fresh;
-  return fresh;
+  pass_ = std::move(pass);
 }
 
 void Loader::close(const std::string& why) {
-  if (pass_ != nullptr) {
-    pass_->close(why);
+  for (const std::shared_ptr<Pass>& pass : {next_, pass_}) {
+    if (pass != nullptr) {
+      pass->close(why);
+    }
   }
 }
 

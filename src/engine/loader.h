@@ -33,7 +33,23 @@ class Loader {
   // The pass that was started last, or null.
   std::shared_ptr<Pass> last_pass() const { return pass_; }
 
-  // Closes the last pass, if it still lives; `why` is what its next() throws from then on.
+  // A pass for the time after the last one, to be prepared while that is read, in the place of one
+  // that was made before, which the caller closes. Its batches count from advance() on. Throws as
+  // start().
+  std::shared_ptr<Pass> start_next(uint64_t epoch, uint64_t position);
+
+  // What start_next() has made, or null after advance() and start().
+  std::shared_ptr<Pass> next_pass() const { return next_; }
+
+  // Makes the pass of start_next() the last one. Requires: next_pass() is not null.
+  void advance();
+
+  // Reads `dataset` from the next pass on; a shard shuffle then is one of its shards. Throws
+  // kInvalid unless it has the same columns and as many rows as dataset(); as shuffle_units().
+  void use(DatasetPtr dataset);
+
+  // Closes the last pass, and the one after it, if they still live; `why` is what next() throws
+  // from then on.
   void close(const std::string& why);
 
   // The batch that start(epoch, position) would give first; nothing at the end. Not for listed
@@ -58,6 +74,8 @@ class Loader {
   LoaderStats stats() const;
 
  private:
+  std::shared_ptr<Pass> make_pass(uint64_t epoch, uint64_t position, uint64_t every);
+  void replace_last(std::shared_ptr<Pass> pass);
   static void add(LoaderStats& sum, const LoaderStats& more);
 
   DatasetPtr dataset_;
@@ -66,6 +84,7 @@ class Loader {
   SizedPools sized_pools_;      // of listed ones
   LoaderStats finished_;        // of the passes before pass_
   std::shared_ptr<Pass> pass_;  // the last one started
+  std::shared_ptr<Pass> next_;  // the one after it
 };
 
 }  // namespace headrace

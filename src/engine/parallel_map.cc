@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include "base/error.h"
@@ -26,24 +27,32 @@ ParallelMap::ParallelMap(const Options& options, Work work)
     : options_(options), work_(std::move(work)), places_(options.places) {}
 
 ParallelMap::~ParallelMap() {
+  if (is_forked()) {
+    // The threads stayed in the parent, perhaps holding the lock.
+    static_cast<void>(crew_.release());
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  room_.notify_all();
-  for (std::thread& thread : threads_) {
+  crew_->room.notify_all();
+  for (std::thread& thread : crew_->threads) {
     thread.join();
   }
 }
 
+bool ParallelMap::is_forked() const noexcept { return process_ != 0 && process_ != getpid(); }
+
 void ParallelMap::start() {
+  process_ = getpid();
   const SignalsBlocked blocked;
   const uint64_t threads =
       options_.growing ? options_.threads : std::min(options_.threads, options_.items);
   for (uint64_t i = 0; i < threads; ++i) {
     try {
-      threads_.emplace_back([this, i] { run(i); });
-      pthread_setname_np(threads_.back().native_handle(), "headrace-map");
+      crew_->threads.emplace_back([this, i] { run(i); });
+      pthread_setname_np(crew_->threads.back().native_handle(), "headrace-map");
     } catch (const std::system_error& error) {
       if (i == 0) {
         throw Error(ErrorCode::kIo, std::string("no thread could be started: ") + error.what());
@@ -56,7 +65,7 @@ void ParallelMap::start() {
 void ParallelMap::run(uint64_t thread) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    room_.wait(lock, [this] {
+    crew_->room.wait(lock, [this] {
       const bool none_left = claimed_ == options_.items;
       return closed_ || (none_left ? !options_.growing : claimed_ - released_ < places_.size());
     });
@@ -76,24 +85,32 @@ void ParallelMap::run(uint64_t thread) {
     place.error = std::move(error);
     place.ready = true;
     if (waiting_ && item == taken_) {
-      ready_.notify_one();
+      crew_->ready.notify_one();
     }
   }
 }
 
 void ParallelMap::extend(uint64_t items) {
+  if (is_forked()) {
+    return;  // next() says so
+  }
   {
     const std::lock_guard lock(mutex_);
     options_.items += items;
   }
-  room_.notify_all();
+  crew_->room.notify_all();
 }
 
 std::optional<uint64_t> ParallelMap::next(const std::function<void()>& poll) {
   if (taken_ == options_.items) {
     return std::nullopt;
   }
-  if (threads_.empty()) {
+  if (is_forked()) {
+    throw Error(ErrorCode::kCancelled,
+                "these results are made by threads of the process that this one was forked from; "
+                "ask for them anew in this one");
+  }
+  if (crew_->threads.empty()) {
     start();
   }
   poll();
@@ -102,15 +119,15 @@ std::optional<uint64_t> ParallelMap::next(const std::function<void()>& poll) {
     released_ = taken_;
     const uint64_t room = places_.size() - (claimed_ - released_);
     if (room >= std::max<uint64_t>(1, places_.size() / kRoomShare)) {
-      room_.notify_one();
+      crew_->room.notify_one();
     }
   }
   Place& place = places_[taken_ % places_.size()];
   if (!place.ready) {
-    ready_.wait_for(lock, kNap);
+    crew_->ready.wait_for(lock, kNap);
   }
   waiting_ = true;
-  while (!ready_.wait_for(lock, kPollEvery, [&] { return place.ready; })) {
+  while (!crew_->ready.wait_for(lock, kPollEvery, [&] { return place.ready; })) {
     lock.unlock();
     poll();
     lock.lock();

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -33,7 +35,8 @@ class ParallelMap {
   // Requires: threads > 0; places > 0.
   ParallelMap(const Options& options, Work work);
 
-  // Waits for the item that is begun by each thread; those behind them are never worked on.
+  // Waits for the item that is begun by each thread; those behind them are never worked on. A
+  // process that was forked from the one that started the threads waits for nothing.
   ~ParallelMap();
 
   ParallelMap(const ParallelMap&) = delete;
@@ -45,8 +48,8 @@ class ParallelMap {
   // The place of the next item, which is the consumer's until the next call; nothing behind the
   // last of those that there are. Calls `poll` before it waits and every 50 ms while it does; what
   // it throws ends the call and loses nothing. Throws what the work of the item threw; the items
-  // behind it can still be asked for. Throws kIo if no thread can be started. For one thread at a
-  // time.
+  // behind it can still be asked for. Throws kIo if no thread can be started; kCancelled in a
+  // process that was forked after they were. For one thread at a time.
   std::optional<uint64_t> next(const std::function<void()>& poll);
 
  private:
@@ -55,21 +58,28 @@ class ParallelMap {
     std::exception_ptr error;
   };
 
+  // What a forked child must leave as it is: threads that are not there, and what they waited for.
+  struct Crew {
+    std::condition_variable room;
+    std::condition_variable ready;
+    std::vector<std::thread> threads;
+  };
+
   void start();
   void run(uint64_t thread);
+  bool is_forked() const noexcept;
 
   Options options_;
   Work work_;
   std::mutex mutex_;
-  std::condition_variable room_;
-  std::condition_variable ready_;
+  std::unique_ptr<Crew> crew_ = std::make_unique<Crew>();
+  pid_t process_ = 0;          // that started the threads; 0 before
   std::vector<Place> places_;  // item n is at n % places
   uint64_t claimed_ = 0;
   uint64_t taken_ = 0;     // items whose place next() has given away
   uint64_t released_ = 0;  // items whose place may be used again
   bool closed_ = false;
   bool waiting_ = false;  // the consumer wants to be told that its item is ready
-  std::vector<std::thread> threads_;
 };
 
 }  // namespace headrace

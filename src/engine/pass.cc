@@ -1,6 +1,7 @@
 #include "engine/pass.h"
 
 #include <algorithm>
+#include <ctime>
 #include <optional>
 #include <pthread.h>
 #include <system_error>
@@ -20,7 +21,39 @@ using Clock = std::chrono::steady_clock;
 // so that longer batches are left to the workers.
 constexpr std::chrono::nanoseconds kHelpBelow = std::chrono::milliseconds(20);
 
+constexpr uint64_t kAllRows = UINT64_MAX;  // none are asked for: they are there, or waited for
+
 constexpr uint64_t kHelpAhead = 2;  // batches beyond one for each worker
+
+// A worker that has nothing to do lets go of shards so often: of those that are not needed any
+// more, and after so many times of all, since others may wait for their room.
+constexpr std::chrono::milliseconds kIdlePause{20};
+constexpr int kIdlePauses = 5;
+
+// Finds out whether a thread does something or waits.
+class Asleep {
+ public:
+  // Whether most of the time since the last look, and more than a moment, was spent waiting.
+  bool look() {
+    const Clock::time_point now = Clock::now();
+    const std::chrono::nanoseconds worked = thread_time();
+    const std::chrono::nanoseconds passed = now - last_;
+    const bool slept = passed > kHelpBelow && (worked - worked_) * 2 < passed;
+    last_ = now;
+    worked_ = worked;
+    return slept;
+  }
+
+ private:
+  static std::chrono::nanoseconds thread_time() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
+  Clock::time_point last_ = Clock::now();
+  std::chrono::nanoseconds worked_ = thread_time();
+};
 
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -40,6 +73,9 @@ struct Pass::Engine {
     if (prefetch != nullptr) {
       prefetch->stop();
     }
+    if (look_ahead != nullptr) {
+      look_ahead->stop();
+    }
     for (std::thread& thread : threads) {
       thread.join();
     }
@@ -47,7 +83,8 @@ struct Pass::Engine {
   }
 
   BatchRing ring;
-  std::unique_ptr<Prefetch> prefetch;  // null where nothing is in files
+  std::unique_ptr<Prefetch> prefetch;          // null where nothing is in files
+  std::unique_ptr<ShardLookAhead> look_ahead;  // null where nothing is in stores
   std::vector<std::thread> threads;
 };
 
@@ -61,6 +98,7 @@ Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uin
                         .sharers = options.split.every * options.local_ranks,
                         .start = static_cast<double>(options.split.rank) /
                                  static_cast<double>(options.split.world_size)},
+      look_ahead_setting_{.options = options, .epoch = epoch, .makers = options.num_threads + 1},
       maker_(std::move(dataset), options, epoch, position, std::move(pools)),
       pid_(getpid()),
       listed_(options.listed > 0) {}
@@ -87,10 +125,15 @@ Pass::Engine& Pass::running() {
 // An engine with at least one thread, or an error and nothing left behind.
 std::unique_ptr<Pass::Engine> Pass::start_engine() {
   const uint64_t batches = maker_.plan().batches();
-  auto engine = std::make_unique<Engine>(prefetch_, batches, listed_ ? 0 : batches);
+  auto engine = std::make_unique<Engine>(prefetch_, batches, listed_ ? 0 : room_);
   if (dataset_->in_files() && batches > 0) {
     engine->prefetch =
         std::make_unique<Prefetch>(dataset_, maker_, engine->ring, prefetch_setting_);
+  }
+  if (dataset_->is_transient()) {
+    engine->look_ahead =
+        std::make_unique<ShardLookAhead>(dataset_, maker_, engine->ring, look_ahead_setting_);
+    engine->look_ahead->begin();
   }
   const SignalsBlocked blocked;
   const auto start_thread = [&engine](const char* name, auto body) {
@@ -116,35 +159,66 @@ std::unique_ptr<Pass::Engine> Pass::start_engine() {
       engine->prefetch->without_hints();  // reading is slower then, and right
     }
   }
+  if (engine->look_ahead != nullptr) {
+    start_thread("headrace-shards", [&look_ahead = *engine->look_ahead] { look_ahead.run(); });
+  }
   return engine;
 }
 
 void Pass::work(Engine& engine) noexcept {
   std::unique_ptr<BatchMaker::Workspace> space;
-  while (true) {
-    const std::optional<uint64_t> number = engine.ring.claim();
-    if (!number) {
-      return;
-    }
-    make(*number, space, engine);
+  while (const std::optional<uint64_t> number = claim(engine, space)) {
+    make(*number, space, engine, nullptr);
   }
 }
 
-// Makes a claimed batch, or what stands in its place, and hands it to the ring.
-void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
-                Engine& engine) noexcept {
+// Of a worker, which lets go of shards while it waits.
+std::optional<uint64_t> Pass::claim(Engine& engine, std::unique_ptr<BatchMaker::Workspace>& space) {
+  if (engine.look_ahead == nullptr) {
+    return engine.ring.claim();
+  }
+  int pauses = 0;
+  return engine.ring.claim(kIdlePause, [&] {
+    if (space != nullptr && ++pauses < kIdlePauses) {
+      space->reader.drop_retired();
+    } else if (space != nullptr && pauses == kIdlePauses) {
+      space->reader.drop_held();
+    }
+  });
+}
+
+// How batches are read now; nothing if all is in memory.
+std::optional<BatchMaker::Cold> Pass::cold(const Engine& engine, const Poll& poll) const {
+  const Prefetch* prefetch = engine.prefetch.get();
+  const ShardLookAhead* look_ahead = engine.look_ahead.get();
+  const bool in_files = prefetch != nullptr && prefetch->cold();
+  if (look_ahead != nullptr) {
+    return BatchMaker::Cold{in_files ? prefetch->asked_rows() : kAllRows, [look_ahead, &poll] {
+                              look_ahead->check_running();
+                              if (poll) {
+                                poll();
+                              }
+                            }};
+  }
+  if (in_files) {
+    return BatchMaker::Cold{prefetch->asked_rows(), [prefetch] { prefetch->check_running(); }};
+  }
+  return std::nullopt;
+}
+
+// Makes a claimed batch, or what stands in its place, and hands it to the ring. False if `poll`,
+// which may be empty, has put it off.
+bool Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space, Engine& engine,
+                const Poll& poll) noexcept {
   const Clock::time_point start = Clock::now();
   Batch batch;
   try {
     if (space == nullptr) {
       space = std::make_unique<BatchMaker::Workspace>(dataset_);
     }
-    const Prefetch* prefetch = engine.prefetch.get();
-    std::optional<BatchMaker::Cold> cold;
-    if (prefetch != nullptr && prefetch->cold()) {
-      cold = {prefetch->asked_rows(), [prefetch] { prefetch->check_running(); }};
-    }
-    maker_.make(number, *space, batch, cold);
+    maker_.make(number, *space, batch, cold(engine, poll));
+  } catch (const Paused&) {
+    return false;
   } catch (...) {
     batch.number = number;
     batch.error = std::current_exception();
@@ -153,30 +227,77 @@ void Pass::make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
   const int64_t took = std::chrono::nanoseconds(Clock::now() - start).count();
   const int64_t before = make_ns_.load(std::memory_order_relaxed);
   make_ns_.store(before == 0 ? took : before + (took - before) / 8, std::memory_order_relaxed);
+  return true;
 }
 
 // Makes the next unclaimed batch in the consumer's own thread, if that does not take long. False if
 // it should rather wait.
 bool Pass::help(Engine& engine) noexcept {
   const int64_t expected = make_ns_.load(std::memory_order_relaxed);
-  if (expected == 0 || expected > kHelpBelow.count()) {
+  if (!paused_ && (expected == 0 || expected > kHelpBelow.count())) {
     return false;
   }
   // Not far ahead: the worker that holds the awaited batch may be waiting for this very processor.
-  const std::optional<uint64_t> number = engine.ring.try_claim(num_threads_ + kHelpAhead);
+  const std::optional<uint64_t> number =
+      paused_ ? paused_ : engine.ring.try_claim(num_threads_ + kHelpAhead);
   if (!number) {
     return false;
   }
   const Clock::time_point start = Clock::now();
-  make(*number, helper_space_, engine);
+  bool made = true;
+  if (engine.look_ahead == nullptr) {
+    make(*number, helper_space_, engine, nullptr);
+  } else {
+    made = help_unless_waiting(*number, engine);
+  }
   engine.ring.add_consumer_wait(Clock::now() - start);
-  return true;
+  return made;
+}
+
+// Makes a batch whose shards are here; otherwise puts it off, since the consumer must hear of
+// Ctrl-C.
+bool Pass::help_unless_waiting(uint64_t number, Engine& engine) noexcept {
+  const bool made = make(number, helper_space_, engine, [asleep = Asleep()]() mutable {
+    if (asleep.look()) {
+      throw Paused();
+    }
+  });
+  paused_ = made ? std::nullopt : std::optional(number);
+  if (helper_space_ != nullptr) {
+    helper_space_->reader.drop_held();  // nobody knows when the consumer comes back
+  }
+  return made;
 }
 
 void Pass::check_process() const {
   if (pid_ != getpid()) {
     throw Error(ErrorCode::kCancelled,
                 "this iterator was started before the process forked; iterate the loader again");
+  }
+}
+
+void Pass::prepare(uint64_t room) {
+  check_process();
+  const std::lock_guard one_consumer(next_mutex_);
+  // Shards of a store are sent for by one pass at a time: rows that come later must not hold those
+  // up that the last pass still needs.
+  if (asked() || done_.load() || dataset_->is_transient()) {
+    return;
+  }
+  room_ = room;
+  BatchRing& ring = running().ring;
+  if (!listed_) {
+    ring.allow(room);
+  }
+}
+
+// Lets all batches be made, for next().
+void Pass::end_limit(BatchRing& ring) {
+  if (room_ != kNoLimit) {
+    room_ = kNoLimit;
+    if (!listed_) {
+      ring.allow(kNoLimit);
+    }
   }
 }
 
@@ -199,9 +320,12 @@ void Pass::name(RowList list) {
                   {.file = "", .column = "", .row = row});
     }
   }
-  BatchRing& ring = running().ring;
+  Engine& engine = running();
+  if (engine.look_ahead != nullptr) {
+    engine.look_ahead->name(named_, list.rows);
+  }
   maker_.name(named_, std::move(list));
-  ring.allow(++named_);
+  engine.ring.allow(++named_);
 }
 
 Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
@@ -213,12 +337,14 @@ Pass::Next Pass::next(Batch& batch, std::chrono::milliseconds timeout) {
   }
   Engine& engine = running();
   BatchRing& ring = engine.ring;
+  end_limit(ring);
   BatchRing::Taken taken = ring.take(batch, std::chrono::milliseconds(0));
   while (taken == BatchRing::Taken::kTimeout && help(engine)) {
     taken = ring.take(batch, std::chrono::milliseconds(0));
   }
   if (taken == BatchRing::Taken::kTimeout) {
-    taken = ring.take(batch, timeout);
+    // Where the consumer makes a batch itself, that was its waiting.
+    taken = ring.take(batch, paused_ ? std::chrono::milliseconds(0) : timeout);
   }
   switch (taken) {
     case BatchRing::Taken::kTimeout:

@@ -15,6 +15,7 @@
 #include "engine/batch_ring.h"
 #include "engine/part_pools.h"
 #include "engine/prefetch.h"
+#include "engine/shard_look_ahead.h"
 
 namespace headrace {
 
@@ -60,6 +61,11 @@ class Pass {
     uint64_t item = 0;
   };
 
+  // Starts the threads before the first next(), and lets them make the first `room` batches; a
+  // later call may say more. The first next() ends the limit. Of listed batches those are made that
+  // were named. Throws what next() throws. Not while another thread is in next().
+  void prepare(uint64_t room);
+
   // For listed batches: the one to be named next; nothing if all are, or as many as are made ahead.
   // Throws what next() throws. Called, as name(), by one thread at a time.
   std::optional<Wanted> wanted();
@@ -93,15 +99,22 @@ class Pass {
   LoaderStats stats() const;
 
  private:
-  struct Engine;  // ring and threads; abandoned, not destroyed, in a forked child
+  static constexpr uint64_t kNoLimit = UINT64_MAX;
+
+  struct Paused {};  // thrown by a consumer's poll to end a batch for now
+  struct Engine;     // ring and threads; abandoned, not destroyed, in a forked child
 
   void check_process() const;
   Engine& running();
   std::unique_ptr<Engine> start_engine();
   void work(Engine& engine) noexcept;
-  void make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space,
-            Engine& engine) noexcept;
+  std::optional<uint64_t> claim(Engine& engine, std::unique_ptr<BatchMaker::Workspace>& space);
+  bool make(uint64_t number, std::unique_ptr<BatchMaker::Workspace>& space, Engine& engine,
+            const Poll& poll) noexcept;
+  std::optional<BatchMaker::Cold> cold(const Engine& engine, const Poll& poll) const;
   bool help(Engine& engine) noexcept;
+  bool help_unless_waiting(uint64_t number, Engine& engine) noexcept;
+  void end_limit(BatchRing& ring);
   void stop(const std::string& why);
   void hand_out(const Batch& batch);
 
@@ -110,6 +123,7 @@ class Pass {
   uint64_t num_threads_;
   uint64_t prefetch_;
   Prefetch::Setting prefetch_setting_;
+  ShardLookAhead::Setting look_ahead_setting_;
   BatchMaker maker_;
   pid_t pid_;
 
@@ -120,13 +134,15 @@ class Pass {
   std::atomic<bool> asked_{false};
   std::atomic<bool> done_{false};
   std::atomic<bool> closed_{false};
+  uint64_t room_ = kNoLimit;         // batches that may be made before the first next()
   std::atomic<int64_t> make_ns_{0};  // how long a batch takes, smoothed; 0 before the first
   mutable std::mutex mutex_;         // over engine_ and why_
   std::string why_;
   std::unique_ptr<Engine> engine_;
   std::mutex join_mutex_;  // held while the threads are joined
-  std::mutex next_mutex_;  // one consumer at a time; over helper_space_
+  std::mutex next_mutex_;  // one consumer at a time; over helper_space_ and paused_
   std::unique_ptr<BatchMaker::Workspace> helper_space_;
+  std::optional<uint64_t> paused_;  // the batch that the consumer has begun to make
   bool listed_;
   uint64_t named_ = 0;  // listed batches whose rows are known
   Order::Workspace naming_space_;

@@ -34,6 +34,13 @@ uint64_t Plan::position_after(uint64_t count) const noexcept {
   return start_ + round * split_.batch_size * split_.world_size;
 }
 
+uint64_t Plan::begin_of(uint64_t number) const noexcept {
+  if (number >= batches_) {
+    return rows_;
+  }
+  return std::min(rows_, start_ + number * split_.every * split_.batch_size * split_.world_size);
+}
+
 bool Plan::complete() const noexcept {
   return split_.tail == Tail::kDrop || position_after(batches_) == rows_;
 }

@@ -49,6 +49,10 @@ class Plan {
   // one more.
   bool complete() const noexcept;
 
+  // No batch from `number` on has a position before this one, but for those that repeat a row; the
+  // number of rows where there is no such batch.
+  uint64_t begin_of(uint64_t number) const noexcept;
+
   // One batch: positions first, first + stride, ...: `count` of them, `repeated` of these to fill
   // up an empty tail.
   struct Batch {

@@ -57,6 +57,7 @@ PluginMap::PluginMap(std::shared_ptr<const PluginLibrary> library, Schema schema
              if (plugin == nullptr) {
                plugin = library_->open(schema_);
              }
+             plugin->clear();  // what an input that failed has left
              plugin->process(input.bytes, {.name = input.path,
                                            .seed = options_.seed,
                                            .epoch = options_.epoch,

@@ -16,8 +16,8 @@ namespace headrace {
 namespace {
 
 constexpr std::chrono::seconds kLookEvery{1};
-constexpr std::chrono::milliseconds kHintEvery{
-    1};  // the workers need many times as long for kHintBytes
+// The workers need many times as long for kHintBytes.
+constexpr std::chrono::milliseconds kHintEvery{1};
 constexpr uint64_t kSamples = 64;
 
 // For so long rows are asked for without a limit while files are read ahead; then one row for so
@@ -30,14 +30,21 @@ constexpr uint64_t kHintBytes = uint64_t{64} << 20;
 constexpr uint64_t kHintBatches = 8192;
 constexpr uint64_t kHintSteps = 8;
 
-// How many batches, or blocks, offsets are asked for ahead of what they point to, at least.
+// How many batches, or stages of a window shuffle, offsets are asked for ahead of what they point
+// to, at least.
 constexpr uint64_t kOffsetLead = 2;
 
 // A column up to this size is asked for as a whole.
 constexpr uint64_t kWholeColumnBytes = uint64_t{64} << 20;
 
-// Blocks below this size are no faster than rows.
-constexpr uint64_t kLeastBlockBytes = uint64_t{32} << 10;
+// Units below this size are no faster than rows; larger ones than the other are asked for in
+// pieces.
+constexpr uint64_t kLeastUnitBytes = uint64_t{32} << 10;
+constexpr uint64_t kPieceBytes = uint64_t{8} << 20;
+
+// Units that are open where a pass begins are asked for at so many times the rate that they are
+// used up at, or kHintBytes a batch, whichever is more.
+constexpr uint64_t kCatchUp = 4;
 
 uint64_t page_bytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
 
@@ -147,7 +154,7 @@ void Prefetch::look() {
     next = Regime::kHints;  // all was read once and did not stay: it does not fit after all
   }
   const bool was_cold = looks_ > 0 && cold();
-  in_blocks_ = situation.in_runs && maker_.order()->order().blocks() != nullptr;
+  in_units_ = situation.in_runs && maker_.order()->order().window() != nullptr;
   choose_hinted_columns(situation);
   changes_ += next == now || looks_ == 0 ? 0 : 1;
   ++looks_;
@@ -186,10 +193,10 @@ Situation Prefetch::situation() {
       })) {
     return situation;
   }
-  if (const WindowShuffle* blocks = maker_.order()->order().blocks()) {
-    const uint64_t block_bytes = blocks->block_rows() * row_bytes;
-    situation.in_runs = block_bytes >= kLeastBlockBytes &&
-                        block_bytes * blocks->window() + kHintBytes <= situation.available / 2;
+  if (const WindowShuffle* shuffle = maker_.order()->order().window()) {
+    const uint64_t unit_bytes = shuffle->rows() / shuffle->units() * row_bytes;
+    situation.in_runs = unit_bytes >= kLeastUnitBytes &&
+                        unit_bytes * shuffle->open_units() + kHintBytes <= situation.available / 2;
   } else {
     situation.in_runs = maker_.order()->order().sequential();
   }
@@ -236,6 +243,7 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
   const uint64_t small = std::min(kWholeColumnBytes, situation.available / 16);
   const bool wants_much = situation.wanted >= situation.files / 4;
   uint64_t row_bytes = 0;
+  row_bytes_ = 1;
   for (size_t c = 0; c < hinted_columns_.size(); ++c) {
     const FileColumn& column = columns_[c];
     const auto one_by_one = [&](uint64_t bytes) {
@@ -243,6 +251,7 @@ void Prefetch::choose_hinted_columns(const Situation& situation) {
     };
     hinted_columns_[c] = one_by_one(column.bytes);
     hinted_offsets_[c] = one_by_one(column.offset_bytes);
+    row_bytes_ += hinted_columns_[c] ? column.row_bytes : 0;
     row_bytes += hinted_columns_[c] ? column.row_page_bytes : 0;
     row_bytes += hinted_offsets_[c] ? page_bytes() : 0;
   }
@@ -289,22 +298,22 @@ bool Prefetch::hint() {
   // Those that are being made may still need most of their rows.
   const uint64_t oldest = claimed - std::min(claimed, setting_.makers);
   next_batch_ = std::max(next_batch_, oldest);
-  if (in_blocks_) {
-    let_go_of_blocks(oldest);
+  if (in_units_) {
+    let_go_of_units(oldest);
   }
   if (!may_hint()) {
     return false;
   }
-  if (!in_blocks_ && hint_offsets(claimed)) {
+  if (!in_units_ && hint_offsets(claimed)) {
     return true;
   }
   const uint64_t batch = next_batch_;
   if (batch >= std::min(claimed + ahead_, maker_.plan().batches())) {
     return false;
   }
-  if (in_blocks_) {
+  if (in_units_) {
     ++next_batch_;
-    hint_blocks(batch);
+    hint_units(batch);
     return true;
   }
   const bool known = find_rows(batch);
@@ -317,9 +326,14 @@ bool Prefetch::hint() {
     return true;
   }
   hinted_rows_ += rows_.size();
+  hint_rows();
+  return true;
+}
+
+// Asks for rows_; their offsets were asked for.
+void Prefetch::hint_rows() {
   hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
   hinted_bytes_ += requests_.will_need_elements(rows_, hinted_columns_);
-  return true;
 }
 
 // Makes rows_ what is asked for of `batch`; false if it is not known.
@@ -349,52 +363,80 @@ bool Prefetch::hint_offsets(uint64_t claimed) {
   return true;
 }
 
-// Asks for the blocks that `batch` draws from.
-void Prefetch::hint_blocks(uint64_t batch) {
-  const WindowShuffle& blocks = *maker_.order()->order().blocks();
-  const Plan::Batch plan = maker_.plan().batch(batch);
-  const uint64_t last = plan.first + (plan.count - 1) * plan.stride;
-  const uint64_t first = blocks.open_blocks(blocks.stage_of(plan.first)).first;
-  const uint64_t end = blocks.open_blocks(blocks.stage_of(last)).end;
-  if (next_block_ == 0) {
-    used_block_ = first;  // a pass may begin anywhere in the epoch
+// The units that are asked for, from those of `batch` on if there were none before.
+Prefetch::Units& Prefetch::units_from(const Plan::Batch& batch) {
+  if (units_) {
+    return *units_;
   }
-  next_block_ = std::max(next_block_, first);
-  next_block_offsets_ = std::max(next_block_offsets_, next_block_);
-  hint_block_offsets(std::min(end + kOffsetLead, blocks.blocks()));
-  for (; next_block_ < end && !stopped_; ++next_block_) {
-    find_block(next_block_);
-    hinted_bytes_ += requests_.will_need(rows_, hinted_columns_);
-    hinted_bytes_ += requests_.will_need_elements(rows_, hinted_columns_);
+  const WindowShuffle& shuffle = *maker_.order()->order().window();
+  const uint64_t piece_rows = std::max<uint64_t>(1, kPieceBytes / row_bytes_);
+  const UnitSchedule pieces(shuffle, batch.first, batch.stride, piece_rows);
+  return units_.emplace(Units{pieces, pieces, UnitEnds(shuffle, batch.first, batch.stride)});
+}
+
+// Asks for the units that `batch` draws on, and for pieces of those that come next. Where much is
+// missing, as in the middle of an epoch, the rows of the batch itself come first.
+void Prefetch::hint_units(uint64_t batch) {
+  const Plan::Batch plan = maker_.plan().batch(batch);
+  if (plan.repeated > 0) {
+    return;  // a row from the beginning of the epoch
+  }
+  Units& units = units_from(plan);
+  const uint64_t last = plan.first + (plan.count - 1) * plan.stride;
+  hint_unit_offsets(units.offsets, plan.first, last);
+  const uint64_t most = std::max(kHintBytes / row_bytes_, kCatchUp * plan.count * plan.stride);
+  if (units.rows.rows_due(plan.first, last) > most && find_rows(batch)) {
+    hinted_bytes_ += requests_.will_need_offsets(rows_, hinted_offsets_);
+    hint_rows();
+  }
+  for (uint64_t asked = 0; asked < most && !stopped_;) {
+    const auto piece = units.rows.next(plan.first, last);
+    if (!piece) {
+      return;
+    }
+    count_rows(piece->first_row, piece->rows);
+    hint_rows();
+    asked += piece->rows;
   }
 }
 
-// Gives back the blocks that come before those of batch `oldest`.
-void Prefetch::let_go_of_blocks(uint64_t oldest) {
-  if (regime() != Regime::kHints) {
+// Gives back the units that were used up before batch `oldest`.
+void Prefetch::let_go_of_units(uint64_t oldest) {
+  if (regime() != Regime::kHints || !units_ || oldest >= maker_.plan().batches()) {
     return;
   }
-  const WindowShuffle& blocks = *maker_.order()->order().blocks();
-  const uint64_t end = blocks.open_blocks(blocks.stage_of(maker_.plan().batch(oldest).first)).first;
-  for (; used_block_ < std::min(end, next_block_) && !stopped_; ++used_block_) {
-    find_block(used_block_);
-    used_bytes_ += requests_.used(rows_, hinted_columns_);
+  const Plan::Batch plan = maker_.plan().batch(oldest);
+  const uint64_t step = std::max<uint64_t>(1, kPieceBytes / row_bytes_);
+  while (plan.repeated == 0 && !stopped_) {
+    const auto unit = units_->used.next(plan.first);
+    if (!unit) {
+      return;
+    }
+    for (uint64_t done = 0; done < unit->rows; done += step) {
+      count_rows(unit->first_row + done, std::min(step, unit->rows - done));
+      used_bytes_ += requests_.used(rows_, hinted_columns_);
+    }
   }
 }
 
-// Asks for the offsets of all blocks before `end`.
-void Prefetch::hint_block_offsets(uint64_t end) {
-  for (; next_block_offsets_ < end && !stopped_; ++next_block_offsets_) {
-    find_block(next_block_offsets_);
+// Asks for the offsets of what is due up to `position`, and some stages later.
+void Prefetch::hint_unit_offsets(UnitSchedule& offsets, uint64_t from, uint64_t position) {
+  const WindowShuffle& shuffle = *maker_.order()->order().window();
+  const uint64_t stage = shuffle.rows() / shuffle.units() * shuffle.lanes();
+  while (!stopped_) {
+    const auto piece = offsets.next(from, position + kOffsetLead * stage);
+    if (!piece) {
+      return;
+    }
+    count_rows(piece->first_row, piece->rows);
     hinted_bytes_ += requests_.will_need_offsets(rows_, hinted_offsets_);
   }
 }
 
-// Makes rows_ those of a block.
-void Prefetch::find_block(uint64_t number) {
-  const WindowShuffle::Block block = maker_.order()->order().blocks()->block(number);
-  rows_.resize(block.rows);
-  std::iota(rows_.begin(), rows_.end(), block.first_row);
+// Makes rows_ the rows from `first_row` on.
+void Prefetch::count_rows(uint64_t first_row, uint64_t rows) {
+  rows_.resize(rows);
+  std::iota(rows_.begin(), rows_.end(), first_row);
 }
 
 }  // namespace headrace

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "dataset/dataset.h"
@@ -15,6 +16,7 @@
 #include "engine/batch_ring.h"
 #include "engine/file_columns.h"
 #include "engine/regime.h"
+#include "order/unit_schedule.h"
 #include "storage/open_files.h"
 
 namespace headrace {
@@ -25,13 +27,12 @@ namespace headrace {
 // 1. Once a second it looks: which share of the files is in memory (a byte at each of 64 places),
 //    how much memory there is, and which regime follows from that (engine/regime.h).
 // 2. In kHints and kReadAhead it walks the order ahead of the workers, at most kHintBytes and
-//    kHintSteps steps of a batch, and asks the kernel for each row, or for each block as it is
-//    opened where the order has blocks.
+//    kHintSteps steps of a batch, and asks the kernel for each row; or, where the order has blocks
+//    or shards, for each of these as it enters, and for large ones piece by piece before that.
 // 3. Columns with offsets are asked for in two stages: the offsets of rows, and some batches later,
 //    when they are in memory, the values and indices that they point to.
-// 4. In kHints it gives back the blocks that were read: pages that nobody maps are taken from
-// memory
-//    for less work, and memory is short.
+// 4. In kHints it gives back the units that were read: pages that nobody maps are taken from
+//    memory for less work, and memory is short.
 // 5. Columns that are small altogether, or have small offsets, are asked for as a whole instead:
 //    their rows share pages.
 // 6. In kReadAhead a second thread reads the files from end to end. After the first seconds, rows
@@ -88,10 +89,20 @@ class Prefetch {
   bool hint();
   bool hint_offsets(uint64_t claimed);
   bool find_rows(uint64_t batch);
-  void hint_blocks(uint64_t batch);
-  void let_go_of_blocks(uint64_t oldest);
-  void hint_block_offsets(uint64_t end);
-  void find_block(uint64_t number);
+  void hint_rows();
+  void hint_units(uint64_t batch);
+  void let_go_of_units(uint64_t oldest);
+  void hint_unit_offsets(UnitSchedule& offsets, uint64_t from, uint64_t position);
+  void count_rows(uint64_t first_row, uint64_t rows);
+
+  // Of the units of a window shuffle, from the first batch on that was asked for in units: what is
+  // to be asked for, in one step or two, and what was used up.
+  struct Units {
+    UnitSchedule rows;
+    UnitSchedule offsets;
+    UnitEnds used;
+  };
+  Units& units_from(const Plan::Batch& batch);
 
   DatasetPtr dataset_;
   const BatchMaker& maker_;
@@ -113,18 +124,17 @@ class Prefetch {
   std::vector<bool> hinted_columns_;  // columns whose rows are asked for one by one
   std::vector<bool> hinted_offsets_;  // of these, those whose offsets are
   uint64_t ahead_ = 1;                // batches
-  bool in_blocks_ = false;            // whole blocks are asked for
+  bool in_units_ = false;             // whole units are asked for
+  uint64_t row_bytes_ = 1;            // of the columns whose rows are asked for; never 0
   uint64_t looks_ = 0;
   Clock::time_point begin_ = Clock::now();
   uint64_t hinted_rows_ = 0;
-  uint64_t late_rows_ = 0;   // hinted_rows_ when the start was over,
-  uint64_t late_bytes_ = 0;  // and read_ahead_bytes_
-  uint64_t next_batch_ = 0;  // to ask for
-  uint64_t next_block_ = 0;
-  uint64_t used_block_ = 0;          // to let go of
-  uint64_t next_offsets_ = 0;        // batch whose offsets are to be asked for
-  uint64_t next_block_offsets_ = 0;  // block
+  uint64_t late_rows_ = 0;     // hinted_rows_ when the start was over,
+  uint64_t late_bytes_ = 0;    // and read_ahead_bytes_
+  uint64_t next_batch_ = 0;    // to ask for
+  uint64_t next_offsets_ = 0;  // batch whose offsets are to be asked for
   uint64_t hinted_batches_ = 0;
+  std::optional<Units> units_;
 
   std::atomic<bool> reading_ahead_{false};  // the other thread reads, or is to begin
   std::atomic<bool> round_over_{false};     // it has read everything once

@@ -64,13 +64,14 @@ uint64_t first_line(const File& file, std::vector<char>& block, uint64_t begin, 
   return end;
 }
 
-// The error for a fault at byte `offset` of a file: its lines up to there are counted now.
+// The error for a fault at byte `offset` of a file: its lines up to there are counted now, unless
+// `closed` says that nobody will see it.
 Error fault_error(const File& file, std::vector<char>& block, uint64_t offset,
-                  const std::string& what) {
+                  const std::string& what, const std::atomic<bool>& closed) {
   uint64_t line = 1;
   uint64_t line_begin = 0;
   BlockReader reader(file, block);
-  for (uint64_t at = 0; at < offset;) {
+  for (uint64_t at = 0; at < offset && !closed.load(std::memory_order_relaxed);) {
     const uint64_t bytes = std::min(reader.fill(0, at), offset - at);
     for (uint64_t i = 0; i < bytes; ++i) {
       if (block[i] == '\n') {
@@ -170,7 +171,7 @@ void SvmlightReader::read(const Part& part, std::vector<char>& block, SvmlightRo
     }
     const uint64_t used = parser.parse({block.data(), bytes}, rows);
     if (const std::optional<SvmlightFault> fault = parser.fault()) {
-      throw fault_error(file, block, first + fault->offset, fault->what);
+      throw fault_error(file, block, first + fault->offset, fault->what, closed_);
     }
     if (!options_.keep_rows) {
       rows.clear();

@@ -87,7 +87,7 @@ void TextFileReader::make_room() {
     keep_unsplit();
     return;
   }
-  if (size_ >= kLongest) {
+  if (size_ > kLongest) {
     const std::string& path = paths_[opened_ - 1];
     const uint64_t offset = read_ - end_;
     const char* const what = split_ == TextSplit::kLine        ? "the line"
@@ -100,7 +100,7 @@ void TextFileReader::make_room() {
                     "or read it yourself and pass its text",
                 {.file = path, .column = "", .row = std::nullopt, .offset = offset});
   }
-  allocate(2 * size_);
+  allocate(std::min(2 * size_, kLongest + 1));  // a byte more shows where a file ends
 }
 
 Error TextFileReader::invalid(uint64_t document, const Utf8Fault& fault) const {

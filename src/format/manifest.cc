@@ -191,7 +191,16 @@ ManifestHeader header_of(const ShardLayout& layout, const std::string& path) {
 // Adds the shards of manifests to a table.
 class TableReader {
  public:
-  TableReader(const std::string& path, bool origins) : path_(path), with_origins_(origins) {}
+  // `shards`: of how many it makes room for, as many as the file can hold.
+  TableReader(const std::string& path, bool origins, uint64_t shards)
+      : path_(path), with_origins_(origins) {
+    table_.ids.reserve(shards);
+    table_.encodings.reserve(shards);
+    table_.origin_ends.reserve(origins ? shards : 0);
+    for (std::vector<uint64_t>* column : numbers()) {
+      column->reserve(shards);
+    }
+  }
 
   // Adds a batch. Requires: its body is at `body` and intact.
   void add(const ShardLayout& layout, const BatchLayout& batch, const std::byte* body) {
@@ -353,7 +362,7 @@ Manifest read_manifest(const File& file, ManifestParts parts) {
   if (layout.file_bytes != file.info().size) {
     throw truncated_error(path, layout.file_bytes, file.info().size);
   }
-  TableReader reader(path, parts == ManifestParts::kShardsAndOrigins);
+  TableReader reader(path, parts == ManifestParts::kShardsAndOrigins, layout.rows);
   HashedReader bytes(file);
   // A batch at a time, each checked before it is used: what a hostile file declares costs nothing.
   for (size_t b = 0; b < layout.batches.size(); ++b) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "base/checked.h"
 #include "base/error.h"
 
 namespace headrace {
@@ -74,25 +75,46 @@ Distribution convolve(const Distribution& a, const Distribution& b) {
   return sum;
 }
 
-double entropy_of_batch(const WindowShuffle& shuffle, uint64_t first, uint64_t rows) {
-  std::map<uint64_t, Distribution> counts;  // of the rows of each block, by its place
-  std::vector<WindowShuffle::Part> parts;
-  const uint64_t end = first + rows;
-  for (uint64_t stage = shuffle.stage_of(first); shuffle.stage_begin(stage) < end; ++stage) {
-    const uint64_t begin = shuffle.stage_begin(stage);
-    const uint64_t stop = shuffle.stage_begin(stage + 1);
-    const uint64_t draws = std::min(stop, end) - std::max(begin, first);
-    shuffle.stage_parts(stage, parts);
-    for (const WindowShuffle::Part& part : parts) {
-      const auto drawn = hypergeometric(stop - begin, part.rows, draws);
-      const auto [at, fresh] = counts.try_emplace(part.place, drawn);
-      if (!fresh) {
-        at->second = convolve(at->second, drawn);
+using UnitCounts = std::map<uint64_t, Distribution>;  // of the rows of each unit, by its number
+
+// Adds what `rows` positions first, first + step, ... of a lane draw of each unit.
+void add_draws(const Staircase& lane, uint64_t first, uint64_t step, uint64_t rows,
+               UnitCounts& counts) {
+  std::vector<Staircase::Part> parts;
+  uint64_t stage = lane.stage_of(first);
+  uint64_t begin = lane.stage_begin(stage);
+  for (uint64_t position = first; rows > 0; ++stage) {
+    const uint64_t end = lane.stage_begin(stage + 1);
+    if (position < end) {
+      const uint64_t draws = std::min(rows, (end - position - 1) / step + 1);
+      lane.stage_parts(stage, parts);
+      for (const Staircase::Part& part : parts) {
+        const auto drawn = hypergeometric(end - begin, part.rows, draws);
+        const uint64_t unit = lane.slot(part.place).unit.number;
+        const auto [at, fresh] = counts.try_emplace(unit, drawn);
+        if (!fresh) {
+          at->second = convolve(at->second, drawn);
+        }
       }
+      position += draws * step;
+      rows -= draws;
     }
+    begin = end;
+  }
+}
+
+// The entropy of `rows` positions first, first + stride, ...
+double entropy_of_batch(const WindowShuffle& shuffle, uint64_t first, uint64_t stride,
+                        uint64_t rows) {
+  UnitCounts counts;
+  const WindowShuffle::Turns turn = shuffle.turns(stride);
+  for (uint64_t k = 0; k < std::min(turn.period, rows); ++k) {
+    const uint64_t position = first + k * stride;
+    add_draws(shuffle.lane(position % shuffle.lanes()), position / shuffle.lanes(), turn.step,
+              (rows - k - 1) / turn.period + 1, counts);
   }
   double bits = 0;
-  for (const auto& [place, distribution] : counts) {
+  for (const auto& [unit, distribution] : counts) {
     for (size_t i = 0; i < distribution.probability.size(); ++i) {
       bits += distribution.probability[i] * surprise(distribution.first + i, rows);
     }
@@ -132,14 +154,17 @@ double measured_label_entropy(const Order& order, std::span<const uint32_t> labe
   return bits / static_cast<double>(batches);
 }
 
-double expected_block_entropy(const WindowShuffle& shuffle, uint64_t batch_rows) {
-  const uint64_t batches = full_batches(shuffle.rows(), batch_rows);
-  const uint64_t samples = std::clamp(kSlices / shuffle.window(), kMinSampled, kMaxSampled);
+double expected_unit_entropy(const WindowShuffle& shuffle, uint64_t batch_rows,
+                             uint64_t world_size) {
+  const uint64_t round = checked_mul(batch_rows, world_size, "rows of a batch on all ranks");
+  const uint64_t batches = full_batches(shuffle.rows(), round);
+  const uint64_t samples = std::clamp(kSlices / shuffle.open_units(), kMinSampled, kMaxSampled);
   const uint64_t step = std::max<uint64_t>(1, batches / samples);
   double bits = 0;
   uint64_t sampled = 0;
   for (uint64_t batch = 0; batch < batches; batch += step, ++sampled) {
-    bits += entropy_of_batch(shuffle, batch * batch_rows, batch_rows);
+    const uint64_t rank = sampled % world_size;  // lanes differ little
+    bits += entropy_of_batch(shuffle, batch * round + rank, world_size, batch_rows);
   }
   return bits / static_cast<double>(sampled);
 }

@@ -16,10 +16,11 @@ namespace headrace {
 double measured_label_entropy(const Order& order, std::span<const uint32_t> labels,
                               uint32_t classes, uint64_t batch_rows);
 
-// The expected entropy of "which block does a row come from" in a batch, computed from the sizes of
-// the slices alone: inside a stage every choice of rows is equally likely, so the rows that a batch
-// takes of a slice are hypergeometric. Long epochs are sampled at evenly spaced batches. Throws
-// kInvalid when no full batch exists.
-double expected_block_entropy(const WindowShuffle& shuffle, uint64_t batch_rows);
+// The expected entropy of "which unit does a row come from" in a batch of one rank, computed from
+// the sizes of the slices alone: inside a stage every choice of rows is equally likely, so the rows
+// that a batch takes of a slice are hypergeometric. Long epochs are sampled at evenly spaced
+// batches. Throws kInvalid when no full batch exists for every rank. Requires: world_size > 0.
+double expected_unit_entropy(const WindowShuffle& shuffle, uint64_t batch_rows,
+                             uint64_t world_size = 1);
 
 }  // namespace headrace

@@ -1,142 +1,133 @@
 #include "order/window_shuffle.h"
 
 #include <algorithm>
+#include <bit>
+#include <numeric>
+#include <utility>
 
-#include "base/checked.h"
+#include "base/hash.h"
 
 namespace headrace {
+namespace {
 
-WindowShuffle::WindowShuffle(uint64_t rows, uint64_t block_rows, uint64_t window, OrderKey key)
-    : rows_(rows),
-      block_rows_(std::min(block_rows, rows)),
-      units_((rows - 1) / block_rows_ + 1),
-      window_(std::min(window, units_)),
-      key_(key),
-      line_(units_, key.derive(Purpose::kUnits)),
-      tail_rows_(rows - (units_ - 1) * block_rows_),
-      tail_place_(line_.inverse(units_ - 1)),
-      id_(hash_words({key.seed, key.epoch, rows, block_rows, window})),
-      cuts_(window_ + 1),
-      tail_cuts_(window_ + 1),
-      cut_sums_(window_ + 1) {
-  for (uint64_t j = 0; j <= window_; ++j) {
-    cuts_[j] = mul_div(block_rows_, j, window_);
-    tail_cuts_[j] = mul_div(tail_rows_, j, window_);
-    cut_sums_[j] = (j == 0 ? 0 : cut_sums_[j - 1]) + cuts_[j];
-  }
-}
-
-uint64_t WindowShuffle::unit_rows(uint64_t place) const noexcept {
-  return place == tail_place_ ? tail_rows_ : block_rows_;
-}
-
-const std::vector<uint64_t>& WindowShuffle::cuts(uint64_t place) const noexcept {
-  return place == tail_place_ ? tail_cuts_ : cuts_;
-}
-
-WindowShuffle::Block WindowShuffle::block(uint64_t place) const noexcept {
-  return {line_(place) * block_rows_, unit_rows(place)};
-}
-
-WindowShuffle::Places WindowShuffle::open_blocks(uint64_t stage) const noexcept {
-  const uint64_t first = stage < window_ ? 0 : stage - window_ + 1;
-  return {std::min(first, units_), std::min(stage + 1, units_)};
-}
-
-uint64_t WindowShuffle::stage_begin(uint64_t stage) const noexcept {
-  if (stage == 0) {
-    return 0;
-  }
-  // Before stage t the block at place k < min(t, units) has given its first min(t - k, S) slices.
-  // Summed as if all blocks were whole: j = t - k runs from `low` to t; j >= S gives whole blocks,
-  // the rest a range of cut_sums_.
-  const uint64_t low = stage >= units_ ? stage - units_ + 1 : 1;
+std::vector<Staircase> cut_into_lanes(const std::shared_ptr<const UnitLine>& line, uint64_t window,
+                                      uint64_t lanes) {
+  std::vector<Staircase> result;
+  result.reserve(lanes);
   uint64_t begin = 0;
-  if (stage >= window_) {
-    begin += (stage - std::max(low, window_) + 1) * block_rows_;
+  for (uint64_t lane = 0; lane < lanes; ++lane) {
+    const uint64_t rows = line->rows() / lanes + (lane < line->rows() % lanes ? 1 : 0);
+    result.emplace_back(line, begin, begin + rows, window);
+    begin += rows;
   }
-  if (low < window_) {
-    begin += cut_sums_[std::min(stage, window_ - 1)] - cut_sums_[low - 1];
-  }
-  if (stage > tail_place_) {
-    const uint64_t given = std::min(stage - tail_place_, window_);
-    begin = begin + tail_cuts_[given] - cuts_[given];
-  }
-  return begin;
+  return result;
 }
 
-uint64_t WindowShuffle::stage_of(uint64_t position) const noexcept {
-  uint64_t low = 0;
-  uint64_t high = stages();
-  while (high - low > 1) {  // stage_begin(low) <= position < stage_begin(high)
-    const uint64_t middle = low + (high - low) / 2;
-    (stage_begin(middle) <= position ? low : high) = middle;
-  }
-  return low;
-}
+// Stage `stage` of a lane as a number of its own: a lane has fewer than 2^34 stages where there are
+// several.
+uint64_t stage_number(uint64_t lane, uint64_t stage) noexcept { return (lane << 40) + stage; }
 
-void WindowShuffle::stage_parts(uint64_t stage, std::vector<Part>& parts) const {
-  parts.clear();
-  for (uint64_t j = 0; j < window_ && j <= stage; ++j) {
-    const uint64_t place = stage - j;
-    if (place >= units_) {
-      continue;
+// Makes the table of where to begin the search for a row's run: at most two entries for each run,
+// and half a step from there on average, however uneven the runs are.
+void index_runs(WindowShuffle::Workspace::Lane& space) {
+  const uint64_t rows = space.runs.back().begin;
+  const uint64_t runs = space.runs.size() - 1;
+  space.shift = std::max(
+      0, static_cast<int>(std::bit_width(rows - 1)) - static_cast<int>(std::bit_width(runs)));
+  space.run_at.resize(((rows - 1) >> space.shift) + 1);
+  uint32_t run = 0;
+  for (uint64_t bucket = 0; bucket < space.run_at.size(); ++bucket) {
+    while (space.runs[run + 1].begin <= bucket << space.shift) {
+      ++run;
     }
-    const uint64_t first = cuts(place)[j];
-    const uint64_t last = cuts(place)[j + 1];
-    if (first < last) {
-      parts.push_back({place, first, last - first});
-    }
-  }
-}
-
-void WindowShuffle::open_stage(uint64_t stage, Workspace& space) const {
-  space.begin = stage_begin(stage);
-  space.end = stage_begin(stage + 1);
-  space.mix = Permutation(std::max<uint64_t>(1, space.end - space.begin),
-                          key_.derive(Purpose::kRowsOfStage, stage));
-  stage_parts(stage, space.parts);
-  space.units.resize(window_);
-  space.offsets.clear();
-  uint64_t offset = 0;
-  for (const Part& part : space.parts) {
-    space.offsets.push_back(offset);
-    offset += part.rows;
-    Workspace::Unit& unit = space.units[part.place % window_];
-    if (unit.place != part.place) {
-      const uint64_t number = line_(part.place);
-      unit = {part.place, number * block_rows_,
-              Permutation(unit_rows(part.place), key_.derive(Purpose::kRowsOfUnit, number))};
-    }
+    space.run_at[bucket] = run;
   }
 }
 
 // The row at a place among the rows of the open stage.
-uint64_t WindowShuffle::row_at(uint64_t place, const Workspace& space) const noexcept {
-  // Parts differ by one row, but for the tail's: a guess is right or off by little.
-  const uint64_t parts = space.parts.size();
-  uint64_t number = std::min(parts - 1, place * parts / (space.end - space.begin));
-  while (space.offsets[number] > place) {
-    --number;
+inline uint64_t row_at(uint64_t place, const WindowShuffle::Workspace::Lane& space) noexcept {
+  const WindowShuffle::Workspace::Run* run = &space.runs[space.run_at[place >> space.shift]];
+  while ((run + 1)->begin <= place) {
+    ++run;
   }
-  while (number + 1 < parts && space.offsets[number + 1] <= place) {
-    ++number;
-  }
-  const Part& part = space.parts[number];
-  const Workspace::Unit& unit = space.units[part.place % window_];
-  return unit.first_row + unit.rows(part.first + place - space.offsets[number]);
+  const WindowShuffle::Workspace::Unit& unit = space.units[run->unit];
+  return unit.first_row + unit.rows(run->first + place - run->begin);
 }
 
-void WindowShuffle::take(uint64_t first, uint64_t stride, std::span<uint64_t> out,
-                         Workspace& space) const {
+}  // namespace
+
+WindowShuffle::WindowShuffle(uint64_t rows, uint64_t block_rows, uint64_t window, OrderKey key)
+    : line_(std::make_shared<const UnitLine>(rows, block_rows, key.derive(Purpose::kUnits))),
+      key_(key),
+      lanes_(cut_into_lanes(line_, window, 1)),
+      id_(hash_words({key.seed, key.epoch, line_->digest(), window, 0})) {}
+
+WindowShuffle::WindowShuffle(UnitTablePtr units, uint64_t window, uint64_t lanes, OrderKey key)
+    : line_(std::make_shared<const UnitLine>(std::move(units), key.derive(Purpose::kUnits))),
+      key_(key),
+      lanes_(cut_into_lanes(line_, window, lanes)),
+      id_(hash_words({key.seed, key.epoch, line_->digest(), window, lanes})) {}
+
+uint64_t WindowShuffle::open_units() const noexcept {
+  uint64_t open = 0;
+  for (const Staircase& lane : lanes_) {
+    open += lane.places() == 0 ? 0 : lane.window();
+  }
+  return open;
+}
+
+WindowShuffle::Turns WindowShuffle::turns(uint64_t stride) const noexcept {
+  const uint64_t common = std::gcd(stride, lanes());
+  return {.period = lanes() / common, .step = stride / common};
+}
+
+void WindowShuffle::start(Workspace& space) const {
   if (space.shuffle != id_) {
     space = Workspace();
     space.shuffle = id_;
+    space.lanes.resize(lanes());
   }
+}
+
+// Makes the stage of `position` the open one. The next stage is the likely one, and then it begins
+// where the last one ended.
+void WindowShuffle::open_stage(uint64_t lane, uint64_t position, Workspace::Lane& space) const {
+  const Staircase& stairs = lanes_[lane];
+  const uint64_t window = stairs.window();
+  const bool follows = space.stage < stairs.stages() && position == space.end;
+  uint64_t stage = follows ? space.stage + 1 : stairs.stage_of(position);
+  const uint64_t begin = follows ? space.end : stairs.stage_begin(stage);
+  stairs.stage_parts(stage, space.parts);
+  while (space.parts.empty()) {  // small units give nothing to some stages
+    stairs.stage_parts(++stage, space.parts);
+  }
+  space.stage = stage;
+  space.begin = begin;
+  space.units.resize(window);
+  space.runs.clear();
+  uint64_t rows = 0;
+  for (const Staircase::Part& part : space.parts) {
+    const uint64_t at = part.place % window;
+    space.runs.push_back({.begin = rows, .first = part.first, .unit = at});
+    rows += part.rows;
+    if (space.units[at].place != part.place) {
+      const UnitLine::Unit unit = stairs.slot(part.place).unit;
+      space.units[at] = {part.place, unit.first_row,
+                         Permutation(unit.rows, key_.derive(Purpose::kRowsOfUnit, unit.number))};
+    }
+  }
+  space.runs.push_back({.begin = rows, .first = 0, .unit = 0});
+  space.end = begin + rows;
+  space.mix = Permutation(rows, key_.derive(Purpose::kRowsOfStage, stage_number(lane, stage)));
+  index_runs(space);
+}
+
+void WindowShuffle::take_of_lane(uint64_t lane, uint64_t first, uint64_t stride,
+                                 std::span<uint64_t> out, Workspace::Lane& space) const {
   uint64_t position = first;
   while (!out.empty()) {
     if (position < space.begin || position >= space.end) {
-      open_stage(stage_of(position), space);
+      open_stage(lane, position, space);
     }
     const uint64_t here = (space.end - position - 1) / stride + 1;
     const std::span<uint64_t> rows = out.first(std::min<uint64_t>(here, out.size()));
@@ -149,6 +140,26 @@ void WindowShuffle::take(uint64_t first, uint64_t stride, std::span<uint64_t> ou
       row = row_at(row, space);
     }
     out = out.subspan(rows.size());
+  }
+}
+
+void WindowShuffle::take(uint64_t first, uint64_t stride, std::span<uint64_t> out,
+                         Workspace& space) const {
+  start(space);
+  const Turns turn = turns(stride);
+  if (turn.period == 1) {
+    const uint64_t lane = first % lanes();
+    take_of_lane(lane, first / lanes(), turn.step, out, space.lanes[lane]);
+    return;
+  }
+  for (uint64_t k = 0; k < std::min<uint64_t>(turn.period, out.size()); ++k) {
+    const uint64_t position = first + k * stride;
+    const uint64_t lane = position % lanes();
+    space.rows.resize((out.size() - k - 1) / turn.period + 1);
+    take_of_lane(lane, position / lanes(), turn.step, space.rows, space.lanes[lane]);
+    for (uint64_t i = 0; i < space.rows.size(); ++i) {
+      out[k + i * turn.period] = space.rows[i];
+    }
   }
 }
 

@@ -24,6 +24,7 @@
 #include "dataset/dataset.h"
 #include "dataset/files.h"
 #include "dataset/fingerprint.h"
+#include "dataset/read_faults.h"
 #include "dataset/reader.h"
 #include "dataset/views.h"
 #include "dataset/windows.h"
@@ -35,6 +36,7 @@
 #include "python/layouts.h"
 #include "python/numeric.h"
 #include "python/owners.h"
+#include "python/remotes.h"
 #include "python/row_arrays.h"
 #include "python/stored.h"
 
@@ -149,6 +151,7 @@ Handle subset_of(const Handle& dataset, const Indices& indices) {
 // The scan for series may take minutes: Ctrl-C stops it.
 Handle windows_of(const Handle& dataset, uint64_t length, uint64_t stride,
                   std::optional<size_t> within) {
+  wake_remotes(*dataset);
   Interruptible work;
   return handle(windows(dataset, {.length = length, .stride = stride, .within = within},
                         [&work] { work.poll(); }));
@@ -237,15 +240,33 @@ void bind_rows(DatasetClass& dataset) {
             return std::pair(location.file, location.row);
           },
           "row"_a)
+      .def(
+          "file_with_index",
+          [](const Dataset& self, size_t column, uint64_t row) {
+            return file_with_part(self, row, column, ColumnPart::kIndices);
+          },
+          "column"_a, "row"_a, "The file with the indices of a row of csr; empty in memory.")
       .def("check_files",
            [](const Handle& self) {
              const GilRelease unlocked;
              self->check_files();
            })
-      .def("fingerprint", [](const Handle& self) {
-        const GilRelease unlocked;
-        return fingerprint(self);
-      });
+      .def("fingerprint",
+           [](const Handle& self) {
+             wake_remotes(*self);
+             const GilRelease unlocked;
+             return fingerprint(self);
+           })
+      .def(
+          "value_fingerprint",
+          [](const Handle& self) -> std::optional<uint64_t> {
+            if (self->is_transient()) {
+              return std::nullopt;
+            }
+            const GilRelease unlocked;
+            return fingerprint(self, FingerprintOf::kValues);
+          },
+          "The fingerprint of the values alone; none where they would have to be downloaded.");
 }
 
 }  // namespace
@@ -259,7 +280,7 @@ void bind_data(nb::module_& module) {
   bind_reading(dataset);
   bind_layouts(dataset);
   bind_numeric(module, dataset);
-  bind_stored(dataset);
+  bind_stored(module, dataset);
 }
 
 }  // namespace headrace::python

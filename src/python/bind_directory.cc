@@ -87,6 +87,45 @@ uint64_t commit(const DatasetPaths& paths, const nb::list& entries, const nb::li
   return commit_shards(paths, request).version;
 }
 
+// Both counts are what has to stay; files_here as for commit().
+uint64_t retain(const DatasetPaths& paths, uint64_t shards, uint64_t rows, bool files_here) {
+  const CommitRequest request{.retain = Retain{.shards = shards, .rows = rows},
+                              .files_here = files_here};
+  const GilRelease unlocked;
+  return commit_shards(paths, request).version;
+}
+
+nb::tuple remove_dropped_rows(const DatasetPaths& paths, uint64_t age, uint64_t oldest) {
+  Removed removed;
+  {
+    const GilRelease unlocked;
+    removed = remove_dropped(paths, std::chrono::seconds(age), oldest);
+  }
+  nb::list shards;
+  for (const Uuid& id : removed.shards) {
+    shards.append(uuid_text(id));
+  }
+  return nb::make_tuple(nb::cast(removed.versions), shards);
+}
+
+nb::list unnamed(const DatasetPaths& paths, const std::vector<std::string>& ids, uint64_t oldest) {
+  std::vector<Uuid> shards;
+  for (const std::string& id : ids) {
+    if (const auto shard = parse_uuid(id)) {
+      shards.push_back(*shard);
+    }
+  }
+  {
+    const GilRelease unlocked;
+    shards = unnamed_shards(paths, shards, oldest);
+  }
+  nb::list left;
+  for (const Uuid& id : shards) {
+    left.append(uuid_text(id));
+  }
+  return left;
+}
+
 nb::tuple collect(const DatasetPaths& paths, uint64_t age) {
   Collected collected;
   {
@@ -134,7 +173,19 @@ void bind_directory(nb::module_& module) {
                    "schema: list[tuple[typing.Any, ...]], metadata: str = '{}', "
                    "replace_metadata: bool = False, snapshot: bool = False, "
                    "collection_age: int = 604800, files_here: bool = True) -> int"))
+      .def("retain", &retain, "shards"_a, "rows"_a, "files_here"_a = true,
+           "Drops the oldest shards but so many, and so many rows; returns the version without "
+           "them.")
+      .def("remove_dropped", &remove_dropped_rows, "age"_a, "oldest"_a = 1,
+           "Removes versions with rows that were dropped, and the files of shards that only they "
+           "name, where a later version is at least `age` seconds old; returns both's names.",
+           nb::sig("def remove_dropped(self, age: int, oldest: int = 1) -> "
+                   "tuple[list[int], list[str]]"))
       .def("bury", &bury, "version"_a, "Removes a version; its number is never free again.")
+      .def("unnamed", &unnamed, "ids"_a, "oldest"_a = 1,
+           "Those of the ids of shards that no version from `oldest` on names; no other names.",
+           nb::sig("def unnamed(self, ids: collections.abc.Sequence[str], oldest: int = 1) -> "
+                   "list[str]"))
       .def("collect", &collect, "age"_a,
            "Removes leftovers that are at least `age` seconds old; returns (files, bytes).",
            nb::sig("def collect(self, age: int) -> tuple[int, int]"));

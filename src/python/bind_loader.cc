@@ -1,3 +1,4 @@
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "base/error.h"
+#include "dataset/remote_shards.h"
 #include "engine/loader.h"
 #include "python/arrays.h"
 #include "python/batch_order.h"
@@ -20,6 +22,7 @@
 #include "python/gil.h"
 #include "python/owners.h"
 #include "python/part_arrays.h"
+#include "python/remotes.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -60,6 +63,15 @@ class BatchBuilder {
     presenters_.resize(names_.size(), nb::none());
   }
 
+  const Dataset& dataset() const { return *dataset_; }
+
+  // The same for the batches of another dataset of these columns.
+  std::shared_ptr<const BatchBuilder> with(DatasetPtr dataset) const {
+    auto other = std::make_shared<BatchBuilder>(*this);
+    other->dataset_ = std::move(dataset);
+    return other;
+  }
+
   nb::object make(Batch batch) const {
     nb::object result = as_tuple_ ? nb::steal(PyTuple_New(static_cast<Py_ssize_t>(names_.size())))
                                   : nb::object(nb::dict());
@@ -83,7 +95,7 @@ class BatchBuilder {
             ? tensors_.make(std::move(parts[ColumnPart::kValues].slot), rows, what.field)
             : arrays_of(what, std::move(parts), rows);
     const nb::object& presenter = presenters_[column];
-    return presenter.is_none() ? shown : presenter(shown, rows);
+    return presenter.is_none() ? shown : calling_python([&] { return presenter(shown, rows); });
   }
 
   nb::object arrays_of(const DatasetColumn& column, BatchColumn parts, uint64_t rows) const {
@@ -126,6 +138,10 @@ class PyPass {
     return std::pair(wanted->number, wanted->item);
   }
   void name(RowList list) const { pass_->name(std::move(list)); }
+  void prepare(uint64_t room) const {
+    const GilRelease unlocked;
+    pass_->prepare(room);
+  }
 
   nb::object next() { return maker_->make(take()); }
 
@@ -144,6 +160,7 @@ class PyPass {
  private:
   Batch take() {
     release_dropped_owners();
+    wake_remotes(maker_->dataset());
     Batch batch;
     while (true) {
       Pass::Next next{};
@@ -167,13 +184,54 @@ class PyPass {
   std::shared_ptr<const BatchBuilder> maker_;
 };
 
+// What this process has done with the shards of the datasets that a loader reads one after the
+// other: the versions of one that grows.
+class ShardCounts {
+ public:
+  explicit ShardCounts(std::shared_ptr<const Dataset> dataset) : dataset_(std::move(dataset)) {}
+
+  void use(std::shared_ptr<const Dataset> next) {
+    std::swap(dataset_, next);
+    if (next->remotes() != dataset_->remotes()) {
+      if (before_ != nullptr) {
+        gone_ += of(*before_);
+        gone_.held_bytes = 0;
+      }
+      before_ = std::move(next);  // which the pass that goes on still reads
+    }
+  }
+
+  ShardStoreStats sum() const {
+    ShardStoreStats sum = gone_;
+    sum += of(*dataset_);
+    sum += before_ == nullptr ? ShardStoreStats() : of(*before_);
+    return sum;
+  }
+
+ private:
+  static ShardStoreStats of(const Dataset& dataset) {
+    ShardStoreStats sum;
+    for (const RemoteShards* remote : dataset.remotes()) {
+      sum += remote->store().stats();
+    }
+    return sum;
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
+  std::shared_ptr<const Dataset> before_;
+  ShardStoreStats gone_;
+};
+
+constexpr const char* kSuperseded = "superseded: a later iter() of the same loader took its place";
+
 class PyLoader {
  public:
   PyLoader(std::shared_ptr<Dataset> dataset, const LoaderOptions& options, Output output,
            bool as_tuple, std::vector<nb::object> presenters)
       : maker_(
             std::make_shared<const BatchBuilder>(dataset, output, as_tuple, std::move(presenters))),
-        loader_(std::move(dataset), options) {}
+        loader_(dataset, options),
+        counts_(std::move(dataset)) {}
   ~PyLoader() { close("the loader was collected"); }
   PyLoader(const PyLoader&) = delete;
   PyLoader& operator=(const PyLoader&) = delete;
@@ -182,10 +240,34 @@ class PyLoader {
     release_dropped_owners();
     // With the GIL, so that another thread finds either the old pass or the new one.
     const std::shared_ptr<Pass> superseded = loader_.last_pass();
+    const std::shared_ptr<Pass> after_it = loader_.next_pass();
     auto pass = std::make_shared<PyPass>(loader_.start(epoch, position, every), maker_);
-    close_pass(superseded, "superseded: a later iter() of the same loader took its place");
+    close_pass(after_it, kSuperseded);
+    close_pass(superseded, kSuperseded);
     return pass;
   }
+
+  std::shared_ptr<PyPass> start_next(uint64_t epoch, uint64_t position) {
+    const std::shared_ptr<Pass> superseded = loader_.next_pass();
+    auto pass = std::make_shared<PyPass>(loader_.start_next(epoch, position), maker_);
+    close_pass(superseded, kSuperseded);
+    return pass;
+  }
+
+  void advance() {
+    if (loader_.next_pass() == nullptr) {
+      throw Error(ErrorCode::kCancelled, kSuperseded);
+    }
+    loader_.advance();
+  }
+
+  void use(std::shared_ptr<Dataset> dataset) {
+    loader_.use(dataset);
+    maker_ = maker_->with(dataset);
+    counts_.use(std::move(dataset));
+  }
+
+  ShardStoreStats shard_stats() const { return counts_.sum(); }
 
   // With the GIL: one thread at a time may ask for pools.
   void name(const PyPass& pass, const Indices& rows) {
@@ -194,6 +276,7 @@ class PyLoader {
 
   nb::object read(const Indices& rows) {
     const RowList list{to_rows(rows), loader_.pools_of(rows.size())};
+    wake_remotes(maker_->dataset());
     Batch batch;
     {
       Interruptible work;
@@ -204,6 +287,7 @@ class PyLoader {
 
   nb::object peek(uint64_t epoch, uint64_t position) const {
     std::optional<Batch> batch;
+    wake_remotes(maker_->dataset());
     {
       Interruptible work;
       batch = loader_.peek(epoch, position, [&work] { work.poll(); });
@@ -211,7 +295,11 @@ class PyLoader {
     return batch ? maker_->make(std::move(*batch)) : nb::none();
   }
 
-  void close(const std::string& why) { close_pass(loader_.last_pass(), why); }
+  void close(const std::string& why) {
+    const std::shared_ptr<Pass> last = loader_.last_pass();
+    close_pass(loader_.next_pass(), why);
+    close_pass(last, why);
+  }
 
   const Loader& loader() const { return loader_; }
 
@@ -233,7 +321,19 @@ class PyLoader {
 
   std::shared_ptr<const BatchBuilder> maker_;
   Loader loader_;
+  ShardCounts counts_;
 };
+
+void add_shard_stats(const ShardStoreStats& sum, nb::dict& result) {
+  result["shard_hits"] = sum.hits;
+  result["shard_fetches"] = sum.fetches;
+  result["shard_refetches"] = sum.refetches;
+  result["shard_bytes"] = sum.bytes;
+  result["shard_retries"] = sum.retries;
+  result["shard_waits"] = sum.waits;
+  result["shard_wait_s"] = std::chrono::duration<double>(sum.waited).count();
+  result["shard_held_bytes"] = sum.held_bytes;
+}
 
 nb::dict stats_of(const PyLoader& self) {
   const LoaderStats stats = self.loader().stats();
@@ -252,6 +352,9 @@ nb::dict stats_of(const PyLoader& self) {
   result["read_ahead_bytes"] = stats.read_ahead_bytes;
   result["num_threads"] = self.loader().options().num_threads;
   result["prefetch"] = self.loader().options().prefetch;
+  if (self.loader().dataset().is_transient()) {
+    add_shard_stats(self.shard_stats(), result);
+  }
   return result;
 }
 
@@ -272,6 +375,8 @@ void bind_pass(nb::module_& module) {
       .def("next_numbered", &PyPass::next_numbered,
            nb::sig("def next_numbered(self) -> tuple[int, typing.Any]"))
       .def("wanted", &PyPass::wanted)
+      .def("prepare", &PyPass::prepare, "room"_a,
+           "Lets the first `room` batches be made before the first next().")
       .def("close", &PyPass::close)
       .def_prop_ro(
           "order",
@@ -295,12 +400,13 @@ void bind_loader(nb::module_& module) {
              const Shuffle& shuffle, uint64_t seed, bool drop_last, bool exact, uint64_t rank,
              uint64_t world_size, uint64_t num_threads, uint64_t prefetch,
              const std::string& output, bool as_tuple, uint64_t listed, uint64_t local_ranks,
-             std::vector<nb::object> presenters) {
+             bool in_stages, std::vector<nb::object> presenters) {
             const LoaderOptions options{
                 .split = {batch_size, world_size, rank, tail_of(drop_last, exact)},
                 .shuffle = shuffle,
                 .seed = seed,
                 .local_ranks = local_ranks,
+                .in_stages = in_stages,
                 .num_threads = num_threads,
                 .listed = listed,
                 .prefetch = prefetch};
@@ -309,13 +415,20 @@ void bind_loader(nb::module_& module) {
           },
           "dataset"_a, nb::kw_only(), "batch_size"_a, "shuffle"_a, "seed"_a, "drop_last"_a,
           "exact"_a, "rank"_a, "world_size"_a, "num_threads"_a, "prefetch"_a, "output"_a,
-          "as_tuple"_a, "listed"_a = 0, "local_ranks"_a = 1, "presenters"_a = nb::list(),
+          "as_tuple"_a, "listed"_a = 0, "local_ranks"_a = 1, "in_stages"_a = false,
+          "presenters"_a = nb::list(),
           nb::sig(
               "def __init__(self, dataset: Dataset, *, batch_size: int, shuffle: Shuffle, seed: "
               "int, drop_last: bool, exact: bool, rank: int, world_size: int, num_threads: "
               "int, prefetch: int, output: str, as_tuple: bool, listed: int = 0, local_ranks: "
-              "int = 1, presenters: collections.abc.Sequence[typing.Any] = []) -> None"))
+              "int = 1, in_stages: bool = False, presenters: collections.abc.Sequence[typing.Any] "
+              "= []) -> None"))
       .def("start", &PyLoader::start, "epoch"_a, "position"_a, "every"_a = 1)
+      .def("start_next", &PyLoader::start_next, "epoch"_a, "position"_a,
+           "A pass for the time after the last one, which goes on.")
+      .def("advance", &PyLoader::advance, "Makes the pass of start_next() the last one.")
+      .def("use", &PyLoader::use, "dataset"_a,
+           "Reads another dataset of the same columns and number of rows from the next pass on.")
       .def("peek", &PyLoader::peek, "epoch"_a, "position"_a,
            nb::sig("def peek(self, epoch: int, position: int) -> typing.Any"))
       .def("name", &PyLoader::name, "run"_a, "rows"_a,
@@ -333,7 +446,8 @@ void bind_loader(nb::module_& module) {
           [](const PyLoader& self, uint64_t position) { return self.loader().batches(position); },
           "position"_a)
       .def("stats", &stats_of, nb::sig("def stats(self) -> dict[str, typing.Any]"))
-      .def("close", [](PyLoader& self) { self.close("the loader was closed; iterate it again"); });
+      .def("close", &PyLoader::close, "why"_a,
+           "Ends the last pass and the one after it; `why` is what their next() raises.");
 }
 
 }  // namespace headrace::python

@@ -71,7 +71,6 @@ class PyPlugin {
       spans.push_back(std::as_bytes(std::span(view_of(input))));
     }
     return rows_->make(with_plugin([&](Plugin& plugin) {
-      plugin.clear();
       for (size_t i = 0; i < spans.size(); ++i) {
         const std::string name =
             spans.size() == 1 ? "the bytes given" : "input " + std::to_string(i);
@@ -119,6 +118,7 @@ class PyPlugin {
         if (plugin == nullptr) {
           plugin = library_->open(schema_);
         }
+        plugin->clear();  // what a call that failed has left
         columns = work(*plugin);
       } catch (...) {
         failure = std::current_exception();

@@ -83,13 +83,6 @@ void bind_shards(nb::module_& module) {
            nb::sig("def write(self, columns: list[tuple[int, numpy.typing.NDArray[typing.Any] | "
                    "None, numpy.typing.NDArray[typing.Any] | None, "
                    "numpy.typing.NDArray[typing.Any] | None]]) -> None"))
-      .def(
-          "widen",
-          [](ShardBuilder& self, size_t column, uint64_t width) {
-            const GilRelease unlocked;
-            self.widen(column, width);
-          },
-          "column"_a, "width"_a)
       .def("finish", &finish, nb::sig("def finish(self) -> list[dict[str, typing.Any]]"))
       .def("abort",
            [](ShardBuilder& self) {

@@ -57,13 +57,26 @@ nb::dict to_dict(SvmlightReader::Rows part, const SvmlightFormat& format) {
 class PySvmlightReader {
  public:
   PySvmlightReader(const std::vector<PySpan>& spans, const SvmlightReader::Options& options)
-      : format_(options.format), reader_(spans_of(spans), options) {}
+      : format_(options.format) {
+    std::vector<SvmlightReader::Span> found = spans_of(spans);
+    const GilRelease unlocked;
+    reader_.emplace(std::move(found), options);
+  }
+
+  // Its threads never want the GIL.
+  ~PySvmlightReader() {
+    const GilRelease unlocked;
+    reader_.reset();
+  }
+
+  PySvmlightReader(const PySvmlightReader&) = delete;
+  PySvmlightReader& operator=(const PySvmlightReader&) = delete;
 
   nb::object next() {
     std::optional<SvmlightReader::Rows> rows;
     {
       Interruptible work;
-      rows = reader_.next([&work] { work.poll(); });
+      rows = reader_->next([&work] { work.poll(); });
     }
     return rows ? nb::object(to_dict(std::move(*rows), format_)) : nb::none();
   }
@@ -79,7 +92,7 @@ class PySvmlightReader {
   }
 
   SvmlightFormat format_;
-  SvmlightReader reader_;
+  std::optional<SvmlightReader> reader_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cxxabi.h>
 #include <optional>
 #include <unistd.h>
 #include <utility>
@@ -31,6 +32,20 @@ class GilRelease {
  private:
   PyThreadState* state_;
 };
+
+// Returns what `call` does, which calls Python from below a function that Python has called. A
+// daemon thread that is ended in there, as GilRelease says, is parked, too: what Python has called
+// lets no unwinding through.
+template <typename Call>
+auto calling_python(Call&& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const abi::__forced_unwind&) {
+    while (true) {
+      pause();
+    }
+  }
+}
 
 // Work without the GIL that Ctrl-C stops.
 class Interruptible {

@@ -148,6 +148,12 @@ GivenLayout layout_from(const nb::dict& options, const DatasetColumn& column) {
   Layout& layout = given.layout;
   layout.kind = kind_from(nb::cast<std::string>(options["kind"]));
   layout.indices = indices_from(options, column);
+  // Indices have jagged rows as csr, whose steps make the indices of them.
+  const bool is_bags = layout.kind == LayoutKind::kStored && layout.indices.has_value();
+  if (is_bags) {
+    layout.kind = LayoutKind::kCsr;
+    given.presentation = Presentation::kOffsets;
+  }
   const Field sparse = sparse_field(stored, layout);
   const bool sparse_kind = layout.kind != LayoutKind::kStored && layout.kind != LayoutKind::kPadded;
   const auto dtype = nb::cast<std::optional<std::string>>(options["dtype"]);
@@ -165,7 +171,7 @@ GivenLayout layout_from(const nb::dict& options, const DatasetColumn& column) {
     case LayoutKind::kDense:
     case LayoutKind::kCsr:
     case LayoutKind::kCoo:
-      layout.steps = steps_from(options, sparse);
+      layout.steps = is_bags ? SparseSteps{} : steps_from(options, sparse);
       // What torch multiplies fastest, and what scipy makes of it.
       layout.index_dtype = sparse.index_dtype == DType::kInt64 ? DType::kInt64 : DType::kInt32;
       break;
@@ -221,14 +227,14 @@ nb::object layout_dict(const DatasetColumn& column) {
   nb::dict dict;
   dict["kind"] = layout_name(layout.kind);
   dict["dtype"] = dtype_name(layout.dtype);
+  if (column.layout->presentation != Presentation::kLayout) {
+    dict["kind"] = "jagged";
+    dict["nested"] = column.layout->presentation == Presentation::kNested;
+    return dict;
+  }
   switch (layout.kind) {
     case LayoutKind::kStored:
-      if (column.layout->presentation == Presentation::kLayout) {
-        return nb::none();
-      }
-      dict["kind"] = "jagged";
-      dict["nested"] = column.layout->presentation == Presentation::kNested;
-      break;
+      return nb::none();
     case LayoutKind::kPadded:
       add_padding(dict, layout);
       break;

@@ -8,6 +8,7 @@ NB_MODULE(_core, module) {
   module.doc() =
       "The C++ core of headrace. Use the package headrace; this module may change at any time.";
   headrace::python::bind_errors();
+  headrace::python::bind_cache(module);
   headrace::python::bind_order(module);
   headrace::python::bind_data(module);
   headrace::python::bind_directory(module);
@@ -16,6 +17,7 @@ NB_MODULE(_core, module) {
   headrace::python::bind_byte_rows(module);
   headrace::python::bind_loader(module);
   headrace::python::bind_native(module);
+  headrace::python::bind_store(module);
   headrace::python::bind_svmlight(module);
   headrace::python::bind_text(module);
   headrace::python::bind_verify(module);

@@ -18,6 +18,7 @@
 #include "engine/column_moments.h"
 #include "python/bindings.h"
 #include "python/gil.h"
+#include "python/remotes.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -44,7 +45,9 @@ ElementFunction function_from(const nb::tuple& given) {
     return Log1p{};
   }
   if (name == "bucketize") {
-    return Bucketize{nb::cast<Doubles>(given[1]), nb::cast<bool>(given[2])};
+    return Bucketize{nb::cast<Doubles>(given[1]), nb::cast<bool>(given[2]),
+                     nb::cast<std::vector<int64_t>>(given[3]),
+                     nb::cast<std::vector<uint64_t>>(given[4])};
   }
   if (name == "hash_categories") {
     return HashCategory{nb::cast<uint64_t>(given[1]), nb::cast<uint64_t>(given[2])};
@@ -65,6 +68,7 @@ Moments moments_from(const Lists& lists) {
 
 Lists moments_of(const Handle& dataset, size_t column, uint64_t threads) {
   Moments moments(0);
+  wake_remotes(*dataset);
   {
     Interruptible work;
     moments = column_moments(dataset, column, threads, [&work] { work.poll(); });

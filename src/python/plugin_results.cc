@@ -9,6 +9,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "python/arrays.h"
+#include "python/gil.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -118,7 +119,7 @@ nb::object RowsBuilder::show(const Column& column, const BuiltColumn& built, Mem
   if (built.offsets.memory != nullptr) {
     offsets = memories.array(built.offsets, built.rows + 1, column.offset);
   }
-  return column.presenter(offsets, values, indices);
+  return calling_python([&] { return column.presenter(offsets, values, indices); });
 }
 
 nb::dict PyPluginMap::next() {

@@ -18,6 +18,7 @@
 #include "python/arrays.h"
 #include "python/gil.h"
 #include "python/part_arrays.h"
+#include "python/remotes.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -101,6 +102,7 @@ nb::list make_arrays(const Dataset& dataset, uint64_t rows, Bfloat16 bfloat16,
                      const FillTensors& fill_tensors, const FillVariable& fill_variable) {
   const auto& columns = dataset.columns();
   std::vector<ColumnMemory> memory(columns.size());
+  wake_remotes(dataset);
   {
     Interruptible work;
     const Poll poll = [&work] { work.poll(); };

@@ -7,15 +7,20 @@
 
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include "base/error.h"
 #include "dataset/arrow_files.h"
+#include "dataset/coming_rows.h"
 #include "dataset/directory_dataset.h"
 #include "dataset/safetensors_files.h"
 #include "dataset/shard_pieces.h"
+#include "dataset/source_runs.h"
 #include "dataset/whole_files.h"
 #include "python/gil.h"
+#include "python/remotes.h"
+#include "python/units.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -58,6 +63,35 @@ nb::list shard_list(const Dataset& dataset) {
   return shards;
 }
 
+// What was asked for of stores, as long as Python holds it.
+class PyComingRows {
+ public:
+  PyComingRows(const Handle& dataset, uint64_t bytes) {
+    wake_remotes(*dataset);
+    const GilRelease unlocked;
+    ask_for_rows(*dataset, bytes);
+    shards_ = std::make_unique<const ComingShards>(dataset);
+  }
+  ~PyComingRows() {
+    const GilRelease unlocked;
+    shards_.reset();
+  }
+  PyComingRows(const PyComingRows&) = delete;
+  PyComingRows& operator=(const PyComingRows&) = delete;
+
+ private:
+  std::unique_ptr<const ComingShards> shards_;
+};
+
+std::unique_ptr<PyComingRows> ask_for(const Handle& dataset, uint64_t bytes) {
+  return std::make_unique<PyComingRows>(dataset, bytes);
+}
+
+PyUnits shuffle_units_of(const Dataset& dataset) {
+  const GilRelease unlocked;
+  return {shuffle_units(dataset)};
+}
+
 }  // namespace
 
 Io io_from_name(const std::string& name) {
@@ -74,13 +108,17 @@ Io io_from_name(const std::string& name) {
               "io must be \"auto\", \"mmap\" or \"pread\"; found \"" + name + "\"");
 }
 
-void bind_stored(DatasetClass& dataset) {
+void bind_stored(nb::module_& module, DatasetClass& dataset) {
+  nb::class_<PyComingRows>(module, "ComingRows", "Rows of stores that are read next.");
   dataset.def_static("from_arrow_files", &from_arrow_files, "paths"_a, "io"_a, "verify"_a)
       .def_static("from_safetensors", &from_safetensors, "paths"_a, "io"_a)
       .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)
       .def_static("from_whole_files", &from_whole_files, "name"_a, "paths"_a)
-      .def("shard_rows", &shard_list,
-           nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"));
+      .def("shard_rows", &shard_list, nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"))
+      .def("ask_for", &ask_for, "bytes"_a,
+           "Asks for all rows, at most `bytes` of files, before they are read; of stores they are "
+           "asked for as long as what it returns is there.")
+      .def("shuffle_units", &shuffle_units_of);
 }
 
 }  // namespace headrace::python

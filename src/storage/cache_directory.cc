@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +32,9 @@ constexpr std::string_view kTag =
     "it.\n";
 
 constexpr std::string_view kPrivatePrefix = "private-";
+
+// "<dataset>.loads.json", and what becomes one: what is known of shards that are made.
+constexpr std::string_view kLoads = ".loads.";
 
 // A process that cannot be seen may live in another container: it has not used its directory for
 // this long before that is removed. The second is for those of other machines.
@@ -102,7 +106,63 @@ std::optional<PrivateName> parse_private_name(std::string_view name) {
   return PrivateName{*boot, static_cast<pid_t>(std::atol(digits.c_str()))};
 }
 
-void collect_private(const CachePaths& paths, const Uuid& boot) {
+bool is_ours(const CachePaths& paths, const std::string& path, const std::string& name) {
+  const bool loads = name.size() > kUuidLength && is_uuid(name.substr(0, kUuidLength)) &&
+                     name.substr(kUuidLength).starts_with(kLoads);
+  return path == paths.tag() || path == paths.ledger() || path == paths.pins() || loads ||
+         parse_private_name(name).has_value();
+}
+
+void list_boot(const CachePaths& paths, const Uuid& boot, CacheListing& listing) {
+  const std::string directory = paths.boot(boot);
+  for (const DirectoryEntry& entry : list_directory(directory)) {
+    const auto name = parse_cache_file_name(entry.name);
+    if (name && entry.regular) {
+      listing.files.push_back({*name, boot, entry.bytes, entry.modified_ns});
+    } else {
+      listing.foreign.push_back(directory + "/" + entry.name);
+    }
+  }
+  listing.boots.push_back(boot);
+}
+
+}  // namespace
+
+void remove_counted(const std::string& path, uint64_t& used) {
+  const auto found = look_up(path);
+  if (found && remove_file(path)) {
+    used -= std::min(used, charged_bytes(found->bytes));
+  }
+}
+
+void check_cache_directory(const CachePaths& paths) {
+  if (!look_up(paths.root())) {
+    throw system_error("cannot be opened", paths.root(), ENOENT);
+  }
+  std::string found(kTag.size(), '\0');
+  const bool tagged =
+      look_up(paths.tag()) &&
+      read_file_head(paths.tag(), std::as_writable_bytes(std::span(found))) == kTag.size();
+  if (!tagged || found != kTag) {
+    throw Error(ErrorCode::kInvalid,
+                paths.root() +
+                    " is no cache: it has no CACHEDIR.TAG of headrace; give the directory that "
+                    "datasets were opened with (cache=)",
+                {.file = paths.root(), .column = ""});
+  }
+}
+
+std::vector<CachePaths> list_private_directories(const CachePaths& paths) {
+  std::vector<CachePaths> directories;
+  for (const DirectoryEntry& entry : list_directory(paths.root())) {
+    if (parse_private_name(entry.name)) {
+      directories.emplace_back(paths.root() + "/" + entry.name);
+    }
+  }
+  return directories;
+}
+
+void remove_dead_private_directories(const CachePaths& paths, const Uuid& boot) {
   const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
@@ -122,26 +182,6 @@ void collect_private(const CachePaths& paths, const Uuid& boot) {
     }
   }
 }
-
-bool is_ours(const CachePaths& paths, const std::string& path, const std::string& name) {
-  return path == paths.tag() || path == paths.ledger() || path == paths.pins() ||
-         parse_private_name(name).has_value();
-}
-
-void list_boot(const CachePaths& paths, const Uuid& boot, CacheListing& listing) {
-  const std::string directory = paths.boot(boot);
-  for (const DirectoryEntry& entry : list_directory(directory)) {
-    const auto name = parse_cache_file_name(entry.name);
-    if (name && entry.regular) {
-      listing.files.push_back({*name, boot, entry.bytes, entry.modified_ns});
-    } else {
-      listing.foreign.push_back(directory + "/" + entry.name);
-    }
-  }
-  listing.boots.push_back(boot);
-}
-
-}  // namespace
 
 CacheListing list_cache(const CachePaths& paths) {
   CacheListing listing;
@@ -188,7 +228,7 @@ CacheDirectory open_cache_directory(const std::string& directory, uint64_t limit
   check_writable(opened.paths.pins());
   const bool remote = File(opened.paths.tag()).file_system() == FileSystemKind::kRemote;
   if (remote || !test(opened.paths.pins())) {
-    collect_private(opened.paths, opened.boot);
+    remove_dead_private_directories(opened.paths, opened.boot);
     opened.is_private = true;
     opened.limit_bytes = limit_bytes / (processes > 0 ? processes : kSharesIfUnknown);
     opened.paths = CachePaths(directory + "/" + private_name(opened.boot));

@@ -32,6 +32,18 @@ CacheDirectory open_cache_directory(const std::string& directory, uint64_t limit
 // Throws kIo.
 void remove_private_directory(const CachePaths& paths);
 
+// Throws kInvalid unless headrace has made the directory a cache, which its tag says; kNotFound;
+// kIo.
+void check_cache_directory(const CachePaths& paths);
+
+// The private directories in a cache. Throws kNotFound, kIo.
+std::vector<CachePaths> list_private_directories(const CachePaths& paths);
+
+// Removes the private directories in a cache whose processes are dead: those of this start of the
+// machine, `boot`, that were not used for an hour, and all that were not for thirty days. Throws
+// kNotFound, kIo.
+void remove_dead_private_directories(const CachePaths& paths, const Uuid& boot);
+
 // A file that headrace put into a cache.
 struct CacheFile {
   CacheFileName name = {};
@@ -39,6 +51,10 @@ struct CacheFile {
   uint64_t bytes = 0;
   int64_t modified_ns = 0;
 };
+
+// Removes the file `path` of a cache, if it exists, and takes what it was counted as from `used`.
+// Throws kIo.
+void remove_counted(const std::string& path, uint64_t& used);
 
 struct CacheListing {
   std::vector<CacheFile> files = {};

@@ -15,14 +15,20 @@ namespace headrace {
 struct CacheKey {
   Uuid dataset = {};
   Uuid shard = {};
-  uint64_t xxh3 = 0;  // XXH3-64 of the shard as it is stored
+  uint64_t xxh3 = 0;      // XXH3-64 of the shard as it is stored; of one that is made, a name
+  bool expanded = false;  // it is kept without the compression that it is stored with
+  bool made = false;      // it is stored nowhere: somebody makes it; not expanded then
+
+  // Whether its size is known when it is there, and before that only how large it may be.
+  bool has_own_size() const noexcept { return expanded || made; }
 
   auto operator<=>(const CacheKey&) const = default;
 };
 
 enum class CacheFileKind : uint8_t {
-  kShard,  // whole, and checked by a process of its boot
-  kPart,   // being fetched: its size is the space that was taken for it
+  kShard,   // whole, and checked by a process of its boot
+  kPart,    // what becomes the shard: its size is the space that was taken for it
+  kStored,  // of one that is expanded, what is fetched: it goes when the shard is there
 };
 
 struct CacheFileName {
@@ -32,7 +38,8 @@ struct CacheFileName {
   bool operator==(const CacheFileName&) const = default;
 };
 
-// "<dataset>.<shard>.<16 digits>.shard" or ".part".
+// "<dataset>.<shard>.<16 digits>.shard" or ".part"; of what is expanded ".expanded.shard",
+// ".expanded.part" or ".expanded.stored"; of what is made ".made.shard" or ".made.part".
 std::string cache_file_name(const CacheKey& key, CacheFileKind kind);
 
 // The reverse, for listings; nothing for any other name.
@@ -57,6 +64,9 @@ class CachePaths {
   }
   std::string part(const Uuid& boot, const CacheKey& key) const {
     return file(boot, {key, CacheFileKind::kPart});
+  }
+  std::string stored(const Uuid& boot, const CacheKey& key) const {
+    return file(boot, {key, CacheFileKind::kStored});
   }
 
  private:

@@ -36,6 +36,7 @@ struct CacheLedger::Record {
   uint64_t version = kVersion;
   Uuid boot = {};
   uint64_t used = 0;
+  uint64_t limit = 0;     // of the process that wrote this
   uint64_t changing = 0;  // 1 from before files change until `used` is right again
   uint64_t xxh3 = 0;      // of the bytes before
 
@@ -44,45 +45,63 @@ struct CacheLedger::Record {
   }
 };
 
-CacheLedger::CacheLedger(const std::string& path, const Uuid& boot)
+CacheLedger::CacheLedger(const std::string& path, const Uuid& boot, uint64_t limit_bytes)
     : path_(path),
       boot_(boot),
-      file_(Descriptor::open(path, O_RDWR | O_CREAT | O_NOFOLLOW, kFileMode)) {
+      file_(Descriptor::open(path, O_RDWR | O_CREAT | O_NOFOLLOW, kFileMode)),
+      limit_bytes_(limit_bytes) {
   if (!file_) {
     throw system_error("cannot be opened", path, errno);
   }
 }
 
+uint64_t CacheLedger::recorded_limit(const std::string& path) {
+  const Descriptor file = Descriptor::open(path, O_RDONLY | O_NOFOLLOW);
+  if (!file) {
+    if (errno == ENOENT) {
+      return 0;
+    }
+    throw system_error("cannot be opened", path, errno);
+  }
+  return read_record(file.get(), path).limit;
+}
+
 CacheLedger::Session CacheLedger::lock() { return Session(*this); }
 
-CacheLedger::Record CacheLedger::read() const {
+// One that says nothing where the file has none, or half of one.
+CacheLedger::Record CacheLedger::read_record(int file, const std::string& path) {
   static_assert(std::has_unique_object_representations_v<Record>);
   Record record;
-  const ssize_t n =
-      retry_interrupted([&] { return ::pread(file_.get(), &record, sizeof(record), 0); });
+  const ssize_t n = retry_interrupted([&] { return ::pread(file, &record, sizeof(record), 0); });
   if (n < 0) {
-    throw system_error("cannot be read", path_, errno);
+    throw system_error("cannot be read", path, errno);
   }
   const bool whole = n == sizeof(record) && record.magic == kMagic && record.xxh3 == record.hash();
   if (whole && record.version != kVersion) {
     throw Error(ErrorCode::kUnsupported,
-                path_ +
+                path +
                     " was written by a later version of headrace; update headrace, or choose "
                     "another directory for the cache",
-                {.file = path_, .column = ""});
+                {.file = path, .column = ""});
   }
-  if (!whole || record.boot != boot_) {
-    record = {.boot = boot_, .changing = 1};
+  return whole ? record : Record{.changing = 1};
+}
+
+CacheLedger::Record CacheLedger::read() const {
+  Record record = read_record(file_.get(), path_);
+  if (record.boot != boot_) {
+    record.changing = 1;
   }
   return record;
 }
 
-void CacheLedger::write(const Record& record) const {
-  Record hashed = record;
-  hashed.xxh3 = hashed.hash();
+void CacheLedger::write(uint64_t used, bool changing) const {
+  const uint64_t limit = limit_bytes_ > 0 ? limit_bytes_ : read_record(file_.get(), path_).limit;
+  Record record{.boot = boot_, .used = used, .limit = limit, .changing = changing ? 1U : 0U};
+  record.xxh3 = record.hash();
   const ssize_t n =
-      retry_interrupted([&] { return ::pwrite(file_.get(), &hashed, sizeof(hashed), 0); });
-  if (n != sizeof(hashed)) {
+      retry_interrupted([&] { return ::pwrite(file_.get(), &record, sizeof(record), 0); });
+  if (n != sizeof(record)) {
     throw system_error("cannot be written", path_, n < 0 ? errno : ENOSPC);
   }
 }
@@ -135,11 +154,11 @@ CacheLedger::Session::~Session() { unlock_file(ledger_.file_.get()); }
 
 void CacheLedger::Session::mark() {
   trusted_ = false;
-  ledger_.write({.boot = ledger_.boot_, .used = used_, .changing = 1});
+  ledger_.write(used_, true);
 }
 
 void CacheLedger::Session::settle(uint64_t used) {
-  ledger_.write({.boot = ledger_.boot_, .used = used});
+  ledger_.write(used, false);
   used_ = used;
   trusted_ = true;
 }

@@ -20,8 +20,13 @@ class CacheLedger {
   class Session;
 
   // Opens the file, which may be created. `boot` is this start of the machine: a number that
-  // another start left is not trusted. Throws kIo.
-  CacheLedger(const std::string& path, const Uuid& boot);
+  // another start left is not trusted. `limit_bytes` is this process's limit of the cache, which is
+  // written down for people who ask; 0 leaves what is there. Throws kIo.
+  CacheLedger(const std::string& path, const Uuid& boot, uint64_t limit_bytes = 0);
+
+  // The limit that the ledger `path` has from whoever changed it last, without its lock; 0 where
+  // there is none. Throws kIo.
+  static uint64_t recorded_limit(const std::string& path);
 
   // Takes the lock, which other processes hold for microseconds, or milliseconds while they count.
   // Throws kIo where it cannot be had in a minute, or the file was removed or cannot be read.
@@ -30,14 +35,16 @@ class CacheLedger {
  private:
   struct Record;
 
+  static Record read_record(int file, const std::string& path);
   Record read() const;
-  void write(const Record& record) const;
+  void write(uint64_t used, bool changing) const;
   void acquire() const;
   void check_named() const;
 
   std::string path_;
   Uuid boot_;
   Descriptor file_;
+  uint64_t limit_bytes_;
   std::mutex mutex_;  // the file's lock does not part threads
 };
 

@@ -48,15 +48,19 @@ void EvictionOrder::remove(const CacheKey& key) noexcept {
 }
 
 std::optional<Evictable> EvictionOrder::take(uint64_t position) {
-  while (!order_.empty()) {
-    const auto [rank, key] = *order_.begin();
+  for (auto first = order_.begin(); first != order_.end();) {
+    const auto [rank, key] = *first;
     const Evictable shard = shards_.at(key).second;
     if (rank_of(shard) != rank) {
       add(shard);  // to where it belongs by now
+      first = order_.begin();
       continue;
     }
-    if (rank.first == kUsedInThisPass && UINT64_MAX - rank.second <= position) {
-      return std::nullopt;
+    const bool own = rank.first == kDeadForThisPass || rank.first == kUsedInThisPass;
+    if (own && UINT64_MAX - rank.second <= position) {
+      // So are all behind it of its kind.
+      first = order_.lower_bound({{rank.first + 1, 0}, {}});
+      continue;
     }
     remove(key);
     return shard;

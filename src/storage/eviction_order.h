@@ -53,8 +53,8 @@ class EvictionOrder {
 
   void remove(const CacheKey& key) noexcept;
 
-  // Takes the shard that is to go first for one that is used at `position`; nothing where none but
-  // such as are used before it are left. What next uses are is asked again.
+  // Takes the shard that is to go first for one that is used at `position`, never one that is known
+  // to be used before it; nothing where no other is left. What next uses are is asked again.
   std::optional<Evictable> take(uint64_t position);
 
  private:

@@ -9,8 +9,9 @@ void FetchEntry::begin(std::shared_ptr<const PartFile> part, uint64_t range_byte
   file = std::move(part);
   ranges.clear();
   // An object without bytes is a range, too: somebody has to see that it is there.
+  const uint64_t most = request.made ? request.bytes : range_bytes;
   for (uint64_t at = 0; at < request.bytes || ranges.empty(); at += ranges.back().bytes) {
-    ranges.push_back({.offset = at, .bytes = std::min(range_bytes, request.bytes - at)});
+    ranges.push_back({.offset = at, .bytes = std::min(most, request.bytes - at)});
   }
   phase = FetchPhase::kFetching;
 }
@@ -51,6 +52,16 @@ void FetchEntry::start_over() {
   phase = FetchPhase::kFetching;
 }
 
+void FetchEntry::ask_for(uint64_t bytes) {
+  request.bytes = bytes;
+  request.outgrown = true;
+  ++round;
+  file.reset();
+  ranges.clear();
+  deadline.reset();
+  phase = FetchPhase::kQueued;
+}
+
 std::optional<FetchEntry::TimePoint> FetchEntry::next_event(TimePoint now) const {
   std::optional<TimePoint> event = deadline;
   const bool idle = phase == FetchPhase::kQueued || phase == FetchPhase::kFetching;
@@ -72,7 +83,7 @@ std::string FetchEntry::describe() const {
       text += "is being checked";
       break;
     case FetchPhase::kFetching:
-      text += "is being fetched";
+      text += request.made ? "is being made" : "is being fetched";
       break;
   }
   if (last_error) {

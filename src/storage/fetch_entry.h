@@ -17,9 +17,11 @@ namespace headrace {
 struct FetchRequest {
   uint64_t id = 0;        // the caller's number of it
   uint64_t next_use = 0;  // what is used first is fetched first
-  uint64_t bytes = 0;     // it has exactly so many
+  uint64_t bytes = 0;     // it has exactly so many; of one that is made, at most
   uint64_t xxh3 = 0;      // XXH3-64 of them
-  std::string name = {};  // below the store's URL
+  std::string name = {};  // below the store's URL; of one that is made, what messages call it
+  bool made = false;      // whoever takes the job makes it, all of it, and knows its size then
+  bool outgrown = false;  // it was made before, and `bytes` is what that took
 };
 
 enum class FetchPhase : uint8_t {
@@ -43,7 +45,8 @@ class FetchEntry {
 
   explicit FetchEntry(FetchRequest wanted) : request(std::move(wanted)) {}
 
-  // Begins to fetch into `part`, in ranges of at most `range_bytes`. Requires: range_bytes > 0.
+  // Begins to fetch into `part`, in ranges of at most `range_bytes`; what is made is one range.
+  // Requires: range_bytes > 0.
   void begin(std::shared_ptr<const PartFile> part, uint64_t range_bytes);
 
   // The number of a range that nobody has; it is taken then. Nothing before not_before.
@@ -58,6 +61,12 @@ class FetchEntry {
 
   // Fetches all ranges again: jobs of earlier rounds are void.
   void start_over();
+
+  // What was made has so many bytes. Requires: request.made, and its range was taken.
+  void set_bytes(uint64_t bytes) noexcept { request.bytes = ranges[0].bytes = bytes; }
+
+  // Gives the file back and is to be started again, with room for `bytes`.
+  void ask_for(uint64_t bytes);
 
   // When something is to be done without a call from outside; nothing if never.
   std::optional<TimePoint> next_event(TimePoint now) const;

@@ -15,8 +15,7 @@ FetchJob::FetchJob(std::shared_ptr<FetchQueue> queue, std::shared_ptr<FetchEntry
       number_(range),
       round_(entry_->round),
       request_(entry_->request),
-      range_(entry_->ranges[range]),
-      file_(entry_->file) {}
+      range_(entry_->ranges[range]) {}
 
 FetchJob::~FetchJob() {
   if (finished_ || queue_->is_foreign()) {
@@ -51,9 +50,9 @@ void FetchJob::write(uint64_t offset, std::span<const std::byte> data) {
     fail(error.what(), {.code = error.code()});
     throw error;
   }
-  queue_->begin_write(*this);
+  const auto file = queue_->begin_write(*this);
   try {
-    file_->write(offset, data);
+    file->write(offset, data);
   } catch (const Error& error) {
     queue_->end_write(*this, 0);
     fail(error.what(), {.code = error.code(), .retryable = false});
@@ -65,7 +64,7 @@ void FetchJob::write(uint64_t offset, std::span<const std::byte> data) {
 
 void FetchJob::done(const std::string& version) {
   check_unfinished();
-  if (position_ < range_.bytes) {
+  if (position_ < range_.bytes && !request_.made) {
     fail("the store sent " + std::to_string(position_) + " bytes of the " +
              std::to_string(range_.bytes) + " that were asked for",
          {.code = ErrorCode::kTruncated});
@@ -73,6 +72,12 @@ void FetchJob::done(const std::string& version) {
   }
   finished_ = true;
   queue_->range_done(*this, version);
+}
+
+void FetchJob::ask_for(uint64_t bytes) {
+  check_unfinished();
+  finished_ = true;
+  queue_->range_outgrown(*this, bytes);
 }
 
 void FetchJob::fail(const std::string& what, const FetchFailure& how) {

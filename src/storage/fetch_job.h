@@ -22,7 +22,8 @@ struct FetchFailure {
 };
 
 // A range of an object that one thread fetches. One thread at a time. It may outlive the queue's
-// owner, and may be dropped in a child of fork().
+// owner, and may be dropped in a child of fork(). It does not keep the file: a request that has
+// ended gives its room back, though a thread may still wait for the store.
 class FetchJob {
  public:
   // Requires: `range` of `entry` was taken in this round. The lock of `queue` is held.
@@ -45,9 +46,14 @@ class FetchJob {
   // more than was asked for, which is a failed try; kInvalid for another order; kIo.
   void write(uint64_t offset, std::span<const std::byte> data);
 
+  // What is made takes `bytes`, and there is room for fewer: gives that back and asks for more. The
+  // job has ended; another one of the object comes when there is room. Throws kCancelled. Requires:
+  // request().made, bytes > this->bytes().
+  void ask_for(uint64_t bytes);
+
   // All bytes were handed over. `version` is what the store calls this state of the object (its
-  // ETag), or empty: ranges of different states are a failed try. Fewer bytes are one, too. May
-  // check the whole object: takes its time. Throws kCancelled.
+  // ETag), or empty: ranges of different states are a failed try. Fewer bytes are one, too, but
+  // of what is made. May check the whole object: takes its time. Throws kCancelled.
   void done(const std::string& version);
 
   // The try failed. URLs in `what` lose their secrets. Does nothing for a job that nobody wants.
@@ -64,7 +70,6 @@ class FetchJob {
   const uint64_t round_;
   const FetchRequest request_;
   const FetchEntry::Range range_;
-  const std::shared_ptr<const PartFile> file_;
   uint64_t position_ = 0;  // bytes of the range that were handed over
   bool finished_ = false;
 };

@@ -83,6 +83,16 @@ void FetchQueue::drop(uint64_t id) {
   }
 }
 
+void FetchQueue::ask_again() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [order, entry] : order_) {
+    if (entry->phase == FetchPhase::kQueued && entry->holds_up) {
+      entry->not_before = {};
+      changed_.notify_all();
+    }
+  }
+}
+
 void FetchQueue::close() noexcept {
   const std::lock_guard lock(mutex_);
   closed_ = true;
@@ -124,7 +134,9 @@ std::unique_ptr<FetchJob> FetchQueue::take(std::chrono::milliseconds timeout) {
     if (steady_clock::now() >= until) {
       return nullptr;
     }
+    ++idle_takers_;
     sleep_until(lock, until);
+    --idle_takers_;
   }
 }
 
@@ -135,6 +147,7 @@ bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
   const EntryPtr entry = wanted != entries_.end() ? wanted->second : nullptr;
   if (entry != nullptr && ++entry->waiters == 1 && entry->phase == FetchPhase::kQueued) {
     entry->not_before = {};  // being urgent it may be started now
+    changed_.notify_all();
   }
   struct Leave {
     const EntryPtr& entry;
@@ -153,7 +166,8 @@ bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
     if (!entries_.contains(id)) {
       return false;
     }
-    if (start_next(lock)) {
+    // Starting may have to wait for other processes, which those who fetch can do better.
+    if (idle_takers_ == 0 && start_next(lock)) {
       continue;
     }
     if (steady_clock::now() >= until) {
@@ -254,6 +268,9 @@ void FetchQueue::apply(Lock& lock, const EntryPtr& entry, const FetchStart& star
       ++counters_.requests;
       entry->not_before = now;
       entry->begun = now;
+      if (entry->request.made) {
+        entry->request.bytes = std::min(entry->request.bytes, started.file->bytes());
+      }
       entry->deadline = now + time_allowed(options_.retry, entry->request.bytes);
       entry->begin(started.file, options_.range_bytes);
       break;
@@ -329,9 +346,11 @@ void FetchQueue::retry(const EntryPtr& entry, const Error& error, const FetchFai
 
 Error FetchQueue::final_error(const FetchEntry& entry, const Error& cause, bool late) const {
   const auto taken = options_.clock.now() - entry.begun;
-  std::string text = entry.request.name + " of " + without_url_secrets(options_.origin) +
-                     " cannot be fetched: " + cause.what();
-  if (entry.failures > 0) {
+  const bool made = entry.request.made;
+  std::string text = (made ? "shard " : "") + entry.request.name + " of " +
+                     without_url_secrets(options_.origin) + " cannot be " +
+                     (made ? "made: " : "fetched: ") + cause.what();
+  if (entry.failures > (made ? 1U : 0U)) {
     text += " (tried " + std::to_string(entry.failures) + " times in " + seconds_text(taken) + ")";
   }
   if (late) {
@@ -349,10 +368,11 @@ void FetchQueue::check_wanted(const FetchJob& job) const {
   }
 }
 
-void FetchQueue::begin_write(const FetchJob& job) {
+std::shared_ptr<const PartFile> FetchQueue::begin_write(const FetchJob& job) {
   const std::lock_guard lock(mutex_);
   check_wanted(job);
   ++job.entry_->writers;
+  return job.entry_->file;
 }
 
 void FetchQueue::end_write(const FetchJob& job, uint64_t bytes) noexcept {
@@ -367,12 +387,22 @@ void FetchQueue::range_done(const FetchJob& job, const std::string& version) {
   Lock lock(mutex_);
   check_wanted(job);
   const EntryPtr entry = job.entry_;
+  if (job.request_.made) {
+    entry->set_bytes(job.position_);  // what is admitted
+  }
   if (!entry->complete(job.number_, version)) {
     entry->start_over();
     retry(entry, Error(ErrorCode::kCorrupt, "the object was changed while it was fetched"), {});
   } else if (entry->is_complete()) {
     admit(lock, entry);
   }
+}
+
+void FetchQueue::range_outgrown(const FetchJob& job, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  check_wanted(job);
+  job.entry_->ask_for(bytes);
+  changed_.notify_all();
 }
 
 void FetchQueue::range_failed(const FetchJob& job, const Error& error, const FetchFailure& how) {

@@ -31,7 +31,8 @@ enum class FetchStep : uint8_t {
 
 struct FetchStart {
   FetchStep step = FetchStep::kReady;
-  std::shared_ptr<const PartFile> file = nullptr;  // of kGranted
+  // Of kGranted. It has room for all bytes; of what is made perhaps for fewer.
+  std::shared_ptr<const PartFile> file = nullptr;
 };
 
 // What the queue asks of whoever keeps the objects. Called without a lock. What they throw ends
@@ -53,7 +54,7 @@ struct FetchClock {
 };
 
 struct FetchOptions {
-  uint64_t range_bytes = uint64_t{16} << 20;  // larger objects come in parts, at once
+  uint64_t range_bytes = uint64_t{8} << 20;  // larger objects come in parts, at once
   RetryPolicy retry = {};
   FetchClock clock = {};
   std::string origin = {};  // URL of the store, for messages
@@ -85,12 +86,15 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   // Wants it no more: jobs of it throw kCancelled.
   void drop(uint64_t id);
 
+  // There may be room now: asks at once for those that found none.
+  void ask_again();
+
   // The next range to fetch; nothing after `timeout`. Throws kCancelled after close().
   std::unique_ptr<FetchJob> take(std::chrono::milliseconds timeout);
 
-  // Waits for an object, for `timeout` at most, and drives meanwhile what needs no download. False:
-  // it is not wanted (any more), since it is there. Throws what it failed with; kCancelled after
-  // close().
+  // Waits for an object, for `timeout` at most; while no thread is free in take(), drives what
+  // needs no download. False: it is not wanted (any more), since it is there. Throws what it failed
+  // with; kCancelled after close().
   bool wait(uint64_t id, std::chrono::milliseconds timeout);
 
   // What a wanted object waits for, for messages; empty for others.
@@ -127,9 +131,10 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   Error final_error(const FetchEntry& entry, const Error& cause, bool late) const;
 
   void check_wanted(const FetchJob& job) const;
-  void begin_write(const FetchJob& job);
+  std::shared_ptr<const PartFile> begin_write(const FetchJob& job);
   void end_write(const FetchJob& job, uint64_t bytes) noexcept;
   void range_done(const FetchJob& job, const std::string& version);
+  void range_outgrown(const FetchJob& job, uint64_t bytes);
   void range_failed(const FetchJob& job, const Error& error, const FetchFailure& how);
 
   const FetchHooks hooks_;
@@ -142,6 +147,7 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   std::map<uint64_t, EntryPtr> entries_;                     // by id
   std::map<uint64_t, Error> failures_;                       // of what is wanted no more
   bool starting_ = false;
+  uint32_t idle_takers_ = 0;  // threads that sleep in take()
   bool closed_ = false;
   FetchCounters counters_ = {};
 };

@@ -73,7 +73,17 @@ FileInfo inspect_as(int descriptor, const std::string& path,
   return info;
 }
 
+// The kernel would see a path that ends at its first NUL, which is another file's.
+void check_path(const std::string& path) {
+  if (const size_t nul = path.find('\0'); nul != std::string::npos) {
+    const std::string shown = path.substr(0, nul) + "\\0" + path.substr(nul + 1);
+    throw Error(ErrorCode::kInvalid, shown + " has a NUL in it, and no file's name has one",
+                {.file = shown, .column = ""});
+  }
+}
+
 int open_to_read(const std::string& path, Links links) {
+  check_path(path);
   // Non-blocking: opening a pipe by mistake must not hang; regular files do not care.
   const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links == Links::kRefuse ? O_NOFOLLOW : 0);
   return retry_interrupted([&] { return ::open(path.c_str(), flags); });
@@ -82,6 +92,7 @@ int open_to_read(const std::string& path, Links links) {
 }  // namespace
 
 FileInfo inspect_file(const std::string& path) {
+  check_path(path);
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
     throw system_error("cannot be read", path, errno);

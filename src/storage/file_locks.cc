@@ -30,11 +30,6 @@ short type_of(LockKind kind) noexcept {
   return kind == LockKind::kNone ? F_UNLCK : kind == LockKind::kShared ? F_RDLCK : F_WRLCK;
 }
 
-// Errors that say "somebody else has it"; the others say that locking failed.
-bool is_taken(int error_number) noexcept {
-  return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EACCES;
-}
-
 bool bytes_exclude(int first, int second, const std::string& path) {
   // Where somebody else has the byte, he is testing, too, and locks work.
   if (!try_lock_byte(first, kTestByte, LockKind::kExclusive, path)) {
@@ -61,25 +56,36 @@ bool try_lock_byte(int descriptor, uint64_t at, LockKind kind, const std::string
   if (retry_interrupted([&] { return ::fcntl(descriptor, F_OFD_SETLK, &lock); }) == 0) {
     return true;
   }
-  if (is_taken(errno)) {
+  if (errno == EAGAIN) {
     return false;
   }
   throw system_error("cannot be locked", path, errno);
 }
 
-bool byte_is_locked(int descriptor, uint64_t at, const std::string& path) {
-  struct flock lock = lock_of(at, F_WRLCK);
+uint64_t count_locked_bytes(int descriptor, uint64_t first, uint64_t last,
+                            const std::string& path) {
+  if (first >= last) {
+    return 0;
+  }
+  struct flock lock = lock_of(first, F_WRLCK);
+  lock.l_len = static_cast<off_t>(last - first);
   if (retry_interrupted([&] { return ::fcntl(descriptor, F_OFD_GETLK, &lock); }) != 0) {
     throw system_error("cannot be asked for locks", path, errno);
   }
-  return lock.l_type != F_UNLCK;
+  if (lock.l_type == F_UNLCK) {
+    return 0;
+  }
+  // One of them, not the first: others lie on either side.
+  const auto found = static_cast<uint64_t>(lock.l_start);
+  return 1 + count_locked_bytes(descriptor, first, found, path) +
+         count_locked_bytes(descriptor, found + 1, last, path);
 }
 
 bool try_lock_file(int descriptor, const std::string& path) {
   if (retry_interrupted([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) == 0) {
     return true;
   }
-  if (is_taken(errno)) {
+  if (errno == EWOULDBLOCK) {
     return false;
   }
   throw system_error("cannot be locked", path, errno);

@@ -14,8 +14,9 @@ enum class LockKind : uint8_t { kNone, kShared, kExclusive };
 // so many bytes; false where another opening's lock forbids it. Throws kIo, naming `path`.
 bool try_lock_byte(int descriptor, uint64_t at, LockKind kind, const std::string& path);
 
-// Whether another opening has a lock of any kind on byte `at`. Throws kIo.
-bool byte_is_locked(int descriptor, uint64_t at, const std::string& path);
+// How many of the bytes [first, last) other openings have locked, each of which has locked no two
+// neighbours. Takes two system calls for each, and one. Throws kIo.
+uint64_t count_locked_bytes(int descriptor, uint64_t first, uint64_t last, const std::string& path);
 
 // Takes the exclusive lock of the whole file, which is apart from those of bytes; false where
 // another opening has it. Throws kIo.

@@ -6,6 +6,7 @@
 #include <span>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -28,19 +29,22 @@ uint64_t place_of(const CacheKey& key) noexcept {
   hasher.update(std::as_bytes(std::span(key.dataset)));
   hasher.update(std::as_bytes(std::span(key.shard)));
   hasher.update(key.xxh3);
+  hasher.update(uint64_t{key.expanded} + 2 * uint64_t{key.made});
   return kFirstPlace + 2 * (hasher.digest() % kPlaces);
 }
 
+}  // namespace
+
 uint64_t pin_byte(const CacheKey& key) noexcept { return place_of(key); }
 uint64_t claim_byte(const CacheKey& key) noexcept { return place_of(key) + 1; }
-
-}  // namespace
 
 KeyPin::~KeyPin() {
   if (locks_ != nullptr) {
     locks_->unpin(key_);
   }
 }
+
+CacheMember::~CacheMember() { locks_->leave(); }
 
 KeyClaim::~KeyClaim() {
   if (locks_ != nullptr) {
@@ -49,9 +53,7 @@ KeyClaim::~KeyClaim() {
 }
 
 std::shared_ptr<KeyLocks> KeyLocks::open(const std::string& path) {
-  std::shared_ptr<KeyLocks> locks(new KeyLocks(path));
-  locks->become_member();
-  return locks;
+  return std::shared_ptr<KeyLocks>(new KeyLocks(path));
 }
 
 KeyLocks::KeyLocks(const std::string& path)
@@ -72,23 +74,54 @@ void KeyLocks::become_member() {
   }
 }
 
-uint64_t KeyLocks::count_members() const {
-  uint64_t members = 1;
-  for (uint64_t i = 0; i < kMaxMembers; ++i) {
-    members += i != member_ && byte_is_locked(file_.get(), i, path_) ? 1 : 0;
+void KeyLocks::leave_unless_used() {
+  if (!is_used() && member_ != kMaxMembers) {
+    try_lock(std::exchange(member_, kMaxMembers), LockKind::kNone);
   }
-  return members;
+}
+
+std::shared_ptr<const CacheMember> KeyLocks::join() {
+  const std::shared_ptr<const CacheMember> member(new CacheMember(shared_from_this()));
+  const std::lock_guard lock(mutex_);
+  ++joined_;
+  if (joined_ == 1 && pins_.empty()) {
+    become_member();  // if it throws, `member` leaves
+  }
+  return member;
+}
+
+void KeyLocks::leave() noexcept {
+  if (process_ != ::getpid()) {
+    return;  // as unpin()
+  }
+  const std::lock_guard lock(mutex_);
+  --joined_;
+  try {
+    leave_unless_used();
+  } catch (const Error&) {
+    return;  // then it is counted until the process ends
+  }
+}
+
+uint64_t KeyLocks::count_members() const {
+  // One's own lock does not count for oneself.
+  return 1 + count_locked_bytes(file_.get(), 0, kMaxMembers, path_);
 }
 
 std::shared_ptr<const KeyPin> KeyLocks::pin(const CacheKey& key) {
   const std::shared_ptr<KeyPin> pin(new KeyPin(key));
   const std::lock_guard lock(mutex_);
+  const bool was_used = is_used();
   const auto [count, fresh] = pins_.try_emplace(key, 0);
   if (fresh) {
     try {
+      if (!was_used) {
+        become_member();
+      }
       lock_pin(key);
     } catch (...) {
       pins_.erase(count);
+      leave_unless_used();
       throw;
     }
   }
@@ -123,6 +156,7 @@ void KeyLocks::unpin(const CacheKey& key) noexcept {
   pins_.erase(found);
   try {
     try_lock(pin_byte(key), LockKind::kNone);
+    leave_unless_used();
   } catch (const Error&) {
     return;  // then it stays until the process ends
   }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 
 #include "storage/cache_layout.h"
 #include "storage/descriptor.h"
@@ -16,6 +17,10 @@
 namespace headrace {
 
 class KeyLocks;
+
+// The bytes of the file of locks by which `key` is pinned and claimed, for who only looks.
+uint64_t pin_byte(const CacheKey& key) noexcept;
+uint64_t claim_byte(const CacheKey& key) noexcept;
 
 // Keeps a shard from being removed by any process, be it there or not, while this lives.
 class KeyPin {
@@ -51,6 +56,20 @@ class KeyClaim {
   CacheKey key_;
 };
 
+// Makes its owner a member of those who use a cache, while this lives.
+class CacheMember {
+ public:
+  ~CacheMember();
+  CacheMember(const CacheMember&) = delete;
+  CacheMember& operator=(const CacheMember&) = delete;
+
+ private:
+  friend class KeyLocks;
+  explicit CacheMember(std::shared_ptr<KeyLocks> locks) : locks_(std::move(locks)) {}
+
+  std::shared_ptr<KeyLocks> locks_;
+};
+
 // What the processes of a machine tell each other about cached shards, by locks on bytes of one
 // file, at places that are hashes of keys: all that a process holds takes one descriptor, and the
 // kernel gives back what the dead held. (Two keys at one place, by a chance of 2^-60 for a pair,
@@ -63,7 +82,7 @@ class KeyLocks : public std::enable_shared_from_this<KeyLocks> {
   // The most members that are counted.
   static constexpr uint64_t kMaxMembers = 256;
 
-  // Opens the file of locks, which may be created, and becomes a member. Throws kIo.
+  // Opens the file of locks, which may be created. Throws kIo.
   static std::shared_ptr<KeyLocks> open(const std::string& path);
 
   // Waits for a process that is just removing the shard. Throws kIo where that one does not go on
@@ -77,16 +96,24 @@ class KeyLocks : public std::enable_shared_from_this<KeyLocks> {
   // kIo, and what `action` throws.
   bool while_unpinned(const CacheKey& key, const std::function<void()>& action);
 
-  // How many have opened this file and live, at least 1; 256 stands for more. 256 system calls.
-  // Throws kIo.
+  // Who has opened the file and uses nothing needs no share of the cache: it is a member while it
+  // has a pin, or what this returns. Throws kIo.
+  std::shared_ptr<const CacheMember> join();
+
+  // How many members there are, counting this one in any case; those beyond the most are not
+  // counted. Throws kIo.
   uint64_t count_members() const;
 
  private:
   friend class KeyPin;
   friend class KeyClaim;
+  friend class CacheMember;
 
   explicit KeyLocks(const std::string& path);
+  bool is_used() const { return joined_ > 0 || !pins_.empty(); }
   void become_member();
+  void leave_unless_used();
+  void leave() noexcept;
   void lock_pin(const CacheKey& key) const;
   void unpin(const CacheKey& key) noexcept;
   void unclaim(const CacheKey& key) noexcept;
@@ -97,9 +124,10 @@ class KeyLocks : public std::enable_shared_from_this<KeyLocks> {
   const std::string path_;
   const pid_t process_;
   Descriptor file_;
-  uint64_t member_ = kMaxMembers;  // the byte that says so; behind the last: not counted
   std::mutex mutex_;
   std::map<CacheKey, uint64_t> pins_;  // how many of this process
+  uint64_t joined_ = 0;
+  uint64_t member_ = kMaxMembers;  // its byte as a member; the most: none, or none was free
   std::set<CacheKey> claims_;
 };
 

@@ -36,12 +36,26 @@ PartFile::PartFile(std::string path, uint64_t bytes)
   if (!file_) {
     fail("cannot be created", errno);
   }
-  if (retry_interrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(bytes_)); }) !=
-      0) {
+  if (!resize(bytes_)) {
     const int error_number = errno;
     ::unlink(path_.c_str());
     fail("cannot be made as large as needed", error_number);
   }
+}
+
+bool PartFile::resize(uint64_t bytes) const {
+  return retry_interrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(bytes)); }) ==
+         0;
+}
+
+void PartFile::shorten(uint64_t bytes) {
+  if (bytes == bytes_) {
+    return;
+  }
+  if (!resize(bytes)) {
+    fail("cannot be made shorter", errno);
+  }
+  bytes_ = bytes;
 }
 
 void PartFile::allocate() const {

@@ -26,10 +26,15 @@ class PartFile {
   // Writes bytes [offset, offset + data.size()). Throws kInvalid beyond the file's size; kIo.
   void write(uint64_t offset, std::span<const std::byte> data) const;
 
+  // Cuts the file, and gives the space behind back. Throws kIo. Requires: bytes <= bytes(), and
+  // nobody writes.
+  void shorten(uint64_t bytes);
+
   // Gives the descriptor back; nothing can be written afterwards.
   void close() noexcept { file_.close(); }
 
  private:
+  bool resize(uint64_t bytes) const;
   [[noreturn]] void fail(const std::string& what, int error_number) const;
 
   std::string path_;

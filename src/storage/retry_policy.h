@@ -13,7 +13,7 @@ struct RetryPolicy {
 
   // A request has this long, and as much longer as its bytes take at the least rate that is
   // put up with.
-  std::chrono::seconds deadline{120};
+  std::chrono::milliseconds deadline{120'000};
   uint64_t least_bytes_per_second = uint64_t{1} << 20;
 
   // What is wrong so often as it arrives is wrong where it lies.

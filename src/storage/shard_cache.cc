@@ -20,6 +20,9 @@ namespace {
 constexpr int kSweepShare = 50;
 constexpr std::chrono::milliseconds kLeastSweepPause{100};
 
+// So often it is done even where there is room: parts of the dead would stay.
+constexpr std::chrono::seconds kRoutineSweepPause{10};
+
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 int64_t now_ns() {
@@ -38,6 +41,12 @@ bool set_modified(const std::string& path, int64_t modified_ns) noexcept {
   return ::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+// Gives back what `used` counts of a file behind its first `bytes` bytes.
+void shorten_counted(PartFile& file, uint64_t bytes, uint64_t& used) {
+  used -= std::min(used, charged_bytes(file.bytes()) - charged_bytes(bytes));
+  file.shorten(bytes);
+}
+
 // Gives the file `from` the name `to`, which nothing has.
 void rename_new(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
@@ -51,34 +60,36 @@ void rename_new(const std::string& from, const std::string& to) {
   throw system_error("cannot be given the name " + to, from, errno);
 }
 
-Error too_small_error(const std::string& directory, uint64_t limit, uint64_t bytes) {
+Error too_small_error(const std::string& directory, uint64_t limit, const ShardRoom& room) {
+  const std::string expanding =
+      room.stored_bytes == 0
+          ? ""
+          : ", and " + std::to_string(room.stored_bytes) + " more while its compression is undone";
   return Error(ErrorCode::kInvalid,
                directory + ": the cache may take " + std::to_string(limit) +
-                   " bytes, and one shard alone has " + std::to_string(bytes) +
+                   " bytes, and one shard alone has " + std::to_string(room.bytes) + expanding +
                    "; give a cache_bytes that holds the window of the shuffle and one shard more",
                {.file = directory, .column = ""});
 }
 
-// Takes the size of the file `path` from `used`, and removes it.
-void remove_charged(const std::string& path, uint64_t& used) {
-  const auto found = look_up(path);
-  if (found && remove_file(path)) {
-    used -= std::min(used, charged_bytes(found->bytes));
-  }
+// Whether a file can be the shard `key` of `bytes` bytes; where it has its own size, these are the
+// most.
+bool may_be(const DirectoryEntry& found, const CacheKey& key, uint64_t bytes) noexcept {
+  return found.regular && (found.bytes == bytes || (key.has_own_size() && found.bytes < bytes));
 }
 
 }  // namespace
 
 Reservation::Reservation(std::shared_ptr<ShardCache> cache, std::unique_ptr<const KeyClaim> claim,
-                         std::unique_ptr<PartFile> file)
+                         Parts parts)
     : cache_(std::move(cache)),
       claim_(std::move(claim)),
-      file_(std::move(file)),
+      parts_(std::move(parts)),
       process_(::getpid()) {}
 
 Reservation::~Reservation() {
   if (!published_ && process_ == ::getpid()) {
-    cache_->discard(*file_);
+    cache_->discard(parts_);
   }
 }
 
@@ -103,7 +114,7 @@ ShardCache::ShardCache(CacheOptions options)
       processes_(options.processes),
       process_(::getpid()),
       locks_(KeyLocks::open(directory_.paths.pins())),
-      ledger_(directory_.paths.ledger(), directory_.boot),
+      ledger_(directory_.paths.ledger(), directory_.boot, directory_.limit_bytes),
       order_(std::move(options.next_use)) {}
 
 ShardCache::~ShardCache() {
@@ -130,13 +141,15 @@ uint64_t ShardCache::used_bytes() {
   return session.used();
 }
 
+std::shared_ptr<const CacheMember> ShardCache::join() { return locks_->join(); }
+
 std::shared_ptr<const KeyPin> ShardCache::pin(const CacheKey& key) { return locks_->pin(key); }
 
 std::shared_ptr<const CachedShard> ShardCache::find(const std::shared_ptr<const KeyPin>& pin,
                                                     uint64_t bytes) const {
   const std::string path = directory_.paths.shard(directory_.boot, pin->key());
   const auto found = look_up(path);
-  if (!found || found->bytes != bytes || !found->regular) {
+  if (!found || !may_be(*found, pin->key(), bytes)) {
     return nullptr;
   }
   try {
@@ -156,51 +169,74 @@ std::unique_ptr<const KeyClaim> ShardCache::claim(const CacheKey& key) {
 std::optional<std::string> ShardCache::unchecked(const KeyClaim& claim, uint64_t bytes) const {
   for (const Uuid& boot : earlier_boots_) {
     const std::string path = directory_.paths.shard(boot, claim.key());
-    if (const auto found = look_up(path); found && found->regular && found->bytes == bytes) {
+    if (const auto found = look_up(path); found && may_be(*found, claim.key(), bytes)) {
       return path;
     }
   }
   return std::nullopt;
 }
 
-void ShardCache::adopt(const KeyClaim& claim, const std::string& path) const {
-  rename_new(path, directory_.paths.shard(directory_.boot, claim.key()));
+void ShardCache::adopt(const KeyClaim& claim, const std::string& path) {
+  rename_uncounted(path, directory_.paths.shard(directory_.boot, claim.key()));
+}
+
+// Takes and frees no room. Still under the lock: whoever counts the files meanwhile might see
+// neither name.
+void ShardCache::rename_uncounted(const std::string& from, const std::string& to) {
+  const CacheLedger::Session session = ledger_.lock();
+  rename_new(from, to);
 }
 
 std::shared_ptr<Reservation> ShardCache::reserve(std::unique_ptr<const KeyClaim>& claim,
-                                                 uint64_t bytes, uint64_t next_use) {
-  if (charged_bytes(bytes) > directory_.limit_bytes) {
-    throw too_small_error(directory(), directory_.limit_bytes, bytes);
+                                                 const ShardRoom& room, uint64_t next_use) {
+  if (room.charge() > directory_.limit_bytes) {
+    throw too_small_error(directory(), directory_.limit_bytes, room);
   }
-  std::unique_ptr<PartFile> file = take_room(claim->key(), bytes, next_use);
-  if (file == nullptr) {
+  Reservation::Parts parts = take_room(claim->key(), room, next_use);
+  if (parts.shard == nullptr) {
     return nullptr;
   }
   auto reservation =
-      std::make_shared<Reservation>(shared_from_this(), std::move(claim), std::move(file));
+      std::make_shared<Reservation>(shared_from_this(), std::move(claim), std::move(parts));
   reservation->file().allocate();
+  if (reservation->key().expanded) {
+    reservation->expanded().allocate();
+  }
   return reservation;
 }
 
-std::unique_ptr<PartFile> ShardCache::take_room(const CacheKey& key, uint64_t bytes,
-                                                uint64_t next_use) {
-  const uint64_t charge = charged_bytes(bytes);
+// No parts where there is no room.
+Reservation::Parts ShardCache::take_room(const CacheKey& key, const ShardRoom& room,
+                                         uint64_t next_use) {
   CacheLedger::Session session = ledger_.lock();
-  ensure_trusted(session);
+  if (!session.trusted() || std::chrono::steady_clock::now() >= next_routine_sweep_) {
+    session.recount([&] { return sweep(); });
+  }
   while (true) {
-    std::unique_ptr<PartFile> file;
+    Reservation::Parts parts;
     session.change([&](uint64_t& used) {
       remove_remains(key, used);
-      if (make_room(charge, next_use, used)) {
-        file = std::make_unique<PartFile>(directory_.paths.part(directory_.boot, key), bytes);
-        used += charge;
+      if (make_room(room.charge(), next_use, used)) {
+        parts = make_parts(key, room);
+        used += room.charge();
       }
     });
-    if (file != nullptr || !sweep_is_due()) {
-      return file;
+    if (parts.shard != nullptr || std::chrono::steady_clock::now() < next_sweep_) {
+      return parts;
     }
     session.recount([&] { return sweep(); });
   }
+}
+
+Reservation::Parts ShardCache::make_parts(const CacheKey& key, const ShardRoom& room) const {
+  const CachePaths& paths = directory_.paths;
+  Reservation::Parts parts;
+  parts.shard = std::make_unique<PartFile>(paths.part(directory_.boot, key), room.bytes);
+  if (key.expanded) {
+    parts.stored =
+        std::make_unique<PartFile>(paths.stored(directory_.boot, key), room.stored_bytes);
+  }
+  return parts;
 }
 
 bool ShardCache::make_room(uint64_t needed, uint64_t next_use, uint64_t& used) {
@@ -218,34 +254,76 @@ bool ShardCache::make_room(uint64_t needed, uint64_t next_use, uint64_t& used) {
 void ShardCache::evict(const Evictable& shard, uint64_t& used) {
   // One that is pinned comes back by release(), or by the next sweep().
   locks_->while_unpinned(
-      shard.key, [&] { remove_charged(directory_.paths.shard(shard.boot, shard.key), used); });
+      shard.key, [&] { remove_counted(directory_.paths.shard(shard.boot, shard.key), used); });
 }
 
 // The claim is held: what still has the key's names is the leftover of a dead process, or damaged.
 void ShardCache::remove_remains(const CacheKey& key, uint64_t& used) const {
-  remove_charged(directory_.paths.part(directory_.boot, key), used);
-  remove_charged(directory_.paths.shard(directory_.boot, key), used);
+  remove_counted(directory_.paths.part(directory_.boot, key), used);
+  if (key.expanded) {
+    remove_counted(directory_.paths.stored(directory_.boot, key), used);
+  }
+  remove_counted(directory_.paths.shard(directory_.boot, key), used);
   for (const Uuid& boot : earlier_boots_) {
-    remove_charged(directory_.paths.shard(boot, key), used);
+    remove_counted(directory_.paths.shard(boot, key), used);
   }
 }
 
-void ShardCache::discard(PartFile& file) {
-  file.close();
+void ShardCache::discard(Reservation::Parts& parts) {
+  parts.shard->close();
+  if (parts.stored != nullptr) {
+    parts.stored->close();
+  }
   try {
     CacheLedger::Session session = ledger_.lock();
     ensure_trusted(session);
-    session.change([&](uint64_t& used) { remove_charged(file.path(), used); });
+    session.change([&](uint64_t& used) {
+      remove_counted(parts.shard->path(), used);
+      if (parts.stored != nullptr) {
+        remove_counted(parts.stored->path(), used);
+      }
+    });
   } catch (const Error&) {
     return;  // it is removed by a later sweep, of whoever has no room, since nobody claims it
   }
 }
 
-std::shared_ptr<const CachedShard> ShardCache::publish(
-    Reservation& reservation, const std::shared_ptr<const KeyPin>& pin) const {
+void ShardCache::shorten(Reservation& reservation, uint64_t bytes) {
+  CacheLedger::Session session = ledger_.lock();
+  ensure_trusted(session);
+  session.change([&](uint64_t& used) { shorten_counted(*reservation.parts_.shard, bytes, used); });
+}
+
+std::shared_ptr<const CachedShard> ShardCache::publish(Reservation& reservation,
+                                                       const std::shared_ptr<const KeyPin>& pin) {
   const std::string path = directory_.paths.shard(directory_.boot, reservation.key());
-  reservation.file_->close();
-  rename_new(reservation.file_->path(), path);
+  reservation.parts_.shard->close();
+  rename_uncounted(reservation.parts_.shard->path(), path);
+  return hand_over(reservation, pin, path);
+}
+
+std::shared_ptr<const CachedShard> ShardCache::publish_expanded(
+    Reservation& reservation, const std::shared_ptr<const KeyPin>& pin, uint64_t bytes) {
+  const std::string path = directory_.paths.shard(directory_.boot, reservation.key());
+  PartFile& shard = *reservation.parts_.shard;
+  reservation.parts_.stored->close();
+  {
+    CacheLedger::Session session = ledger_.lock();
+    ensure_trusted(session);
+    session.change([&](uint64_t& used) {
+      remove_counted(reservation.parts_.stored->path(), used);
+      shorten_counted(shard, bytes, used);
+      rename_new(shard.path(), path);
+    });
+  }
+  shard.close();
+  return hand_over(reservation, pin, path);
+}
+
+// Of a shard that has its name.
+std::shared_ptr<const CachedShard> ShardCache::hand_over(Reservation& reservation,
+                                                         const std::shared_ptr<const KeyPin>& pin,
+                                                         const std::string& path) const {
   reservation.published_ = true;
   auto shard = std::make_shared<const CachedShard>(path, pin);
   reservation.claim_.reset();
@@ -272,7 +350,15 @@ void ShardCache::ensure_trusted(CacheLedger::Session& session) {
   }
 }
 
-bool ShardCache::sweep_is_due() const { return std::chrono::steady_clock::now() >= next_sweep_; }
+// Removes the directories of earlier boots that hold nothing any more.
+void ShardCache::remove_empty_boots(const CacheListing& listing) const {
+  for (const Uuid& boot : listing.boots) {
+    if (boot != directory_.boot &&
+        std::ranges::find(listing.files, boot, &CacheFile::boot) == listing.files.end()) {
+      ::rmdir(directory_.paths.boot(boot).c_str());  // fails where something else is in it
+    }
+  }
+}
 
 // Looks at all files: what they take, and which may go. Removes parts whose owners are dead.
 uint64_t ShardCache::sweep() {
@@ -280,8 +366,10 @@ uint64_t ShardCache::sweep() {
   const std::lock_guard lock(mutex_);
   order_.clear();
   uint64_t used = 0;
-  for (const CacheFile& file : list_cache(directory_.paths).files) {
-    if (file.name.kind == CacheFileKind::kPart) {
+  const CacheListing listing = list_cache(directory_.paths);
+  remove_empty_boots(listing);
+  for (const CacheFile& file : listing.files) {
+    if (file.name.kind != CacheFileKind::kShard) {
       if (const auto claim = locks_->claim(file.name.key)) {
         remove_file(directory_.paths.file(file.boot, file.name));
         continue;
@@ -292,8 +380,11 @@ uint64_t ShardCache::sweep() {
     used += charged_bytes(file.bytes);
   }
   const auto end = std::chrono::steady_clock::now();
-  next_sweep_ = end + std::max<std::chrono::steady_clock::duration>((end - start) * kSweepShare,
-                                                                    kLeastSweepPause);
+  const auto pause =
+      std::max<std::chrono::steady_clock::duration>((end - start) * kSweepShare, kLeastSweepPause);
+  next_sweep_ = end + pause;
+  next_routine_sweep_ =
+      end + std::max<std::chrono::steady_clock::duration>(pause, kRoutineSweepPause);
   return used;
 }
 

@@ -9,7 +9,7 @@ class SharedLibrary {
  public:
   // Loads the library at `path`, which names a file: no search path is looked through. Throws
   // kNotFound; kInvalid with the loader's own text for what is no library, is one of another
-  // machine, or needs what is not there.
+  // machine, or needs what is not there, and for a file that replaced one which is still loaded.
   explicit SharedLibrary(std::string path);
   ~SharedLibrary();
   SharedLibrary(const SharedLibrary&) = delete;

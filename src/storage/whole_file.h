@@ -13,11 +13,15 @@ namespace headrace {
 // as a whole. For one thread.
 class WholeFile {
  public:
-  // The bytes of `file` as many as it had when it was opened; they hold until the next call. Throws
-  // kIo; kTruncated where it has become shorter; std::bad_alloc.
+  // The bytes of `file` as many as it had when it was opened; they hold until the next call. Of a
+  // file that says it has none, as those of /proc do, all that can be read. Throws kIo; kTruncated
+  // where it has become shorter; std::bad_alloc.
   std::span<const std::byte> read(const File& file);
 
  private:
+  void allocate(uint64_t bytes);
+  std::span<const std::byte> read_of_unknown_size(const File& file);
+
   AlignedBytes memory_;
   uint64_t capacity_ = 0;
 };

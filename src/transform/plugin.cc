@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/quoted_bytes.h"
 #include "base/utf8.h"
 
 namespace headrace {
@@ -94,6 +95,7 @@ struct Plugin::Callbacks {
     } catch (const Error& error) {
       fail(failure, error.what(), error.context().column);
     } catch (const std::bad_alloc&) {
+      failure.no_memory = true;
       fail(failure, "there is no memory for what it wants to reserve", "");
     } catch (const std::exception& error) {
       fail(failure, error.what(), "");
@@ -104,7 +106,7 @@ struct Plugin::Callbacks {
   static void fail(Failure& failure, std::string_view text, std::string_view column) noexcept {
     failure.failed = true;
     try {
-      failure.text = text;
+      failure.text = without_nuls(std::string(text));
       failure.column = column;
     } catch (const std::exception&) {
       failure.text.clear();  // no memory for it: that it failed must do
@@ -187,7 +189,7 @@ Plugin::Plugin(const headrace_transform* table, std::string library, std::string
 
 void Plugin::open(std::string_view options) {
   const headrace_setup setup = {sizeof(headrace_setup), this, Callbacks::field, Callbacks::error};
-  const int32_t result = table_->open(options.data(), options.size(), &setup, &state_);
+  const int32_t result = call_open(options, setup);
   try {
     if (result != 0 || failure_.failed) {
       throw error("open() failed for the options \"" + std::string(options) + '"', failure_);
@@ -206,6 +208,19 @@ void Plugin::open(std::string_view options) {
   }
 }
 
+int32_t Plugin::call_open(std::string_view options, const headrace_setup& setup) {
+  const std::string escaped = "open() let an exception escape through the C interface";
+  try {
+    return table_->open(options.data(), options.size(), &setup, &state_);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& exception) {
+    throw error(escaped + ": " + exception.what(), {});
+  } catch (...) {
+    throw error(escaped + ", and one of no standard type", {});
+  }
+}
+
 Plugin::~Plugin() { table_->close(state_); }
 
 Error Plugin::error(const std::string& what, const Failure& failure) const {
@@ -218,9 +233,7 @@ Error Plugin::error(const std::string& what, const Failure& failure) const {
 
 uint64_t Plugin::process(std::span<const std::byte> bytes, const PluginInput& input) {
   const uint64_t before = rows();
-  for (ColumnBuilder& column : columns_) {
-    column.truncate(before);  // room that the last input left
-  }
+  truncate(before);  // room that the last input left
   failure_ = {};
   ErrorContext context;
   std::string reason;
@@ -231,12 +244,15 @@ uint64_t Plugin::process(std::span<const std::byte> bytes, const PluginInput& in
   } catch (const Error& error) {
     context = error.context();
     reason = error.what();
+  } catch (const std::bad_alloc&) {
+    truncate(before);
+    throw;  // no fault of the input
   } catch (const std::exception& error) {
     reason = std::string("it let an exception escape through the C interface: ") + error.what();
+  } catch (...) {
+    reason = "it let an exception escape through the C interface, and one of no standard type";
   }
-  for (ColumnBuilder& column : columns_) {
-    column.truncate(before);
-  }
+  truncate(before);
   context.file = input.name;
   const std::string message = library_ +
                               (failure_.in_its_words ? " refused " : " made no columns of ") +
@@ -250,6 +266,9 @@ void Plugin::run(std::span<const std::byte> bytes, const PluginInput& input) {
                                     Callbacks::commit, Callbacks::error};
   const int32_t result = table_->process(state_, reinterpret_cast<const uint8_t*>(bytes.data()),
                                          bytes.size(), &where, &builder);
+  if (failure_.no_memory) {
+    throw std::bad_alloc();
+  }
   if (failure_.failed) {
     throw Error(ErrorCode::kTransform, failure_.text.empty() ? "no reason given" : failure_.text,
                 {.file = "", .column = failure_.column});
@@ -274,9 +293,11 @@ void Plugin::check_rows(uint64_t before) const {
   }
 }
 
-void Plugin::clear() noexcept {
+void Plugin::clear() noexcept { truncate(0); }
+
+void Plugin::truncate(uint64_t rows) noexcept {
   for (ColumnBuilder& column : columns_) {
-    column.truncate(0);
+    column.truncate(rows);
   }
 }
 

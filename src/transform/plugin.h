@@ -58,11 +58,14 @@ class Plugin {
   struct Failure {
     bool failed = false;
     bool in_its_words = false;
+    bool no_memory = false;
     std::string text;
     std::string column;
   };
 
   void open(std::string_view options);
+  int32_t call_open(std::string_view options, const headrace_setup& setup);
+  void truncate(uint64_t rows) noexcept;
   void run(std::span<const std::byte> bytes, const PluginInput& input);
   void check_rows(uint64_t before) const;
   Error error(const std::string& what, const Failure& failure) const;

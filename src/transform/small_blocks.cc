@@ -17,7 +17,7 @@ SharedBytes SmallBlocks::allocate(uint64_t bytes) {
   if (bytes > kLargestPiece) {
     return allocate_shared_bytes(bytes);
   }
-  if (bytes > size_ - used_) {
+  if (slab_ == nullptr || bytes > size_ - used_) {
     const uint64_t size = std::clamp(2 * size_, kSmallestSlab, kLargestSlab);
     slab_ = SharedBytes(AlignedBytes(allocate_present(size)));
     size_ = size;

@@ -20,7 +20,8 @@ class SmallBlocks {
   static constexpr uint64_t kLargestSlab = uint64_t{256} << 10;
   static constexpr uint64_t kLargestPiece = kLargestSlab / 8;  // more has memory of its own
 
-  // Uninitialised memory on a 64-byte boundary. Throws std::bad_alloc.
+  // Uninitialised memory on a 64-byte boundary, not null for 0 bytes either. Throws
+  // std::bad_alloc.
   SharedBytes allocate(uint64_t bytes);
 
  private:

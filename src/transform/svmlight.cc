@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/quoted_bytes.h"
 #include "transform/digits.h"
 
 namespace headrace {
@@ -46,11 +47,35 @@ std::string_view word_at(const char* at) noexcept {
 
 const char* end_of(std::string_view word) noexcept { return word.data() + word.size(); }
 
-// A word as messages show it.
-std::string quoted(std::string_view word) {
-  constexpr size_t kMostShown = 40;
-  std::string shown = "'" + std::string(word.substr(0, kMostShown)) + "'";
-  return word.size() > kMostShown ? shown + "..." : shown;
+struct ForeignStart {
+  std::string_view bytes;
+  const char* what;
+};
+
+// What files begin with that are often taken for text by mistake.
+constexpr std::array kForeignStarts = {
+    ForeignStart{"\xEF\xBB\xBF",
+                 "the file begins with a byte order mark (\\xef\\xbb\\xbf); save it as UTF-8 "
+                 "without one"},
+    ForeignStart{"\xFF\xFE", "the file is UTF-16; convert it: iconv -f utf-16 -t utf-8"},
+    ForeignStart{"\xFE\xFF", "the file is UTF-16; convert it: iconv -f utf-16 -t utf-8"},
+    ForeignStart{"\x1F\x8B", "the file is compressed by gzip; decompress it first: gunzip"},
+    ForeignStart{"\x28\xB5\x2F\xFD", "the file is compressed by zstd; decompress it first: unzstd"},
+    ForeignStart{"BZh", "the file is compressed by bzip2; decompress it first: bunzip2"},
+    ForeignStart{"\xFD"
+                 "7zXZ",
+                 "the file is compressed by xz; decompress it first: unxz"},
+};
+
+// What the file is whose first bytes are at `at`; nullptr where they tell nothing.
+const char* foreign_start(const char* at) noexcept {
+  for (const ForeignStart& start : kForeignStarts) {
+    static_assert(SvmlightParser::kPadding >= 8, "all of them can be read");
+    if (std::memcmp(at, start.bytes.data(), start.bytes.size()) == 0) {
+      return start.what;
+    }
+  }
+  return nullptr;
 }
 
 // A whole number, also with a plus. Returns the error of std::from_chars().
@@ -149,6 +174,10 @@ struct SvmlightParser::Room {
 };
 
 void SvmlightParser::fail(const char* at, std::string what) {
+  const char* foreign = used_ == 0 && at == piece_ ? foreign_start(at) : nullptr;
+  if (foreign != nullptr) {
+    what = foreign;
+  }
   fault_ = SvmlightFault{used_ + static_cast<uint64_t>(at - piece_), std::move(what)};
 }
 
@@ -268,23 +297,23 @@ const char* SvmlightParser::read_pair(const char* at, int64_t& index, double& va
   const std::string_view word = word_at(at);
   const size_t colon = word.find(':');
   if (colon == std::string_view::npos) {
-    fail(at, "expected index:value, found " + quoted(word));
+    fail(at, "expected index:value, found " + quoted_bytes(word));
     return nullptr;
   }
   if (word.starts_with("qid:")) {
-    fail(at, "a query id stands right behind the label, and once; found " + quoted(word));
+    fail(at, "a query id stands right behind the label, and once; found " + quoted_bytes(word));
     return nullptr;
   }
   const std::errc error = parse_integer(word.substr(0, colon), index);
   if (error == std::errc::result_out_of_range) {
     index = word.front() == '-' ? -1 : std::numeric_limits<int64_t>::max();
   } else if (error != std::errc{}) {
-    fail(at, "the index " + quoted(word.substr(0, colon)) + " is no whole number");
+    fail(at, "the index " + quoted_bytes(word.substr(0, colon)) + " is no whole number");
     return nullptr;
   }
   const std::string_view text = word.substr(colon + 1);
   if (!parse_decimal(text, value)) {
-    fail(at + colon + 1, "the value " + quoted(text) + " of the index " +
+    fail(at + colon + 1, "the value " + quoted_bytes(text) + " of the index " +
                              std::string(word.substr(0, colon)) + " is no decimal number");
     return nullptr;
   }
@@ -294,9 +323,13 @@ const char* SvmlightParser::read_pair(const char* at, int64_t& index, double& va
 void SvmlightParser::fail_index(const char* at, std::string_view pair) {
   const std::string_view written = pair.substr(0, pair.find(':'));
   int64_t index = std::numeric_limits<int64_t>::max();
-  static_cast<void>(parse_integer(written, index));
+  if (parse_integer(written, index) == std::errc::result_out_of_range && written.front() == '-') {
+    index = -1;
+  }
   const std::string shown = "the index " + std::string(written.substr(0, 40));
-  if (index < format_.lowest_index) {
+  if (index < 0) {
+    fail(at, shown + " is negative; indices are whole numbers from 0 on");
+  } else if (index < format_.lowest_index) {
     fail(at, shown + " is below " + std::to_string(format_.lowest_index) +
                  ", the first one; pass zero_based=True if indices count from 0");
   } else if (index > format_.highest_index) {
@@ -321,7 +354,7 @@ const char* SvmlightParser::read_label(const char* at, SvmlightRows& rows) {
                          : word.find(':') != std::string_view::npos
                              ? "; pass multilabel=True where lines may have none"
                              : "";
-      fail(at, "the label " + quoted(word) + " is no number" + hint);
+      fail(at, "the label " + quoted_bytes(word) + " is no number" + hint);
       return at;
     }
     after = end_of(word);
@@ -347,7 +380,7 @@ const char* SvmlightParser::read_labels(const char* at, SvmlightRows& rows) {
     const size_t comma = std::min(word.find(','), word.size());
     double label = 0;
     if (!parse_decimal(word.substr(0, comma), label)) {
-      fail(word.data(), "the label " + quoted(word.substr(0, comma)) + " is no number");
+      fail(word.data(), "the label " + quoted_bytes(word.substr(0, comma)) + " is no number");
       return at;
     }
     rows.labels.push_back(label);
@@ -366,7 +399,7 @@ const char* SvmlightParser::read_query(const char* at, SvmlightRows& rows) {
   if (format_.query_id) {
     int64_t query = 0;
     if (parse_integer(word.substr(4), query) != std::errc{}) {
-      fail(at, "the query id " + quoted(word.substr(4)) + " is no whole number of 64 bits");
+      fail(at, "the query id " + quoted_bytes(word.substr(4)) + " is no whole number of 64 bits");
       return at;
     }
     rows.query_ids.push_back(query);

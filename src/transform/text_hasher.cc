@@ -113,6 +113,7 @@ void TextHasher::read_padded_words(std::string_view text, Scratch& scratch) cons
       // A word that is shorter than any n-gram counts once, as it is.
       hash_ngrams(word, 1, {characters, characters},
                   [&](uint32_t hash) { scratch.keys.push_back(counter_.key(hash)); });
+      fold_many(scratch);
     } else {
       add_keys(scratch, characters);
     }
@@ -121,11 +122,23 @@ void TextHasher::read_padded_words(std::string_view text, Scratch& scratch) cons
 
 void TextHasher::add_keys(Scratch& scratch, size_t starts) const {
   const size_t before = scratch.keys.size();
-  scratch.keys.resize(before + most_ngrams(scratch.tokens, starts, ngrams_));
+  const uint64_t most = most_ngrams(scratch.tokens, starts, ngrams_);
+  if (most > kMostKeys) {
+    hash_ngrams(scratch.tokens, starts, ngrams_, [&](uint32_t hash) {
+      scratch.keys.push_back(counter_.key(hash));
+      fold_many(scratch);
+    });
+    return;
+  }
+  scratch.keys.resize(before + most);
   uint32_t* to = scratch.keys.data() + before;
   hash_ngrams(scratch.tokens, starts, ngrams_,
               [this, &to](uint32_t hash) { *to++ = counter_.key(hash); });
   scratch.keys.resize(static_cast<size_t>(to - scratch.keys.data()));
+  fold_many(scratch);
+}
+
+void TextHasher::fold_many(Scratch& scratch) const {
   if (scratch.keys.size() >= kMostKeys) {
     counter_.fold(scratch.keys, scratch.sorted, scratch.sums);
   }

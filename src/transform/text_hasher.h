@@ -69,6 +69,7 @@ class TextHasher {
   uint64_t spread() const noexcept;
 
  private:
+  void fold_many(Scratch& scratch) const;
   void add_keys(Scratch& scratch, size_t starts) const;
   void read_padded_words(std::string_view text, Scratch& scratch) const;
 

@@ -10,7 +10,7 @@ namespace headrace {
 // What is one document of a text file.
 enum class TextSplit : uint8_t {
   kLine,       // each line, without its end: \n, \r\n or \r, as Python reads text files
-  kParagraph,  // lines in a row that hold more than blanks and tabs, with the ends between them
+  kParagraph,  // lines in a row of more than spaces, \t, \v and \f, with the ends between them
   kFile,       // all of it
 };
 

@@ -29,6 +29,9 @@ void TokenBuffer::finish(const char* open, const char* end) noexcept {
 void TokenBuffer::drop_front(size_t count) noexcept {
   const uint32_t first =
       count < tokens_.size() ? tokens_[count].begin : static_cast<uint32_t>(open_);
+  if (count == 0 && first == 0) {
+    return;  // of long n-grams none may be whole for many parts
+  }
   std::memmove(text_.data(), text_.data() + first, used_ - first);
   used_ -= first;
   open_ -= first;

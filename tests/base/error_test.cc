@@ -29,6 +29,14 @@ TEST(Error, HasAnEmptyContextUnlessGivenOne) {
   EXPECT_FALSE(error.context().offset.has_value());
 }
 
+TEST(Error, EveryCodeHasANameThatIsItsOwn) {
+  for (auto number = uint8_t{0}; number <= static_cast<uint8_t>(ErrorCode::kChanged); ++number) {
+    const auto code = static_cast<ErrorCode>(number);
+    EXPECT_EQ(error_code_from_name(error_code_name(code)), code);
+  }
+  EXPECT_EQ(error_code_from_name("what"), ErrorCode::kIo);
+}
+
 TEST(Error, IsAStandardExceptionThatCanBeStoredAndThrownAgain) {
   static_assert(std::is_base_of_v<std::runtime_error, Error>);
   const std::exception_ptr stored =

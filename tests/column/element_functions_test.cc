@@ -83,6 +83,17 @@ TEST(Bucketize, CountsEdgesAsTorchDoes) {
             (std::vector<int64_t>{0, 1, 1, 3, 3, 0, 3, 3}));
 }
 
+TEST(Bucketize, ComparesIntegersThatDoubleDoesNotHold) {
+  constexpr int64_t kLong = int64_t{1} << 60;
+  const Bucketize function{{1e18, 1e18}, false, {kLong + 1, kLong + 2}, {3, ~uint64_t{0}}};
+  EXPECT_EQ((applied<int64_t>(function, DType::kInt64,
+                              std::vector<int64_t>{-kLong, kLong, kLong + 1, kLong + 2})),
+            (std::vector<int64_t>{0, 0, 1, 2}));
+  EXPECT_EQ((applied<int64_t>(function, DType::kUint64,
+                              std::vector<uint64_t>{2, 3, ~uint64_t{1}, ~uint64_t{0}})),
+            (std::vector<int64_t>{0, 1, 1, 2}));
+}
+
 TEST(HashCategory, NeverChanges) {
   const std::vector<int64_t> categories = {0, 1, -1, 1LL << 40};
   EXPECT_EQ((applied<int64_t>(HashCategory{1000, 0}, DType::kInt64, categories)),
@@ -167,6 +178,8 @@ TEST(ElementFunction, TakesFloatsOfTheLeastDtypeThatIsExact) {
     EXPECT_EQ(argument_dtype(function, dtype), DType::kFloat64) << dtype_name(dtype);
   }
   EXPECT_EQ(argument_dtype(HashCategory{}, DType::kInt8), DType::kInt64);
+  EXPECT_EQ(argument_dtype(Bucketize{}, DType::kUint64), DType::kUint64);
+  EXPECT_EQ(argument_dtype(Bucketize{}, DType::kUint32), DType::kFloat64);
   EXPECT_EQ(result_dtype(Bucketize{}, DType::kFloat32), DType::kInt64);
   EXPECT_EQ(result_dtype(function, DType::kFloat64), DType::kFloat64);
 }
@@ -190,6 +203,8 @@ TEST(ElementFunction, RefusesColumnsThatItDoesNotFit) {
   refuse(ErrorCode::kInvalid, "NaN", Bucketize{{kNaN}}, field);
   refuse(ErrorCode::kInvalid, "whole numbers", HashCategory{5}, field);
   refuse(ErrorCode::kInvalid, "at least one", HashCategory{0}, make_field("x", DType::kInt8, {}));
+  refuse(ErrorCode::kUnsupported, "hr.log1p(...) in Loader(transform=)", Log1p{},
+         {.name = "x", .kind = ColumnKind::kCsr, .width = 3});
   refuse(ErrorCode::kUnsupported, "is text", Log1p{}, {.name = "x", .kind = ColumnKind::kText});
 }
 

@@ -140,7 +140,7 @@ TEST(Layout, NamesTheColumnAndWhatToDoWhereItCannotBe) {
   expect_refused(tensor, {.kind = LayoutKind::kPadded}, "int64[16], which needs no layout");
   expect_refused(csr(10), {.kind = LayoutKind::kPadded}, "use dense");
   expect_refused(ragged, hot(10, LayoutKind::kPadded),
-                 "indices become dense, csr or coo, not padded");
+                 "indices become dense, csr, coo or jagged, not padded");
   expect_refused(of_kind(ColumnKind::kTensor, DType::kInt64, {4, 4}), hot(10),
                  "one list of integers");
   expect_refused(of_kind(ColumnKind::kText), hot(10), "one list of integers");

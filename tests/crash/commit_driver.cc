@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <fcntl.h>
 #include <iostream>
 #include <map>
 #include <set>
@@ -26,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "crash/driver.h"
 #include "dataset/commit.h"
 #include "dataset/leftovers.h"
 #include "dataset/retention.h"
@@ -35,13 +35,13 @@
 #include "storage/durable_file.h"
 #include "storage/file.h"
 #include "testing/dataset_directory.h"
+#include "testing/open_descriptors.h"
 
 namespace headrace {
 namespace {
 
 constexpr int kTypedError = 3;
 constexpr int kLeak = 4;
-constexpr int kMostDescriptors = 64;
 
 // --- The writer ---------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class Driver {
 
   // A round of every kind of commit, and of what removes files.
   void step(uint64_t number) {
-    switch (number % 6) {
+    switch (number % 8) {
       case 0:
         commit({.entries = {write(40), write(17)}});
         break;
@@ -77,6 +77,12 @@ class Driver {
         break;
       case 4:
         bury();
+        break;
+      case 5:
+        commit({.retain = Retain{.shards = 2}});
+        break;
+      case 6:
+        drop();
         break;
       default:
         write(9);  // and never commit it
@@ -118,20 +124,22 @@ class Driver {
     say("buried " + std::to_string(newest_ - 1));
   }
 
+  // Removes all versions before the newest, which has dropped some of their rows.
+  void drop() {
+    for (uint64_t version = 1; version < newest_; ++version) {
+      say("burying " + std::to_string(version));
+    }
+    for (const uint64_t version : remove_dropped(paths_, std::chrono::seconds(0)).versions) {
+      say("buried " + std::to_string(version));
+    }
+  }
+
   DatasetPaths paths_;
   DurableFile::Unfinished kind_;
   uint64_t rows_ = 0;
   uint64_t newest_ = 0;
   std::vector<Uuid> uncommitted_;
 };
-
-int open_descriptors() {
-  int count = 0;
-  for (int fd = 0; fd < kMostDescriptors; ++fd) {
-    count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-  }
-  return count;
-}
 
 int run_writer(const std::string& directory, uint64_t steps, DurableFile::Unfinished kind) {
   const int before = open_descriptors();
@@ -150,12 +158,6 @@ int run_writer(const std::string& directory, uint64_t steps, DurableFile::Unfini
 }
 
 // --- The check ----------------------------------------------------------------------------------
-
-void demand(bool holds, const std::string& promise) {
-  if (!holds) {
-    throw std::runtime_error(promise);
-  }
-}
 
 struct Report {
   std::map<uint64_t, uint64_t> rows;  // of the versions that were committed
@@ -298,10 +300,5 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace headrace
 
 int main(int count, char** arguments) {
-  try {
-    return headrace::run({arguments + 1, arguments + count});
-  } catch (const std::exception& error) {
-    std::printf("BROKEN %s\n", error.what());
-    return 1;
-  }
+  return headrace::run_driver(headrace::run, count, arguments);
 }

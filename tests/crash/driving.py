@@ -1,7 +1,8 @@
-"""Runs the crash driver under strace, which kills it or makes system calls fail, and checks it.
+"""Runs the crash drivers under strace, which kills them or makes system calls fail; checks them.
 
-The driver (commit_driver.cc) is built by `make test-crash`. It writes shards, commits them, removes
+The drivers are built by `make test-crash`. commit_driver.cc writes shards, commits them, removes
 versions and collects leftovers, and says what it believes to be done; its other half checks that.
+cache_driver.cc fills and empties a cache.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DRIVER = Path(os.environ.get("COMMIT_DRIVER", ROOT / "build/test/tests/commit_driver"))
+DRIVER = Path(os.environ.get("COMMIT_DRIVER", ROOT / "build/python/tests/crash/commit_driver"))
+CACHE_DRIVER = DRIVER.with_name("cache_driver")
 TIMEOUT = 60
 
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
 # The driver's own: it counts its descriptors, and says what is done.
-_NOT_OURS = frozenset({"fcntl", "writev", "execve", "exit_group"})
+_NOT_OURS = frozenset({"lseek", "writev", "execve", "exit_group"})
 
 Item = TypeVar("Item")
 
@@ -56,9 +58,28 @@ class Checked:
     leftovers: int
 
 
+class Driven(Protocol):
+    """What a driver does."""
+
+    def command(self, directory: Path) -> list[str]:
+        """Returns its command line."""
+        ...
+
+
+@dataclass(frozen=True)
+class CacheWork:
+    """What the driver of the cache does: so many steps."""
+
+    steps: int
+
+    def command(self, directory: Path) -> list[str]:
+        """Returns the driver's command line."""
+        return [str(CACHE_DRIVER), "fill", str(directory), str(self.steps)]
+
+
 @dataclass(frozen=True)
 class Work:
-    """What the driver does: so many steps, with unfinished files that have names or not."""
+    """What the driver of commits does: so many steps; unfinished files have names or not."""
 
     steps: int
     named: bool = False
@@ -75,9 +96,10 @@ def scratch() -> str | None:
 
 
 def need_driver() -> None:
-    """Fails without the driver."""
-    if not DRIVER.exists():
-        pytest.fail(f"{DRIVER} is missing; `make test-crash` builds it")
+    """Fails without the drivers."""
+    for driver in (DRIVER, CACHE_DRIVER):
+        if not driver.exists():
+            pytest.fail(f"{driver} is missing; `make test-crash` builds it")
 
 
 def need_strace() -> None:
@@ -92,7 +114,7 @@ def need_strace() -> None:
         pytest.skip(f"strace may not trace here: {probe.stderr.strip()[-200:]}")
 
 
-def points_of(work: Work) -> list[Point]:
+def points_of(work: Driven) -> list[Point]:
     """Lists the system calls of an undisturbed run, in order."""
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         trace = Path(folder, "trace")
@@ -110,7 +132,7 @@ def _count(lines: Iterable[str]) -> Iterator[Point]:
             yield Point(match[1], counts[match[1]])
 
 
-def run(work: Work, directory: Path, point: Point, fault: str, when: str = "") -> Outcome:
+def run(work: Driven, directory: Path, point: Point, fault: str, when: str = "") -> Outcome:
     """Runs the driver with a fault of strace's at a point; `when` "+" is from there on."""
     inject = f"inject={point.name}:{fault}:when={point.number}{when}"
     command = ["strace", "-o", "/dev/null", "-e", inject, *work.command(directory)]
@@ -134,6 +156,18 @@ def check(directory: Path, report: str) -> Checked:
         raise AssertionError(f"{done.stdout}{done.stderr}after the report\n{report}")
     newest, reported, uncertain, leftovers = map(int, found.groups())
     return Checked(newest, reported, bool(uncertain), leftovers)
+
+
+def check_cache(directory: Path) -> None:
+    """Checks what the driver of the cache left; raises AssertionError with what is broken."""
+    done = subprocess.run(
+        [str(CACHE_DRIVER), "check", str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    assert done.stdout == "unharmed\n", f"{done.stdout}{done.stderr}"
 
 
 def failures_of(items: list[Item], attempt: Callable[[Item, Path], None]) -> list[str]:

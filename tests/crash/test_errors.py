@@ -20,7 +20,7 @@ EVERY = int(os.environ.get("CRASH_ERRORS", "1")) == 0
 # was not made leaks by itself.
 LEFT_OUT = {
     *("close", "brk", "mmap", "munmap", "mprotect", "arch_prctl", "set_tid_address"),
-    *("set_robust_list", "rseq", "prlimit64", "readlink", "futex", "getrandom"),
+    *("set_robust_list", "rseq", "prlimit64", "readlink", "futex", "getpid", "getrandom"),
 }
 # Where removing fails, or for good what has to be read to be sure that nobody names a file, it
 # stays and is collected by age.
@@ -41,7 +41,7 @@ class Fault:
 
 def faults() -> list[Fault]:
     """Lists the faults to try."""
-    work = Work(6)
+    work = Work(8)
     points = [point for point in driving.points_of(work) if point.name not in LEFT_OUT]
     points.append(Point("getrandom", 3))  # the first ones are the C library's
     kinds = [(error, mode) for error in ERRORS for mode in MODES]
@@ -59,7 +59,13 @@ def try_fault(fault: Fault, directory: Path) -> None:
     checked = driving.check(directory, outcome.report)
     assert checked.uncertain or checked.newest == checked.reported, f"{checked} {outcome}"
     stays = fault.point.name in (READING + REMOVING if fault.mode else REMOVING)
-    assert checked.leftovers == 0 or stays, f"{checked} {outcome}"
+    assert checked.leftovers == 0 or stays or _was_dropping(outcome.report), f"{checked} {outcome}"
+
+
+def _was_dropping(report: str) -> bool:
+    """Whether the driver stopped while it removed old versions, and then their files."""
+    last = report[report.rfind("committed") :]
+    return last.count("burying") > 1 and "buried" not in last and "error " in last
 
 
 def test_a_call_that_fails_is_an_error_or_does_no_harm() -> None:
@@ -78,6 +84,6 @@ def test_an_interrupted_call_is_made_again() -> None:
 
 
 def _interrupt(point: Point, directory: Path) -> None:
-    outcome = driving.run(Work(6), directory, point, "error=EINTR")
+    outcome = driving.run(Work(8), directory, point, "error=EINTR")
     assert outcome.status == 0, outcome
     driving.check(directory, outcome.report)

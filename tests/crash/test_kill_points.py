@@ -20,7 +20,7 @@ POINTS = int(os.environ.get("CRASH_POINTS", "300"))
 def kill_points(at_least: int) -> list[tuple[Work, Point]]:
     """Every system call of works that are long enough to have so many."""
     points: list[tuple[Work, Point]] = []
-    for steps in itertools.count(6, 6):
+    for steps in itertools.count(8, 8):
         for named in (False, True):
             if len(points) >= at_least:
                 return points

@@ -172,8 +172,12 @@ TEST(MapValues, RefusesColumnsWithALayoutAndWithoutNumbers) {
   const DatasetPtr csr = unread(csr_field(10));
   expect_error(ErrorCode::kUnsupported, {"csr", "log1p"}, [&] { map_values(csr, 0, Log1p{}); });
   const DatasetPtr dense = with_layout(csr, 0, {.kind = LayoutKind::kDense});
-  expect_error(ErrorCode::kUnsupported, {"layout", "first"},
+  expect_error(ErrorCode::kUnsupported, {"csr", "Loader(transform=)"},
                [&] { map_values(dense, 0, Log1p{}); });
+  const DatasetPtr hot =
+      with_layout(unread(make_field("x", DType::kInt64, {2})), 0,
+                  {.kind = LayoutKind::kDense, .indices = IndexSource{.width = 3}});
+  expect_error(ErrorCode::kUnsupported, {"layout", "first"}, [&] { map_values(hot, 0, Log1p{}); });
 }
 
 TEST(WithLayout, ShowsWhatTheLayoutMakesAndCanBeReplaced) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -56,6 +57,21 @@ TEST_F(LeftoversTest, AreNoShardsThatAnyVersionNames) {
   }
   EXPECT_EQ(collect_leftovers(paths_, hours(1)), Collected{});
   EXPECT_EQ(read_version(paths_).shards.size(), 4U);
+}
+
+TEST_F(LeftoversTest, AreKnownFromTheVersionsThatAreLookedAt) {
+  for (const uint64_t rows : {100, 1, 100}) {  // a snapshot, an append, a snapshot
+    commit_rows(paths_, rows);
+  }
+  const Uuid unnamed = make_uuid();
+  std::vector<Uuid> ids = read_version(paths_).shards.ids;
+  ids.push_back(unnamed);
+  EXPECT_EQ(unnamed_shards(paths_, ids), std::vector<Uuid>{unnamed});
+  fs::remove(paths_.manifest(1));
+  expect_error(ErrorCode::kNotFound, {}, [&] { unnamed_shards(paths_, ids); });
+  EXPECT_EQ(unnamed_shards(paths_, ids, 2), std::vector<Uuid>{unnamed});
+  ids.pop_back();
+  EXPECT_EQ(unnamed_shards(paths_, ids), std::vector<Uuid>{}) << "the last one names all";
 }
 
 TEST_F(LeftoversTest, AreUnfinishedFilesWhereverTheyLie) {

@@ -12,6 +12,7 @@
 
 #include "testing/datasets.h"
 #include "testing/errors.h"
+#include "testing/shard_lists.h"
 
 namespace headrace {
 namespace {
@@ -77,6 +78,25 @@ Case random_table(std::mt19937_64& random) {
   return {RowSpace::table(std::move(pieces)), std::move(cells)};
 }
 
+// Record batches of shards, whose sources are made by the look-up of their cells.
+Case random_shards(std::mt19937_64& random) {
+  std::vector<uint64_t> rows(1 + random() % 8);
+  std::vector<uint64_t> batch_rows;
+  for (uint64_t& of : rows) {
+    of = 1 + random() % 20;
+    batch_rows.push_back(1 + random() % 8);
+  }
+  const auto shards = shard_list(rows, batch_rows);
+  Cells cells;
+  for (uint64_t i = 0; i < shards->size(); ++i) {
+    const Source& source = shards->source(i);
+    for (uint64_t row = 0; row < source.rows(); ++row) {
+      cells.push_back({&source, row, kPlain});
+    }
+  }
+  return {RowSpace::of_shards(shards), std::move(cells)};
+}
+
 // Checks every fact of the space against its cells, with random rows in random order.
 void check(const Case& test, std::mt19937_64& random) {
   ASSERT_EQ(test.space->rows(), test.cells.size());
@@ -94,14 +114,14 @@ void check(const Case& test, std::mt19937_64& random) {
   for (const headrace::Run& run : test.space->locate(rows, space)) {
     ASSERT_GT(run.count, 0U);
     ASSERT_LT(run.piece, test.space->piece_count());
-    const Piece& piece = test.space->piece(run.piece);
+    const PieceView piece = test.space->piece(run.piece);
     ASSERT_GE(run.first, piece.first);
     ASSERT_LE(run.first + run.count, piece.first + piece.rows);
     for (uint32_t i = 0; i < run.count; ++i) {
       ASSERT_LT(run.out + i, rows.size());
       ++filled[run.out + i];
       found[run.out + i] = {
-          piece.source.get(),
+          piece.source,
           run.first + i,
           {piece.source_column(0), piece.source_column(1), piece.source_column(2)}};
     }
@@ -154,7 +174,7 @@ Case recolumned(const Case& from, std::mt19937_64& random) {
 // A random space of at most `depth` operations.
 Case random_case(int depth, std::mt19937_64& random) {
   if (depth == 0) {
-    return random_table(random);
+    return random() % 2 == 0 ? random_table(random) : random_shards(random);
   }
   switch (random() % 4) {
     case 0:
@@ -290,7 +310,7 @@ TEST(RowSpace, ShowsTheMapOnTop) {
   EXPECT_EQ(table->top_map(), nullptr);
   EXPECT_FALSE(mapped->is_table());
   EXPECT_EQ(mapped->top_map(), map.get());
-  EXPECT_EQ(&mapped->below_map(), table.get());
+  EXPECT_EQ(mapped->inner(), table.get());
   EXPECT_EQ(RowSpace::concat({mapped, table})->top_map(), nullptr);
 }
 
@@ -307,14 +327,14 @@ void check_windows(const RowSpacePtr& space, const Cells& cells,
   const Runs runs = runs_of(space, rows);
   ASSERT_LE(runs.size(), rows.size() * space->most_runs());
   for (const headrace::Run& run : runs) {
-    const Piece& piece = space->piece(run.piece);
+    const PieceView piece = space->piece(run.piece);
     ASSERT_GE(run.first, piece.first);
     ASSERT_LE(run.first + run.count, piece.first + piece.rows);
     ASSERT_LE(uint64_t{run.out} + run.count, found.size());
     for (uint32_t i = 0; i < run.count; ++i) {
       ASSERT_EQ(found[run.out + i].source, nullptr) << "filled twice";
       found[run.out + i] = {
-          piece.source.get(),
+          piece.source,
           run.first + i,
           {piece.source_column(0), piece.source_column(1), piece.source_column(2)}};
     }

@@ -391,22 +391,6 @@ TEST(ShardBuilder, GoesOnAfterFinish) {
   EXPECT_EQ(read_rows(dir, entries), expected_rows(Rows(0, 1000)));
 }
 
-TEST(ShardBuilder, WidensSparseColumns) {
-  const TempDir dir;
-  ShardBuilder builder(dir.path(), Rows::schema(), kSmall);
-  builder.widen(2, 60);
-  builder.write(Rows(0, 2000).views());
-  builder.widen(2, 70);
-  builder.widen(2, 65);
-  builder.write(Rows(2000, 10).views());
-  const std::vector<ShardEntry> entries = builder.finish();
-  EXPECT_EQ(read_rows(dir, entries), expected_rows(Rows(0, 2010)));
-  EXPECT_EQ(builder.schema()[2].width, 70);
-  EXPECT_EQ(schema_of(read_shard(dir, entries.front()).layout)[2].width, 60);
-  EXPECT_EQ(schema_of(read_shard(dir, entries.back()).layout)[2].width, 70);
-  expect_error(ErrorCode::kInvalid, {"column n"}, [&] { builder.widen(0, 5); });
-}
-
 TEST(ShardBuilder, LeavesNothingWhenItIsDropped) {
   const TempDir dir;
   std::vector<ShardEntry> kept;

@@ -29,8 +29,8 @@ TEST_F(ShardSources, OfOneFileShareItsMap) {
   const ShardSource& last = source_of(dataset, 2);
   EXPECT_EQ(last.first_row_in_file(), 16U);
   EXPECT_EQ(last.rows(), 4U);
-  EXPECT_TRUE(first.shares_file(last));
-  EXPECT_FALSE(first.shares_file(source_of(dataset_from_arrow_files({path_}), 0)));
+  EXPECT_EQ(first.place(), last.place());
+  EXPECT_NE(first.place(), source_of(dataset_from_arrow_files({path_}), 0).place());
   EXPECT_EQ(first.open().map_of(0), last.open().map_of(5));
   EXPECT_EQ(&first.stored(0)->path.text(), &last.stored(2)->path.text());
 }

@@ -13,7 +13,7 @@
 
 #include "testing/child_process.h"
 #include "testing/errors.h"
-#include "testing/remote_shards.h"
+#include "testing/numbered_shards.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -24,32 +24,34 @@ using Fault = Fetchers::Fault;
 class ShardStoreTest : public testing::Test {
  protected:
   std::unique_ptr<ShardStore> make(uint64_t room) {
-    return std::make_unique<ShardStore>(RemoteShards::dataset(), shards_.table(),
+    return std::make_unique<ShardStore>(NumberedShards::dataset(), shards_.table(),
                                         shards_.options(dir_.path("cache"), room));
   }
 
   static void expect_content(const ShardStore& store, uint64_t shard) {
     const auto found = store.wait(shard, [] {});
-    const auto bytes = RemoteShards::content(shard);
+    const auto bytes = NumberedShards::content(shard);
     ASSERT_EQ(found->map()->size(), bytes.size());
     EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), found->map()->data())) << shard;
   }
 
   // Reads all shards in order, `ahead` of them wanted, and says when each is used next.
-  static void read_pass(const ShardStore& store, uint64_t ahead) {
+  static void read_pass(const ShardStore& store, uint64_t ahead, uint64_t pass = 0) {
+    const uint64_t begin = pass * store.size();
+    store.set_pass_end(begin + store.size());
     for (uint64_t i = 0; i < store.size() + ahead; ++i) {
       if (i < store.size()) {
-        store.want(i, i);
+        store.want(i, begin + i);
       }
       if (i >= ahead) {
         expect_content(store, i - ahead);
-        store.release(i - ahead, kLaterPass + i - ahead);
+        store.release(i - ahead, begin + store.size() + i - ahead);
       }
     }
   }
 
   TempDir dir_;
-  RemoteShards shards_{24};
+  NumberedShards shards_{24};
 };
 
 TEST_F(ShardStoreTest, FetchesEachShardOnceInAPassWithRoomForItsWindow) {
@@ -59,17 +61,29 @@ TEST_F(ShardStoreTest, FetchesEachShardOnceInAPassWithRoomForItsWindow) {
   const ShardStoreStats stats = store->stats();
   EXPECT_EQ(stats.fetches, 24U);
   EXPECT_EQ(stats.refetches, 0U);
-  EXPECT_EQ(stats.bytes, 24 * RemoteShards::kShardBytes);
+  EXPECT_EQ(stats.bytes, 24 * NumberedShards::kShardBytes);
   EXPECT_EQ(stats.held_bytes, 0U);
 }
 
 TEST_F(ShardStoreTest, FindsInTheNextPassWhatTheCacheHolds) {
   const auto store = make(24);
   const Fetchers fetchers(*store);
-  read_pass(*store, 3);
-  read_pass(*store, 3);
+  read_pass(*store, 3, 0);
+  read_pass(*store, 3, 1);
   EXPECT_EQ(store->stats().fetches, 24U);
   EXPECT_EQ(store->stats().hits, 24U);
+}
+
+// Of n shards read round and round with room for c, of which w are on their way, the optimum finds
+// about (c - w) / (n - 1) of them; the longest unused first would find none.
+TEST_F(ShardStoreTest, KeepsWhatTheNextPassUsesFirst) {
+  const auto store = make(12);
+  const Fetchers fetchers(*store, 1);
+  for (uint64_t pass = 0; pass < 4; ++pass) {
+    read_pass(*store, 1, pass);
+  }
+  EXPECT_GE(store->stats().hits, 3 * 9U);
+  EXPECT_EQ(store->stats().hits + store->stats().fetches, 4 * 24U);
 }
 
 TEST_F(ShardStoreTest, BadAnswersNeverBecomeRows) {
@@ -126,10 +140,23 @@ TEST_F(ShardStoreTest, CloseEndsWaits) {
   expect_error(ErrorCode::kCancelled, {"closed"}, [&] { store->want(1, 1); });
 }
 
+TEST_F(ShardStoreTest, WhoWaitsForAJobDoesNotKeepItAlive) {
+  auto store = make(4);
+  const std::shared_ptr<FetchQueue> jobs = store->jobs();
+  std::thread owner([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    store.reset();
+  });
+  const auto since = std::chrono::steady_clock::now();
+  expect_error(ErrorCode::kCancelled, {"closed"}, [&] { jobs->take(std::chrono::minutes(1)); });
+  EXPECT_LT(std::chrono::steady_clock::now() - since, std::chrono::seconds(10));
+  owner.join();
+}
+
 TEST_F(ShardStoreTest, AChildHasItsOwn) {
   const auto store = make(4);
   store->want(1, 1);
-  const auto job = store->take(std::chrono::milliseconds(0));
+  const auto job = store->jobs()->take(std::chrono::milliseconds(0));
   ChildProcess child([&] {
     // Its parent fetches shard 1; it fetches 2 for itself, and 1 comes when the parent has it.
     const Fetchers fetchers(*store, 1);
@@ -152,7 +179,7 @@ TEST_F(ShardStoreTest, IsOpenedAtItsFirstUse) {
   expect_error(ErrorCode::kInvalid, {"not a directory"}, [&] { store->open(); });
   std::filesystem::remove(dir_.path("cache"));
   store->open();
-  EXPECT_EQ(store->share_bytes(), 4 * RemoteShards::kCharge);
+  EXPECT_EQ(store->share_bytes(), 4 * NumberedShards::kCharge);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
-#include "testing/remote_shards.h"
+#include "testing/numbered_shards.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -23,14 +23,14 @@ using std::chrono::milliseconds;
 class ShardWindowTest : public testing::Test {
  protected:
   std::shared_ptr<ShardWindow> open(uint64_t room) {
-    return ShardWindow::open(RemoteShards::dataset(), shards_.table(),
+    return ShardWindow::open(NumberedShards::dataset(), shards_.table(),
                              shards_.options(dir_.path("cache"), room));
   }
 
   // Fetches all that there is room for; returns which shards, in the order they were begun.
   static std::vector<uint64_t> fetch_all(ShardWindow& window) {
     std::vector<uint64_t> fetched;
-    while (const auto job = window.take(milliseconds(0))) {
+    while (const auto job = window.jobs()->take(milliseconds(0))) {
       if (job->offset() == 0) {
         fetched.push_back(job->request().id);
       }
@@ -48,7 +48,7 @@ class ShardWindowTest : public testing::Test {
   static void no_poll() {}
 
   TempDir dir_;
-  RemoteShards shards_{20};
+  NumberedShards shards_{20};
 };
 
 TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
@@ -57,10 +57,9 @@ TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
     window->want(shard, shard * 10);
   }
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1, 2, 3}));
-  EXPECT_EQ(window->stats().held_bytes, 3 * RemoteShards::kCharge);
+  EXPECT_EQ(window->stats().held_bytes, 3 * NumberedShards::kCharge);
   EXPECT_NE(window->queue().describe(4).find("room in the cache"), std::string::npos);
-  window->release(1, kLaterPass);
-  ::usleep(25'000);
+  window->release(1, kNoKnownUse);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{4}));
   EXPECT_EQ(files(), 3U);
 }
@@ -88,7 +87,7 @@ TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
   const auto eight = window->wait(8, no_poll);
   window->want(1, 1);
   EXPECT_TRUE(fetch_all(*window).empty());
-  EXPECT_EQ(eight->map()->size(), RemoteShards::kShardBytes);
+  EXPECT_EQ(eight->map()->size(), NumberedShards::kShardBytes);
 }
 
 TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
@@ -100,7 +99,7 @@ TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
   }
   const auto window = open(5);
   const auto shard = window->wait(1, no_poll);
-  const auto bytes = RemoteShards::content(1);
+  const auto bytes = NumberedShards::content(1);
   EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), shard->map()->data()));
   window->wait(2, no_poll);
   EXPECT_EQ(window->stats().hits, 2U);
@@ -117,9 +116,9 @@ TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
   const std::string boot = dir_.path("cache/" + uuid_text(boot_id()));
   const std::string before = dir_.path("cache/" + uuid_text(make_uuid()));
   fs::rename(boot, before);
-  const NextUses names(RemoteShards::dataset(), shards_.table());
+  const NextUses names(NumberedShards::dataset(), shards_.table());
   const std::string damaged = cache_file_name(names.key(2), CacheFileKind::kShard);
-  dir_.fill(before.substr(dir_.path().size() + 1) + "/" + damaged, RemoteShards::kShardBytes);
+  dir_.fill(before.substr(dir_.path().size() + 1) + "/" + damaged, NumberedShards::kShardBytes);
   const auto window = open(5);
   EXPECT_NE(window->wait(1, no_poll), nullptr);
   EXPECT_EQ(window->stats().hits, 1U);
@@ -138,7 +137,7 @@ TEST_F(ShardWindowTest, CountsWhatItFetchesAgain) {
   }
   EXPECT_EQ(window->stats().fetches, 3U);
   EXPECT_EQ(window->stats().refetches, 1U);
-  EXPECT_EQ(window->stats().bytes, 3 * RemoteShards::kShardBytes);
+  EXPECT_EQ(window->stats().bytes, 3 * NumberedShards::kShardBytes);
   EXPECT_EQ(window->stats().held_bytes, 0U);
 }
 
@@ -160,14 +159,14 @@ TEST_F(ShardWindowTest, HoldsItsShareOfWhatSeveralProcessesHave) {
     ::usleep(10'000);
   }
   EXPECT_EQ(fetched, (std::vector<uint64_t>{5, 6}));
-  EXPECT_LE(window->stats().held_bytes, 2 * RemoteShards::kCharge);
+  EXPECT_LE(window->stats().held_bytes, 2 * NumberedShards::kCharge);
   EXPECT_EQ(files(), 4U);
 }
 
 TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
   const auto window = open(3);
   window->want(1, 1);
-  Fetchers::fetch(*window->take(milliseconds(0)), Fetchers::Fault::kGone);
+  Fetchers::fetch(*window->jobs()->take(milliseconds(0)), Fetchers::Fault::kGone);
   const Error error = expect_error(ErrorCode::kNotFound, {"shards/", "mem://bucket/d", "404"},
                                    [&] { window->wait(1, no_poll); });
   EXPECT_EQ(std::string(error.what()).find("SECRET"), std::string::npos);
@@ -182,19 +181,20 @@ TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {
   expect_error(ErrorCode::kInvalid, {"interrupt"},
                [&] { window->wait(1, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
   EXPECT_EQ(window->stats().waits, 1U);
-  EXPECT_EQ(window->take(milliseconds(0)), nullptr) << "nobody wants it any more";
+  EXPECT_EQ(window->jobs()->take(milliseconds(0)), nullptr) << "nobody wants it any more";
   EXPECT_EQ(window->stats().held_bytes, 0U);
   window->want(2, 2);
   expect_error(ErrorCode::kInvalid, {"interrupt"},
                [&] { window->wait(2, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
-  EXPECT_NE(window->take(milliseconds(0)), nullptr) << "it was wanted for later";
+  EXPECT_NE(window->jobs()->take(milliseconds(0)), nullptr) << "it was wanted for later";
   expect_error(ErrorCode::kInvalid, {"no shard 20", "has 20"}, [&] { window->want(20, 0); });
+  expect_error(ErrorCode::kInvalid, {"2^62"}, [&] { window->want(1, kLaterPass); });
 }
 
 TEST_F(ShardWindowTest, WhatIsReleasedWhileItIsFetchedGivesItsRoomBack) {
   const auto window = open(1);
   window->want(1, 1);
-  auto job = window->take(milliseconds(0));
+  auto job = window->jobs()->take(milliseconds(0));
   window->release(1, kNoKnownUse);
   expect_error(ErrorCode::kCancelled, {}, [&] { job->write(0, std::vector<std::byte>(10)); });
   job.reset();

@@ -40,6 +40,38 @@ TEST(BatchRing, HandsOutNumbersUpToItsCapacity) {
   EXPECT_EQ(ring.claim(), 3U);
 }
 
+TEST(BatchRing, KnowsUpToWhereAllBatchesAreMade) {
+  BatchRing ring(3, 10);
+  EXPECT_EQ(ring.made(), 0U);
+  for (int i = 0; i < 3; ++i) {
+    ring.claim();
+  }
+  ring.publish(numbered(1));
+  EXPECT_EQ(ring.made(), 0U);
+  ring.publish(numbered(0));
+  EXPECT_EQ(ring.made(), 2U);
+  Batch batch;
+  ASSERT_EQ(ring.take(batch, kLong), Taken::kBatch);
+  EXPECT_EQ(ring.made(), 2U);
+  ring.publish(numbered(2));
+  EXPECT_EQ(ring.made(), 3U);
+}
+
+TEST(BatchRing, AWorkerThatWaitsIsCalledNowAndThen) {
+  BatchRing ring(1, 10);
+  EXPECT_EQ(ring.claim(milliseconds(1), [] { FAIL() << "there is room"; }), 0U);
+  ring.publish(numbered(0));
+  int calls = 0;
+  const auto idle = [&] {
+    if (++calls == 3) {
+      Batch batch;
+      EXPECT_EQ(ring.take(batch, milliseconds(0)), Taken::kBatch) << "no lock is held";
+    }
+  };
+  EXPECT_EQ(ring.claim(milliseconds(1), idle), 1U);
+  EXPECT_EQ(calls, 3);
+}
+
 TEST(BatchRing, GivesBatchesInOrderHoweverTheyCome) {
   BatchRing ring(4, 4);
   for (int i = 0; i < 4; ++i) {

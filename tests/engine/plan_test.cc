@@ -204,6 +204,24 @@ TEST(Plan, IsSharedByWorkersThatTakeEveryNthRound) {
   });
 }
 
+TEST(Plan, NoLaterBatchHasAPositionBeforeTheBeginOfOne) {
+  for_each_deal([](const Deal& deal) {
+    for (uint64_t every = 1; every <= 3; ++every) {
+      const Plan plan(deal.rows, deal.start,
+                      {deal.batch_size, deal.world_size, deal.world_size - 1, deal.tail, every});
+      EXPECT_EQ(plan.begin_of(plan.batches()), deal.rows);
+      for (uint64_t number = 0; number < plan.batches(); ++number) {
+        const Plan::Batch batch = plan.batch(number);
+        EXPECT_LE(plan.begin_of(number), plan.begin_of(number + 1));
+        if (batch.repeated == 0) {
+          EXPECT_GE(batch.first, plan.begin_of(number));
+          EXPECT_LT(batch.first + (batch.count - 1) * batch.stride, plan.begin_of(number + 1));
+        }
+      }
+    }
+  });
+}
+
 TEST(Plan, OfAWorkerGoesOnExactlyWhereItsNextBatchBegins) {
   for_each_deal([](const Deal& deal) {
     for (const uint64_t workers : {2U, 3U}) {

@@ -24,6 +24,7 @@
 #include "testing/page_cache.h"
 #include "testing/shards.h"
 #include "testing/temp_dir.h"
+#include "testing/unit_tables.h"
 
 namespace headrace {
 namespace {
@@ -51,6 +52,10 @@ class Prefetching {
     if (kind == Shuffle::Kind::kBlocks) {
       options_.shuffle.block_rows = 50;
       options_.shuffle.window = 4;
+    } else if (kind == Shuffle::Kind::kShards) {
+      options_.shuffle.units = table_of(std::vector<uint64_t>(rows / 50, 50));
+      options_.shuffle.window = 2;
+      options_.shuffle.lanes = 2;
     }
   }
   ~Prefetching() { stop(); }
@@ -299,6 +304,53 @@ TEST(Prefetch, OfABlockShuffleAsksForBlocksOfRowsOfAnySize) {
   const uint64_t offsets = prefetch.hinted_bytes() % block;
   EXPECT_EQ(offsets % (51 * 8), 0U);
   EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
+}
+
+TEST(Prefetch, OfAShardShuffleAsksForShardsAndLetsGoOfThoseThatWereRead) {
+  Prefetching fixture(Shuffle::Kind::kShards, Stored::kBytes, 1000);
+  if (!fixture.drop()) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  Prefetch& prefetch = fixture.start();
+  ASSERT_TRUE(soon([&] { return prefetch.hinted_bytes() >= 4 * 100 * kRowBytes; }));
+  EXPECT_EQ(prefetch.hinted_bytes() % (50 * kRowBytes) % (51 * 8), 0U);
+  EXPECT_EQ(prefetch.read_ahead_bytes(), 0U);
+  EXPECT_EQ(prefetch.used_bytes(), 0U);
+  fixture.make_batches(8);
+  // Of the 20 shards 14 were begun before the last batch that may be in the making; two windows of
+  // two are open.
+  EXPECT_TRUE(soon([&] { return prefetch.used_bytes() >= 10 * 50 * kRowBytes; }));
+  EXPECT_LE(prefetch.used_bytes(), 16 * 50 * kRowBytes);
+}
+
+TEST(Prefetch, OfAShardShuffleAsksForLargeShardsAsTheyAreUsedUp) {
+  const TempDir dir;
+  const uint64_t shard_rows = 10'000;  // of 1 KiB
+  const uint64_t shards = 15;
+  const Values values = column(
+      "x", DType::kUint8, std::vector<uint8_t>(shards * shard_rows * 1024, 1), {uint64_t{1024}});
+  const DatasetPtr dataset = in_files(dir, "f", {values}, {shards * shard_rows});
+  if (!drop_pages(dir.path("f-x-0.bin"))) {
+    GTEST_SKIP() << "this file system keeps pages that are to be dropped";
+  }
+  LoaderOptions options = options_of(1000, Shuffle::Kind::kShards);
+  options.shuffle.units = table_of(std::vector<uint64_t>(shards, shard_rows));
+  options.shuffle.window = 2;
+  options.shuffle.lanes = 1;
+  const BatchMaker maker(dataset, options, 0, 0, SlotPools());
+  const BatchRing ring(4, maker.plan().batches());
+  Prefetch prefetch(dataset, maker, ring, Prefetch::Setting());
+  std::thread hints([&] { prefetch.run_hints(); });
+  // The 64 MiB that are asked for, counted in pages, are 16 batches. So the third shard has
+  // entered, at position 15,000, and of the fourth the first of two pieces is due.
+  const uint64_t shard = shard_rows * 1024;
+  EXPECT_TRUE(soon([&] { return prefetch.hinted_bytes() > 3 * shard; }));
+  EXPECT_EQ(prefetch.regime(), Regime::kHints);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  prefetch.stop();
+  hints.join();
+  EXPECT_GT(prefetch.hinted_bytes(), 3 * shard + shard / 2);
+  EXPECT_LT(prefetch.hinted_bytes(), 4 * shard);
 }
 
 TEST(Prefetch, OfAFileThatIsGoneStopsAllTheSame) {

@@ -9,14 +9,32 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "testing/errors.h"
+#include "testing/unit_tables.h"
 
 namespace headrace {
 namespace {
 
-constexpr Shuffle kExact{.kind = Shuffle::Kind::kExact};
+const Shuffle kExact{.kind = Shuffle::Kind::kExact};
 
 Shuffle blocks(uint64_t block_rows, uint64_t window) {
-  return {Shuffle::Kind::kBlocks, block_rows, window};
+  return {.kind = Shuffle::Kind::kBlocks, .block_rows = block_rows, .window = window};
+}
+
+Shuffle shards(const std::vector<uint64_t>& unit_rows, uint64_t window, uint64_t lanes) {
+  return {.kind = Shuffle::Kind::kShards,
+          .window = window,
+          .lanes = lanes,
+          .units = table_of(unit_rows)};
+}
+
+// Units of 0 to 2 * mean rows, `mean` on average, in turn.
+std::vector<uint64_t> uneven(uint64_t units, uint64_t mean) {
+  std::vector<uint64_t> rows(units);
+  for (uint64_t unit = 0; unit < units; ++unit) {
+    rows[unit] = unit * 7 % (2 * mean + 1);
+  }
+  return rows;
 }
 
 std::vector<uint64_t> all_rows(const Order& order) {
@@ -36,7 +54,7 @@ TEST(Order, CountsUpWithoutAShuffle) {
 }
 
 TEST(Order, TakesStridesOfEveryShuffle) {
-  for (const Shuffle& shuffle : {Shuffle{}, kExact, blocks(8, 3)}) {
+  for (const Shuffle& shuffle : {Shuffle{}, kExact, blocks(8, 3), shards({50, 0, 51}, 2, 3)}) {
     const Order order(101, shuffle, {1, 2});
     const std::vector<uint64_t> all = all_rows(order);
     std::vector<uint64_t> some(25);
@@ -62,9 +80,23 @@ TEST(Order, RefusesNoRowsAndEmptyBlocks) {
   EXPECT_EQ(message_of(5, blocks(0, 2)), "block_rows and window must be at least 1; found 0 and 2");
   EXPECT_EQ(message_of(5, blocks(2, 0)), "block_rows and window must be at least 1; found 2 and 0");
   EXPECT_EQ(message_of(uint64_t{1} << 40, blocks(2, uint64_t{1} << 40)),
-            "window must be at most 65536 blocks; found 1099511627776; use larger blocks, or "
-            "shuffle=True, which mixes all rows");
+            "at most 65536 units are open at once; found a window of 1099511627776; use larger "
+            "blocks, or shuffle=True, which mixes all rows");
   EXPECT_EQ(message_of(100, blocks(1, uint64_t{1} << 40)), "no error");  // cut to the 100 blocks
+}
+
+TEST(Order, RefusesShardsThatDoNotFit) {
+  const auto refused = [](std::initializer_list<std::string_view> parts, const Shuffle& shuffle) {
+    expect_error(ErrorCode::kInvalid, parts, [&] { static_cast<void>(Order(10, shuffle, {})); });
+  };
+  refused({"window and lanes must be at least 1; found 0 and 1"}, shards({10}, 0, 1));
+  refused({"window and lanes must be at least 1; found 1 and 0"}, shards({10}, 1, 0));
+  refused({"10 rows needs units that hold them; found units of 11"}, shards({10, 1}, 1, 1));
+  refused({"found none"}, {.kind = Shuffle::Kind::kShards, .window = 1, .lanes = 1});
+  refused({"lanes must be at most 65536; found 65537"}, shards({10}, 1, 65537));
+  refused({"at most 65536 units", "a window of 2 in each of 40000 lanes", "fewer lanes"},
+          shards({5, 5}, 2, 40000));
+  static_cast<void>(Order(10, shards({10}, uint64_t{1} << 40, 40000), {}));  // cut to the 1 unit
 }
 
 // The order is public: these hashes never change. docs/order.md defines the arithmetic.
@@ -118,6 +150,23 @@ TEST(Order, NeverChanges) {
       {blocks(4096, 1), 100000, {0, 0}, 0x21D3842E0B09BEACU},
       {blocks(4096, 1), 100000, {0, 1}, 0xD32704291778B259U},
       {blocks(4096, 1), 100000, {3, 7}, 0xE13EA7A9CECEF9B5U},
+      {shards({7}, 16, 1), 7, {3, 7}, 0x7AC570222747CB2FU},
+      {shards({0, 7, 0, 0, 1, 0}, 2, 3), 8, {3, 7}, 0x683BACC7119A3E10U},
+      {shards(uneven(10, 10), 3, 1), 63, {0, 0}, 0x4BA2A6FFA4374EU},
+      {shards(uneven(10, 10), 3, 1), 63, {0, 1}, 0xCFB487B2F1E7D64CU},
+      {shards(uneven(10, 10), 3, 1), 63, {3, 7}, 0x2CCFBEFDBD3B4101U},
+      {shards(uneven(10, 10), 3, 4), 63, {0, 0}, 0x21DD37EB77ABC8BAU},
+      {shards(uneven(10, 10), 3, 4), 63, {0, 1}, 0xE500F8F6D1D2222DU},
+      {shards(uneven(10, 10), 3, 4), 63, {3, 7}, 0x7F8F2A8CF0D4294FU},
+      {shards(uneven(100, 50), 16, 1), 4956, {0, 0}, 0x2C525C8CDDFF9897U},
+      {shards(uneven(100, 50), 16, 1), 4956, {0, 1}, 0xC3AB4F291750786BU},
+      {shards(uneven(100, 50), 16, 1), 4956, {3, 7}, 0x9FA927284002B7B4U},
+      {shards(uneven(100, 50), 16, 8), 4956, {0, 0}, 0xFB0C7D5C27E1B02BU},
+      {shards(uneven(100, 50), 16, 8), 4956, {0, 1}, 0x6FEEF73BCFE9BD75U},
+      {shards(uneven(100, 50), 16, 8), 4956, {3, 7}, 0x3A02647D2D52842EU},
+      {shards(uneven(1000, 100), 4, 3), 99600, {0, 0}, 0x3068259D4D08CD7CU},
+      {shards(uneven(1000, 100), 4, 3), 99600, {0, 1}, 0xEB269910925D09EFU},
+      {shards(uneven(1000, 100), 4, 3), 99600, {3, 7}, 0x793AB7B98E137684U},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(hash_of(c.shuffle, c.rows, c.key), c.hash)

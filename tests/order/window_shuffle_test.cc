@@ -1,13 +1,14 @@
 #include "order/window_shuffle.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <numeric>
+#include <random>
 #include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "testing/unit_tables.h"
 
 namespace headrace {
 namespace {
@@ -24,8 +25,8 @@ void expect_bijection(const WindowShuffle& shuffle) {
   std::vector<uint64_t> rows = take_all(shuffle);
   std::sort(rows.begin(), rows.end());
   for (uint64_t i = 0; i < rows.size(); ++i) {
-    ASSERT_EQ(rows[i], i) << shuffle.rows() << " rows, blocks of " << shuffle.block_rows()
-                          << ", window " << shuffle.window();
+    ASSERT_EQ(rows[i], i) << shuffle.rows() << " rows in " << shuffle.units() << " units, "
+                          << shuffle.lanes() << " lanes, window " << shuffle.lane(0).window();
   }
 }
 
@@ -47,83 +48,72 @@ TEST(WindowShuffle, IsABijectionForManyBlocks) {
   }
 }
 
-TEST(WindowShuffle, BeginsStagesWhereTheirPartsSayTheyDo) {
-  for (const uint64_t rows : {1U, 10U, 97U, 1000U, 1003U}) {
-    for (const uint64_t block : {1U, 3U, 10U, 64U}) {
-      for (const uint64_t window : {1U, 2U, 4U, 7U}) {
-        const WindowShuffle shuffle(rows, block, window, OrderKey{5, 6});
-        std::vector<WindowShuffle::Part> parts;
-        uint64_t begin = 0;
-        for (uint64_t stage = 0; stage < shuffle.stages(); ++stage) {
-          ASSERT_EQ(shuffle.stage_begin(stage), begin);
-          shuffle.stage_parts(stage, parts);
-          uint64_t stage_rows = 0;
-          for (const WindowShuffle::Part& part : parts) {
-            stage_rows += part.rows;
-          }
-          for (uint64_t i = begin; i < begin + stage_rows; ++i) {
-            ASSERT_EQ(shuffle.stage_of(i), stage);
-          }
-          begin += stage_rows;
+TEST(WindowShuffle, IsABijectionForUnevenAndEmptyUnits) {
+  std::mt19937_64 random(1);
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    const std::vector<uint64_t> unit_rows = random_unit_rows(random, seed % 50);
+    const uint64_t window = 1 + random() % (unit_rows.size() + 2);
+    const uint64_t lanes = 1 + random() % 8;
+    expect_bijection(WindowShuffle(table_of(unit_rows), window, lanes, OrderKey{seed, 1}));
+  }
+}
+
+TEST(WindowShuffle, IsABijectionForMoreLanesThanRows) {
+  expect_bijection(WindowShuffle(table_of({2, 0, 1}), 3, 8, OrderKey{1, 1}));
+}
+
+TEST(WindowShuffle, OfEqualUnitsInOneLaneIsThatOfBlocks) {
+  for (const uint64_t rows : {1000U, 1003U}) {
+    std::vector<uint64_t> unit_rows(rows / 10, 10);
+    if (rows % 10 != 0) {
+      unit_rows.push_back(rows % 10);
+    }
+    const OrderKey key{rows, 2};
+    EXPECT_EQ(take_all(WindowShuffle(table_of(unit_rows), 7, 1, key)),
+              take_all(WindowShuffle(rows, 10, 7, key)));
+  }
+}
+
+// A rank of W has the rows of W's share of lanes and no others, if W divides their number.
+TEST(WindowShuffle, GivesEachRankItsOwnLanes) {
+  const std::vector<uint64_t> unit_rows = {30, 41, 7, 0, 55, 12, 90, 33};
+  for (const auto& [lanes, world] : {std::pair<uint64_t, uint64_t>{4, 4}, {4, 2}, {6, 3}, {3, 1}}) {
+    const WindowShuffle shuffle(table_of(unit_rows), 2, lanes, OrderKey{3, 4});
+    for (uint64_t rank = 0; rank < world; ++rank) {
+      std::set<uint64_t> units;
+      for (uint64_t lane = rank; lane < lanes; lane += world) {
+        for (uint64_t place = 0; place < shuffle.lane(lane).places(); ++place) {
+          units.insert(shuffle.lane(lane).slot(place).unit.number);
         }
-        ASSERT_EQ(begin, rows);
-        ASSERT_EQ(shuffle.stage_begin(shuffle.stages()), rows);
+      }
+      for (const uint64_t row : take_all(shuffle, world, rank)) {
+        uint64_t unit = 0;
+        uint64_t end = unit_rows[0];
+        while (row >= end) {
+          end += unit_rows[++unit];
+        }
+        ASSERT_TRUE(units.contains(unit)) << "row " << row << " of rank " << rank;
       }
     }
   }
 }
 
-TEST(WindowShuffle, OpensEachBlockOnceAndAtMostAWindowOfThem) {
-  const uint64_t block = 50;
-  const uint64_t window = 4;
-  const WindowShuffle shuffle(2000, block, window, OrderKey{1, 0});
-  std::vector<WindowShuffle::Part> parts;
-  std::set<uint64_t> finished;
-  std::set<uint64_t> open;
-  for (uint64_t stage = 0; stage < shuffle.stages(); ++stage) {
-    shuffle.stage_parts(stage, parts);
-    std::set<uint64_t> now;
-    for (const WindowShuffle::Part& part : parts) {
-      ASSERT_FALSE(finished.contains(part.place)) << "block at " << part.place << " came back";
-      now.insert(part.place);
+TEST(WindowShuffle, CutsAtMostOneUnitLessThanLanes) {
+  std::mt19937_64 random(4);
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const auto table = table_of(random_unit_rows(random, 40));
+    const uint64_t lanes = 1 + random() % 8;
+    const WindowShuffle shuffle(table, 3, lanes, OrderKey{seed, 4});
+    uint64_t parts = 0;
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+    for (uint64_t lane = 0; lane < lanes; ++lane) {
+      parts += shuffle.lane(lane).places();
+      least = std::min(least, shuffle.lane(lane).rows());
+      most = std::max(most, shuffle.lane(lane).rows());
     }
-    ASSERT_LE(now.size(), window);
-    std::set_difference(open.begin(), open.end(), now.begin(), now.end(),
-                        std::inserter(finished, finished.end()));
-    open = now;
-  }
-}
-
-TEST(WindowShuffle, SaysWhichBlocksAreOpenAndWhichRowsTheyHold) {
-  for (const auto& [rows, block_rows, window] :
-       {std::array<uint64_t, 3>{1000, 7, 5}, {64, 8, 8}, {10, 100, 3}, {50, 1, 4}}) {
-    const WindowShuffle shuffle(rows, block_rows, window, OrderKey{3, 1});
-    std::vector<uint64_t> seen;
-    for (uint64_t place = 0; place < shuffle.blocks(); ++place) {
-      const WindowShuffle::Block block = shuffle.block(place);
-      for (uint64_t row = block.first_row; row < block.first_row + block.rows; ++row) {
-        seen.push_back(row);
-      }
-    }
-    std::sort(seen.begin(), seen.end());
-    std::vector<uint64_t> all(rows);
-    std::iota(all.begin(), all.end(), 0);
-    EXPECT_EQ(seen, all);
-    WindowShuffle::Workspace space;
-    for (uint64_t stage = 0; stage < shuffle.stages(); ++stage) {
-      const auto [first, end] = shuffle.open_blocks(stage);
-      ASSERT_LE(end - first, shuffle.window());
-      std::vector<uint64_t> taken(shuffle.stage_begin(stage + 1) - shuffle.stage_begin(stage));
-      shuffle.take(shuffle.stage_begin(stage), 1, taken, space);
-      for (const uint64_t row : taken) {
-        bool open = false;
-        for (uint64_t place = first; place < end; ++place) {
-          const WindowShuffle::Block block = shuffle.block(place);
-          open = open || (row >= block.first_row && row < block.first_row + block.rows);
-        }
-        ASSERT_TRUE(open) << "row " << row << " of stage " << stage;
-      }
-    }
+    ASSERT_LE(parts, table->units() + lanes - 1);
+    ASSERT_LE(most - least, 1U);
   }
 }
 
@@ -135,16 +125,28 @@ TEST(WindowShuffle, GivesTheFirstRowsFromOneBlock) {
   }
 }
 
-TEST(WindowShuffle, TakesTheSameRowsByAnyStrideAndStart) {
-  const WindowShuffle shuffle(1003, 17, 5, OrderKey{3, 4});
+void expect_equal_by_any_stride(const WindowShuffle& shuffle) {
   const std::vector<uint64_t> all = take_all(shuffle);
-  for (const uint64_t stride : {1U, 2U, 7U, 100U}) {
-    for (const uint64_t first : {0U, 1U, 500U, 1002U}) {
+  WindowShuffle::Workspace shared;  // as it was left by other positions
+  for (const uint64_t stride : {1U, 2U, 3U, 4U, 6U, 7U, 100U}) {
+    for (const uint64_t first : {uint64_t{0}, uint64_t{1}, all.size() / 2, all.size() - 1}) {
       const std::vector<uint64_t> some = take_all(shuffle, stride, first);
       for (uint64_t i = 0; i < some.size(); ++i) {
         ASSERT_EQ(some[i], all[first + i * stride]);
       }
+      std::vector<uint64_t> few(std::min<uint64_t>(5, some.size()));
+      shuffle.take(first, stride, few, shared);
+      ASSERT_TRUE(std::equal(few.begin(), few.end(), some.begin()));
     }
+  }
+}
+
+TEST(WindowShuffle, TakesTheSameRowsByAnyStrideAndStart) {
+  expect_equal_by_any_stride(WindowShuffle(1003, 17, 5, OrderKey{3, 4}));
+  std::mt19937_64 random(3);
+  for (uint64_t lanes = 1; lanes <= 8; ++lanes) {
+    const auto units = table_of(random_unit_rows(random, 60));
+    expect_equal_by_any_stride(WindowShuffle(units, 4, lanes, OrderKey{lanes, 4}));
   }
 }
 
@@ -163,11 +165,42 @@ TEST(WindowShuffle, WorksAtSizesNoTableCouldHold) {
   }
 }
 
-TEST(WindowShuffle, ChangesWithSeedAndEpoch) {
+TEST(WindowShuffle, ChangesWithSeedEpochAndLanes) {
   const auto order = [](OrderKey key) { return take_all(WindowShuffle(1000, 10, 4, key)); };
   EXPECT_NE(order({0, 0}), order({0, 1}));
   EXPECT_NE(order({0, 1}), order({1, 0}));
   EXPECT_EQ(order({5, 7}), order({5, 7}));
+  const auto units = table_of(std::vector<uint64_t>(100, 10));
+  const auto in_lanes = [&](uint64_t lanes) {
+    return take_all(WindowShuffle(units, 4, lanes, {5, 7}));
+  };
+  EXPECT_EQ(in_lanes(1), order({5, 7}));
+  EXPECT_NE(in_lanes(1), in_lanes(2));
+}
+
+// Lanes of one length and number of units must not be permuted alike.
+TEST(WindowShuffle, PermutesTheStagesOfEachLaneInTheirOwnWay) {
+  const uint64_t units = 32;
+  const uint64_t rows = 64;  // of each
+  const uint64_t window = 4;
+  const WindowShuffle shuffle(table_of(std::vector<uint64_t>(units, rows)), window, 2, {1, 0});
+  const auto slices = [&](uint64_t lane) {
+    std::vector<uint64_t> places;  // of the units of consecutive rows, as seen from the stage
+    WindowShuffle::Workspace space;
+    std::vector<uint64_t> taken(shuffle.lane(lane).rows());
+    shuffle.take(lane, 2, taken, space);
+    for (uint64_t i = 0; i < taken.size(); ++i) {
+      const auto [first, end] = shuffle.lane(lane).open_places(shuffle.lane(lane).stage_of(i));
+      for (uint64_t place = first; place < end; ++place) {
+        if (shuffle.lane(lane).slot(place).unit.number == taken[i] / rows) {
+          places.push_back(end - place);
+        }
+      }
+    }
+    return places;
+  };
+  EXPECT_EQ(slices(0).size(), units * rows / 2);
+  EXPECT_NE(slices(0), slices(1));
 }
 
 }  // namespace

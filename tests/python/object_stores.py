@@ -40,12 +40,10 @@ def moto_server() -> Iterator[str]:
         text=True,
     ) as server:
         assert server.stdout is not None
-        assert server.stdin is not None
         try:
             yield f"http://127.0.0.1:{int(server.stdout.readline())}"
         finally:
-            server.stdin.close()
-            server.wait()
+            server.kill()  # a worker that was forked meanwhile may hold its end of the pipe open
 
 
 class S3:
@@ -87,9 +85,7 @@ Answer = tuple[int, dict[str, str], bytes]
 def http_server(answer: Callable[[str, str, dict[str, str]], Answer]) -> Iterator[str]:
     """Runs a server that answers (method, path, headers) as it is told; its URL."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def handle_one(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, headers, body = answer(self.command, self.path, dict(self.headers))
@@ -102,16 +98,31 @@ def http_server(answer: Callable[[str, str, dict[str, str]], Answer]) -> Iterato
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
+    with serving(Handler) as url:
+        yield url
+
+
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    """Requests one after another on a connection, of which nothing is printed."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def serving(handler: type[QuietHandler]) -> Iterator[str]:
+    """Runs a server in threads of this process; its URL."""
 
     class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, *_: object) -> None:
             """A client that went away is no error here."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

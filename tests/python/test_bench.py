@@ -105,9 +105,9 @@ def test_a_library_delivers_each_row_once(
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}
     if task == "batch_sampler":
         assert metrics - {"us_per_batch"} <= found.metrics.keys()  # torch's share is one batch
-    elif "cold" in task:
+    elif "cold" in task or library == "obstore_download":
         assert "rows_per_s" in found.metrics
-        assert library.startswith(("cat", "fio")) or found.complete
+        assert library.startswith(("cat", "fio", "obstore")) or found.complete
     else:
         assert metrics <= found.metrics.keys()
     if found.complete:
@@ -400,6 +400,44 @@ def test_a_wrong_row_of_an_item_is_found(harness: types.SimpleNamespace, tmp_pat
     assert harness.once.measure_items(load, data).metrics["items_per_s"] > 0
     with pytest.raises(harness.data.WrongAnswerError, match=r"000000.*is wrong"):
         harness.once.measure_items(lambda paths, function: load(paths, function)[::-1], data)
+
+
+def test_mixing_is_computed_and_drawn() -> None:
+    mixing = of_bench("mixing")
+    setting = mixing.Setting(64, 64)
+    *_, line = mixing.table([setting]).splitlines()
+    bits = [float(cell) for cell in line.split("|")[3:-1] if cell.strip()]
+    assert len(bits) == 7 + 1  # windows up to the number of shards, and the exact shuffle
+    assert bits == sorted(bits)
+    assert bits[0] < 1 < bits[-2] < bits[-1] < 6
+    image = ElementTree.fromstring(of_bench("harness.charts").draw([mixing.plot(64)], ""))
+    assert len([node for node in image.iter() if node.tag.endswith("circle")]) == 3 * 7
+
+
+def test_sizes_of_a_cache_are_compared_and_drawn(tmp_path: Path) -> None:
+    caches = of_bench("cache_size")
+    reads = [0, 1, 2, 0, 1, 2, 0]
+    assert [caches.lru(reads, room) for room in (1, 2, 3)] == [7, 7, 3]
+    assert [caches.optimal(reads, room) for room in (1, 2, 3)] == [7, 5, 3]
+    setting = caches.Setting(shards=8, rows=16, batch=8, epochs=2, rounds=1, pause_s=0)
+    caches.make_store(setting, tmp_path / "store")
+    shuffle = of_bench("headrace").ShardShuffle(window=2)
+    found = caches.measure(setting, tmp_path / "store", shuffle, (4, 8))
+    assert [dict(points)[8] for points in found.values()] == [0, 0, 0]
+    headrace, lru, optimal = (dict(points)[4] for points in found.values())
+    assert 0 < optimal <= headrace <= 2  # a download may be given up, and begin anew
+    assert optimal <= lru
+    refused = caches.measure(setting, tmp_path / "store", True, (4,))
+    assert refused["headrace"] == []
+    assert caches.table(setting, refused).endswith(
+        f"| {refused['LRU'][0][1]:.2f} | " + (f"{refused['optimal (Belady)'][0][1]:.2f} |")
+    )
+    image = ElementTree.fromstring(
+        of_bench("harness.charts").draw([caches.plot(setting, "", found, 1.0)], "")
+    )
+    drawn = [node for node in image.iter() if node.tag.endswith("circle")]
+    assert len(drawn) == 6
+    assert all(34 <= float(node.get("cy", "-1")) <= 234 for node in drawn)
 
 
 def test_density_is_measured_and_drawn() -> None:

@@ -59,6 +59,18 @@ def test_inspect_knows_versions_and_metadata(
     assert "made by  a test" in text
 
 
+def test_inspect_and_head_know_stores(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("obstore")
+    url = "memory://test_cli_datasets"
+    with hr.Writer(url) as writer:
+        writer.write(hr.open(corpus))
+    for place, version in ((url, 1), (corpus.as_uri(), 2)):
+        report = json.loads(output(capsys, "inspect", place, "--json"))
+        assert (report["rows"], report["shards"]) == (2 * ROWS, version)
+        assert report["newest_version"] == report["version"] == version
+        assert len(output(capsys, "head", place, "-n", "3").splitlines()) >= 5
+
+
 def test_inspect_gives_statistics_of_every_kind(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

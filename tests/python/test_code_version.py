@@ -102,6 +102,15 @@ def test_a_global_whose_content_cannot_be_seen_counts_by_name_and_hides_nothing(
         code_version(functools.partial(one, one.__globals__["K"]))
 
 
+def test_what_a_function_closes_over_is_seen_or_an_error() -> None:
+    def define(held: Any) -> Callable[[], Any]:
+        return lambda: held
+
+    assert code_version(define(1)) != code_version(define(2))
+    with pytest.raises(hr.UnsupportedError, match="lock"):
+        code_version(define(threading.Lock()))
+
+
 def test_equal_tuples_have_equal_digests_whether_they_are_one_object_or_two() -> None:
     pair = (1, 2)
     assert digest([pair, pair]) == digest([pair, pair[:1] + pair[1:]])

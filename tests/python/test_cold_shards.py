@@ -59,7 +59,9 @@ def test_cold_rows_of_any_size_are_asked_for_and_right(
 
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
-@pytest.mark.parametrize("shuffle", [True, hr.BlockShuffle(block_rows=64, window=4)])
+@pytest.mark.parametrize(
+    "shuffle", [True, hr.BlockShuffle(block_rows=64, window=4), hr.ShardShuffle(window=2)]
+)
 def test_a_loader_gives_cold_rows_of_any_size(
     tmp_path: Path, io: Any, shuffle: Any, make_cold: Callable[[Iterable[Path]], None]
 ) -> None:

@@ -100,7 +100,8 @@ def test_arrays_of_csr_are_used_as_they_are() -> None:
         ({"rows": np.array([[True]])}, "not bool"),
         ({"rows": np.zeros((2, 2, 2), int)}, r"\(rows, entries\)"),
         ({"rows": [[[1]], [[2]]]}, "lists of numbers"),
-        ({"rows": 3}, "ragged takes a list"),
+        ({"rows": 3}, "csr takes a list"),
+        ({"rows": [[1], [2]], "values": [["a"], ["b"]]}, "row 0 of values= of csr has text"),
         ({"rows": [[1], [2]], "values": [[1.0], []]}, "row 1 of csr has 1 indices and 0 values"),
         ({"rows": [[1], [2]], "values": [[1.0]]}, "2 rows and values= has 1"),
         ({"rows": np.array([[1, 2]]), "values": np.ones((1, 3))}, r"\(1, 2\).*\(1, 3\)"),
@@ -130,3 +131,13 @@ def test_indices_that_belong_to_no_row_are_refused(indptr: list[int]) -> None:
 def test_arrays_of_no_entries_may_be_empty_lists() -> None:
     ds = hr.from_arrays(x=hr.csr(indptr=[0, 0, 0], indices=[], values=[], columns=2))
     assert ds.with_layout(x="dense")[:]["x"].tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_row_of_another_type_is_named_and_no_column() -> None:
+    for make, what in ((lambda row: hr.csr([row], columns=4), "csr"), (hr.ragged, "ragged")):
+        rows = {1, 2} if what == "csr" else [{1, 2}]
+        with pytest.raises(hr.UnsupportedError, match=f"^row 0 of {what} is a set") as found:
+            make(rows)
+        assert found.value.column == ""
+    with pytest.raises(hr.InvalidError, match=r"^row 1 of ragged has text.*hr\.text\.Hasher"):
+        hr.ragged([[1], ["a"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,32 @@ def test_a_dataset_stays_as_wide_as_it_was_made(tmp_path: Path) -> None:
     assert """--columns '{"w": {"width": 9}}'""" in caught.value.for_shell()
     with pytest.raises(hr.InvalidError, match=r"csr_array\(x\)"), hr.Writer(tmp_path) as writer:
         writer.write(w=np.zeros((3, 3)))
+
+
+def wider_each_time(width: int) -> dict[str, Any]:
+    return {"w": sparse.csr_array(([1.0], ([0], [width - 1])), shape=(1, width))}
+
+
+@pytest.mark.parametrize("shard_bytes", [1, 2**20])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_width_of_a_conversion_does_not_depend_on_its_commits(
+    workers: int, shard_bytes: int, tmp_path: Path
+) -> None:
+    def convert(where: str, **columns: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            return hr.convert(
+                [100, 50, 200],
+                tmp_path / where,
+                transform=wider_each_time,
+                executor=pool if workers else None,
+                shard_bytes=shard_bytes,
+                progress=False,
+                **columns,
+            )
+
+    with pytest.raises(hr.InvalidError, match=r"'w' is 100 wide.*index 199.*'width': 200"):
+        convert("refused")
+    assert convert("wide", columns={"w": {"width": 200}}).schema["w"].width == 200
 
 
 def test_arrow_rows_are_as_wide_as_their_metadata_say(tmp_path: Path) -> None:

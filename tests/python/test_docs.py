@@ -82,20 +82,45 @@ def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
     assert "11000" in done.stdout
 
 
+def test_the_page_on_continuous_training_runs(run_script: RunScript) -> None:
+    page = (DOCS / "continuous.md").read_text()
+    assert page.count("```python") == 6
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n2 5000\n20000 7\n"
+
+
+def test_the_page_on_loaded_shards_runs(run_script: RunScript) -> None:
+    page = (DOCS / "from_shards.md").read_text()
+    assert page.count("```python") == 2
+    done = run_script(program(page, side="+"), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "100000 77\nTrue\n['3', '5'] 8\n"
+
+
+def test_the_page_on_object_stores_runs(run_script: RunScript) -> None:
+    pytest.importorskip("obstore")
+    page = (DOCS / "object_stores.md").read_text()
+    assert page.count("```python") == 1
+    done = run_script(program(page, side="+"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(" 145.0\n")
+
+
 def test_the_page_on_text_runs(run_script: RunScript) -> None:
     pytest.importorskip("scipy.sparse")
     pytest.importorskip("pyarrow")
+    pytest.importorskip("sklearn")
     page = (DOCS / "text.md").read_text()
-    assert page.count("```python") == 5
+    assert page.count("```python") == 6
     done = run_script(program(page, side="+"), timeout=120)
     assert done.returncode == 0, done.stderr
 
 
-def native_example() -> str:
-    """Returns the transform in C++ that docs/native.md shows."""
-    source = re.search(r"```cpp\n(.*?)```", (DOCS / "native.md").read_text(), flags=re.DOTALL)
-    assert source is not None
-    return source[1]
+def native_example(number: int = 0) -> str:
+    """Returns one of the transforms in C++ that docs/native.md shows."""
+    page = (DOCS / "native.md").read_text()
+    return str(re.findall(r"```cpp\n(.*?)```", page, flags=re.DOTALL)[number])
 
 
 def test_what_the_readme_shows_runs(
@@ -152,8 +177,9 @@ def test_the_page_on_native_code_runs(
 ) -> None:
     pytest.importorskip("scipy.sparse")
     page = (DOCS / "native.md").read_text()
-    assert page.count("```python") >= 3
+    assert page.count("```python") >= 4
     (tmp_path / "features.cpp").write_text(native_example())
+    (tmp_path / "lines.cpp").write_text(native_example(1))
     for name in "abc":
         (tmp_path / f"{name}.txt").write_text(f"the text\nof {name}\n")
     done = run_script(

@@ -211,6 +211,42 @@ def test_arrays_and_shards_give_the_same_rows(ds: hr.Dataset, tmp_path: Path) ->
     assert stored(again) == stored(ds)
 
 
+def test_what_a_dataset_shows_can_be_given_again(ds: hr.Dataset, tmp_path: Path) -> None:
+    equal = hr.from_arrays(r=hr.ragged([[1, 2, 3], [4, 5, 6], [7], []]), y=np.arange(4))
+    assert hr.from_arrays(**equal[:2]).schema == equal.schema
+    assert stored(hr.from_arrays(**equal[[1, 3]])) == stored(equal.subset([1, 3]))
+    with hr.Writer(tmp_path / "chunks") as writer:
+        for chunk in equal.chunks(2):
+            writer.write(**chunk)
+        writer.write(r=[[1, 2], [3, 4]], y=np.arange(2))  # as ragged as those before
+    with hr.Writer(tmp_path / "lists") as writer:
+        writer.write(r=[[1, 2], [3, 4]])
+        with pytest.raises(hr.InvalidError, match=r"int64\[2\].*every batch with hr\.ragged"):
+            writer.write(**equal.select_columns(["r"])[2:])
+    loaded = hr.from_items([0, 1], lambda k: equal[k : k + 2], rows="many")
+    assert loaded.schema == equal.schema
+    again = hr.open(tmp_path / "chunks")
+    assert again.schema == equal.schema
+    assert stored(again)[:4] == stored(equal)
+    assert again["r"][4:][1].tolist() == [3, 4]
+
+
+def test_a_writer_takes_datasets_as_they_are_stored(
+    ds: hr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.stored_rows._STEP_BYTES", 1000)
+    ds = hr.zip([ds, hr.from_arrays(f=torch.arange(ROWS).to(torch.bfloat16), z=np.ones((ROWS, 2)))])
+    shown = ds.with_layout(w="dense", r="padded", t="jagged")
+    with hr.Writer(tmp_path / "ds") as writer:
+        writer.write(shown.subset(slice(0, 30)))
+        writer.write(shown.subset(range(30, ROWS)))
+    again = hr.open(tmp_path / "ds")
+    assert again.schema == ds.schema
+    names = [name for name in ds.schema if name != "f"]
+    assert stored(again.select_columns(names)) == stored(ds.select_columns(names))
+    assert again.cast(f="float32")["f"][:].tolist() == list(range(ROWS))
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

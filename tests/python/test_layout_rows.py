@@ -307,6 +307,30 @@ def test_multi_hot_of_any_dtype(tmp_path: Path, dtype: str, pad: int | None) -> 
             np.testing.assert_array_equal(batch["x"].numpy(), expected[batch["row"].numpy()])
 
 
+def test_multi_hot_as_bags_is_what_embeddings_take() -> None:
+    rng = np.random.default_rng(4)
+    indices = rng.integers(-1, 30, (ROWS, 6))
+    ragged = hr.ragged([row[row >= 0] for row in indices])
+    bag = torch.nn.EmbeddingBag(30, 5, mode="sum", include_last_offset=True)
+    for given, pad in ((indices, -1), (ragged, None)):
+        hot = hr.from_arrays(x=given).multi_hot("x", columns=30, pad=pad)
+        bags = hot.with_layout(x=hr.Jagged())
+        assert bags.schema["x"].layout == hr.Jagged(nested=False, dtype="float32")
+        found = bags[:]["x"]
+        assert found.indices.tolist() == indices[indices >= 0].tolist()
+        assert bags[3]["x"].indices.tolist() == [index for index in indices[3] if index >= 0]
+        (batch,) = hr.Loader(bags, batch_size=ROWS)
+        wanted = torch.stack(
+            [
+                bag.weight[torch.tensor([i for i in row if i >= 0])].sum(0)
+                for row in indices.tolist()
+            ]
+        )
+        torch.testing.assert_close(bag(*batch["x"]), wanted)
+        assert hot.with_layout(x=hr.Jagged(dtype="float64"))["x"][:].weights.dtype == np.float64
+        assert same(bags.with_layout(x="dense")[:]["x"], hot[:]["x"])
+
+
 def test_one_index_a_row_is_one_hot() -> None:
     ds = hr.from_arrays(x=np.array([2, 0, 1])).multi_hot("x", columns=3)
     assert ds[:]["x"].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
@@ -316,7 +340,7 @@ def test_one_index_a_row_is_one_hot() -> None:
     ("indices", "said"),
     [
         ([[0, 1], [2, 9]], "9"),
-        ([[0, 1], [2, -2]], "-2"),
+        ([[0, 1], [2, -1]], "-1.*pad="),
         ([[0, 1.0], [2, 0.5]], r"0\.5"),
         ([[0, 1.0], [2, float("nan")]], "nan"),
         ([[0, 1.0], [2, float("inf")]], "inf"),
@@ -339,7 +363,7 @@ def test_all_rows_empty_in_every_layout() -> None:
         r=hr.ragged([np.empty(0, np.int32)] * 4),
         t=[""] * 4,
         i=np.full((4, 2), -1),
-    ).multi_hot("i", columns=6)
+    ).multi_hot("i", columns=6, pad=-1)
     for layouts in LOADED:
         shown = ds.with_layout(layouts)
         for output in ("torch", "numpy"):

@@ -81,6 +81,12 @@ def test_options_are_keywords() -> None:
         hr.Dense("float32")  # type: ignore[call-arg]
 
 
+def test_a_dtype_that_is_none_is_of_the_layout_and_no_column() -> None:
+    with pytest.raises(hr.UnsupportedError, match=r"^hr\.Dense\(dtype=\): 'flaot32'") as found:
+        hr.Dense(dtype="flaot32")
+    assert found.value.column == ""
+
+
 def test_a_field_says_its_layout_and_the_digest_differs() -> None:
     stored = hr.Field("x", "float32", kind="csr", width=9)
     shown = hr.Field("x", "float32", (9,), layout=hr.Dense())

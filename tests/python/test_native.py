@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -160,6 +162,12 @@ def _map_threads() -> int:
     return sum(name.strip() == "headrace-map" for name in names)
 
 
+@pytest.mark.parametrize("paths", [[3], 3, "a.txt", [None]])
+def test_map_takes_paths(lines: hr.native.NativeTransform, paths: Any) -> None:
+    with pytest.raises(hr.InvalidError, match=r"paths of files, str or|a list of paths, not "):
+        lines.map(paths)
+
+
 def test_map_raises_in_the_turn_of_the_file(
     lines: hr.native.NativeTransform, texts: list[str], tmp_path: Path
 ) -> None:
@@ -189,9 +197,50 @@ def test_errors_say_what_and_which(lines: hr.native.NativeTransform, tmp_path: P
         lines.map([], threads=0)
     with pytest.raises(hr.InvalidError, match="list of paths"):
         lines.map("a.txt")
+    for wrong, said in ((b"a.txt", r"contents.*fn\.batch.*os\.fsdecode"), (3, "3 is no path")):
+        with pytest.raises(hr.InvalidError, match=said):
+            lines.map(["a.txt", wrong])  # type: ignore[list-item]
     with pytest.raises(hr.TransformError, match="these options are refused"):
         hr.native.load(LINES, options="refuse")
     expect_lines(lines(b"still"), ["still"])
+
+
+def test_a_call_that_failed_leaves_nothing_to_the_next(
+    lines: hr.native.NativeTransform, texts: list[str]
+) -> None:
+    with pytest.raises(hr.TransformError):
+        lines.batch([b"fine", b"! no"])
+    expect_lines(lines(texts[0]), TEXTS[:1])
+
+
+def test_a_path_is_not_cut_at_a_nul(lines: hr.native.NativeTransform, texts: list[str]) -> None:
+    with pytest.raises(hr.InvalidError, match=r"0\.txt\\0rest has a NUL"):
+        lines(texts[0] + "\0rest")
+
+
+def test_a_forked_child_may_leave_a_map_open(
+    lines: hr.native.NativeTransform, texts: list[str]
+) -> None:
+    results = lines.map(texts * 50)
+    next(results)
+    child = os.fork()
+    if child == 0:
+        results.close()
+        os._exit(0)
+    assert _status_within(child, seconds=30) == 0
+    assert len(list(results)) == 50 * len(texts) - 1
+
+
+def _status_within(child: int, *, seconds: float) -> int:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done == child:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -1
 
 
 def test_calls_run_at_the_same_time_in_threads(
@@ -222,6 +271,19 @@ def test_from_items_makes_a_dataset(lines: hr.native.NativeTransform, texts: lis
         assert ds["first"][:] == [text.split("\n")[0] for text in TEXTS]
         assert ds["lines"][2].tolist() == [0, 0, 2, 0]
         assert ds[0]["letters"].indices.dtype == np.int32
+
+
+@pytest.mark.parametrize("rows", ["one", "many"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_missing_item_is_said_to_be_missing(
+    rows: Any, threads: int, lines: hr.native.NativeTransform, texts: list[str], tmp_path: Path
+) -> None:
+    gone = str(tmp_path / "gone")
+    with pytest.raises(hr.NotFoundError, match=r"item 0 \(.*gone'\): .*gone") as caught:
+        hr.from_items([gone, *texts], lines, rows=rows, threads=threads)
+    assert caught.value.file == gone
+    with pytest.raises(hr.TransformError, match="item 0"):
+        hr.from_items([b"!", b"a"], lines, threads=threads)
 
 
 def test_convert_takes_it_and_knows_its_version(

@@ -83,11 +83,15 @@ def test_a_source_is_compiled_once_and_again_when_what_it_is_made_of_changes(
     assert calls == 2
 
 
-def test_a_library_is_there_at_once_the_second_time() -> None:
+def test_a_library_is_there_at_once_the_second_time(
+    compiler_calls: Callable[[], list[str]],
+) -> None:
     hr.native.load(LINES)
+    assert len(compiler_calls()) == 2
     began = time.perf_counter()
     hr.native.load(LINES)
     assert time.perf_counter() - began < 0.5  # 0.1 where nothing else runs
+    assert compiler_calls() == []
 
 
 def test_what_the_compiler_says_is_said_as_it_is(tmp_path: Path) -> None:
@@ -191,6 +195,29 @@ def test_a_library_that_was_built_elsewhere_is_loaded(library: Callable[[str], P
         hr.native.load(path, flags=["-O2"])
 
 
+def test_a_library_that_was_replaced_is_not_taken_for_the_new_one(
+    library: Callable[[str], Path],
+) -> None:
+    code = LINES.read_text()
+    first = hr.native.load(library(code))
+    old = first.version
+    path = library(code + "\nint more;\n")
+    os.rename(path, path.with_suffix(".new"))
+    os.rename(path.with_suffix(".new"), path)
+    with pytest.raises(hr.InvalidError, match="replaced"):
+        hr.native.load(path)
+    first.close()
+    assert hr.native.load(path).version != old
+
+
+def test_code_that_names_the_file_it_was_made_of(tmp_path: Path) -> None:
+    source = tmp_path / "made.c"
+    source.write_text('#line 1 "grammar.y"\n' + LINES.read_text())
+    fn = hr.native.load(source)
+    assert fn(b"one")["lines"].values.tolist() == [3]
+    assert hr.native.load(source).version == fn.version
+
+
 def test_libraries_that_cannot_be_used_say_why(
     library: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -220,11 +247,35 @@ def test_libraries_that_cannot_be_used_say_why(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(3, "options is a str"), ({"a=b": 1}, "have no '='"), ({"a": "b\nc"}, "line ends")],
+    [
+        (3, "options is a str"),
+        ({"a=b": 1}, "have no '='"),
+        ({"a": "b\nc"}, "line ends"),
+        ({1: 2}, "the names of options are str, not 1"),
+        ({"a": "\ud800"}, "half of a surrogate pair"),
+    ],
 )
 def test_options_that_cannot_be_are_refused(options: Any, message: str) -> None:
     with pytest.raises(hr.InvalidError, match=message):
         hr.native.load(LINES, options=options)
+
+
+@pytest.mark.parametrize("flags", [None, "-O2", b"-O2", 3, [3], ["-DX=\0"]])
+def test_flags_that_cannot_be_are_refused(flags: Any) -> None:
+    with pytest.raises(hr.InvalidError, match=r"^flags (is a list of|are) str"):
+        hr.native.load(LINES, flags=flags)
+
+
+def test_a_missing_symbol_is_said_of_the_source(tmp_path: Path) -> None:
+    source = tmp_path / "root.c"
+    source.write_text(LINES.read_text() + "int elsewhere(void);\nint (*used)(void) = elsewhere;\n")
+    with pytest.raises(
+        hr.InvalidError, match=r'undefined symbol: elsewhere; .*flags=\["-lfoo"\]'
+    ) as caught:
+        hr.native.load(source)
+    assert str(caught.value).startswith(f"{source} compiles and cannot be loaded: ")
+    assert caught.value.file == str(source)
+    assert ".so: " not in str(caught.value), "a file of the cache tells nobody anything"
 
 
 def test_a_map_can_be_interrupted(

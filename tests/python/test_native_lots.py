@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import headrace as hr
+from headrace.conversion import native_parts
 
 pytest.importorskip("scipy.sparse")
 
@@ -170,19 +171,30 @@ def test_every_way_tells_the_same_positions(tmp_path: Path) -> None:
 # --- Errors ---------------------------------------------------------------------------------------
 
 
-def message_of(fn: Any, items: list[Any]) -> str:
-    with pytest.raises(hr.TransformError) as caught:
+def error_of(fn: Any, items: list[Any]) -> hr.HeadraceError:
+    with pytest.raises(hr.HeadraceError) as caught:
         hr.from_items(items, fn, rows="many")
     assert caught.value.__cause__ is not None
-    return str(caught.value)
+    return caught.value
 
 
-@pytest.mark.parametrize("bad", [b"! refused", "/no/such/file", 3, "/tmp"])
-def test_from_items_names_the_item_as_ever(lines: hr.native.NativeTransform, bad: object) -> None:
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (b"! refused", hr.TransformError),
+        ("/no/such/file", hr.NotFoundError),
+        (3, hr.UnsupportedError),
+        ("/tmp", hr.InvalidError),
+    ],
+)
+def test_from_items_names_the_item_as_ever(
+    lines: hr.native.NativeTransform, bad: object, kind: type[hr.HeadraceError]
+) -> None:
     items: list[Any] = [b"fine"] * 70 + [bad] + [b"fine"] * 30
-    message = message_of(lines, items)
-    assert message == message_of(one_by_one(lines), items)
-    assert "for item 70 (" in message
+    error, expected = error_of(lines, items), error_of(one_by_one(lines), items)
+    assert type(error) is type(expected) is kind
+    assert (str(error), error.file) == (str(expected), expected.file)
+    assert "item 70 (" in str(error)
     assert map_threads() == 0
 
 
@@ -232,18 +244,21 @@ def test_columns_that_do_not_fit_name_the_input_that_is_to_blame(
 
 
 def test_a_file_that_changed_since_it_was_listed_is_an_error(
-    lines: hr.native.NativeTransform, paths: list[str], tmp_path: Path
+    lines: hr.native.NativeTransform,
+    paths: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    changed = False
+    look = native_parts.are_unchanged
 
-    def change(done: Any) -> None:
-        nonlocal changed
-        if not changed:
-            changed = True
-            Path(paths[-1]).write_text("something else")
+    def look_and_change(parts: Any) -> bool:
+        # At the first file, long before the last is looked at.
+        Path(paths[-1]).write_text("something else")
+        return look(parts)
 
+    monkeypatch.setattr(native_parts, "are_unchanged", look_and_change)
     with pytest.raises(hr.InvalidError, match=r"299\.txt.*has changed"):
-        hr.convert(paths, tmp_path / "out", transform=lines, progress=change, shard_bytes="1KB")
+        hr.convert(paths, tmp_path / "out", transform=lines, shard_bytes="1KB")
 
 
 # --- bfloat16, which numpy does not have ----------------------------------------------------------

@@ -97,9 +97,22 @@ def test_damage_is_told_when_the_folder_is_opened(tmp_path: Path) -> None:
         hr.open(str(tmp_path / "x"), columns=WIDTH)
 
 
-def test_an_index_beyond_the_width_is_an_error_of_its_row(tmp_path: Path) -> None:
-    ds = hr.open(save(tmp_path / "x", matrix()), columns=WIDTH - 1)
+def test_an_index_beyond_the_width_is_an_error_of_its_row_and_file(tmp_path: Path) -> None:
+    folder = save(tmp_path / "x", matrix())
+    ds = hr.open(folder, columns=WIDTH - 1)
     row = int(np.flatnonzero(matrix().toarray()[:, WIDTH - 1])[0])
-    with pytest.raises(hr.CorruptError, match=f"row {row} ") as error:
-        ds[:]
-    assert error.value.row == row
+    looks: list[Any] = [
+        lambda: ds[:],
+        lambda: ds[row],
+        lambda: ds["0"][:],
+        lambda: ds["0"][row],
+        lambda: ds.with_layout({"0": "dense"})[:],
+        lambda: list(hr.Loader(ds.with_layout({"0": "csr"}), batch_size=4, output="numpy")),
+    ]
+    for look in looks:
+        with pytest.raises(hr.CorruptError, match=f"row {row} ") as error:
+            look()
+        assert error.value.row == row
+        assert error.value.file == f"{folder}/indices.npy"
+        assert str(error.value).startswith(f"{folder}/indices.npy: ")
+        assert "headrace verify" not in str(error.value), "it knows no such folders"

@@ -78,6 +78,47 @@ def blocks(rows: int, block_rows: int, window: int, seed: int, epoch: int) -> li
     return order
 
 
+def shards(unit_rows: list[int], window: int, lanes: int, seed: int, epoch: int) -> list[int]:
+    units = len(unit_rows)
+    line_key = derive(seed, epoch, UNITS)
+    rows_of_line, place_of_row = [], []
+    for place in range(units):
+        unit = permutation(units, line_key, place)
+        first, size = sum(unit_rows[:unit]), unit_rows[unit]
+        key = derive(seed, epoch, ROWS_OF_UNIT, unit)
+        rows_of_line += [first + permutation(size, key, i) for i in range(size)]
+        place_of_row += [place] * size
+    rows = len(rows_of_line)
+    dealt, begin = [], 0
+    for lane in range(lanes):
+        end = begin + rows // lanes + (lane < rows % lanes)
+        dealt.append(
+            staircase(rows_of_line[begin:end], place_of_row[begin:end], window, lane, seed, epoch)
+        )
+        begin = end
+    return [dealt[p % lanes][p // lanes] for p in range(rows)]
+
+
+def staircase(
+    line: list[int], places: list[int], window: int, lane: int, seed: int, epoch: int
+) -> list[int]:
+    units = [
+        [r for r, k in zip(line, places, strict=True) if k == place]
+        for place in dict.fromkeys(places)
+    ]
+    s = min(window, len(units))
+    order = []
+    for t in range(len(units) + s - 1):
+        stage = []
+        for j in range(s):
+            if 0 <= t - j < len(units):
+                unit = units[t - j]
+                stage += unit[j * len(unit) // s : (j + 1) * len(unit) // s]
+        key = derive(seed, epoch, ROWS_OF_STAGE, t + (lane << 40))
+        order += [stage[permutation(len(stage), key, i)] for i in range(len(stage))]
+    return order
+
+
 def split(rows: int, first_rows: int, seed: int) -> tuple[list[int], list[int]]:
     k = min(first_rows, rows - first_rows)
     key = derive(seed, 0, SPLIT)
@@ -108,6 +149,22 @@ def test_the_block_shuffle_is_what_the_document_says(
 ) -> None:
     order = _core.Order(rows, _core.Shuffle.blocks(block_rows, window), seed, epoch)
     assert order.take(0, rows).tolist() == blocks(rows, block_rows, window, seed, epoch)
+
+
+@pytest.mark.parametrize(
+    "unit_rows",
+    [[1], [5, 3], [100], [1] * 9, [40, 1, 7, 90, 2, 33], [16] * 20, list(range(1, 30))],
+    ids=str,
+)
+@pytest.mark.parametrize(("window", "lanes"), [(1, 1), (3, 1), (16, 1), (2, 4), (5, 3), (4, 50)])
+@pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (3, 7)])
+def test_the_shard_shuffle_is_what_the_document_says(
+    unit_rows: list[int], window: int, lanes: int, seed: int, epoch: int
+) -> None:
+    units = _core.Units(np.array(unit_rows, np.uint64))
+    order = _core.Order(units.rows, _core.Shuffle.shards(window, lanes, units), seed, epoch)
+    expected = shards(unit_rows, window, lanes, seed, epoch)
+    assert order.take(0, units.rows).tolist() == expected
 
 
 @pytest.mark.parametrize(("rows", "fraction"), [(10, 0.5), (100, 0.9), (1003, 0.1), (77, 0.33)])

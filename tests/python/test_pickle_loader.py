@@ -46,6 +46,7 @@ def loader_of(ds: hr.Dataset, **arguments: Any) -> hr.Loader:
     [
         {},
         {"shuffle": hr.BlockShuffle(block_rows=4, window=3), "drop_last": True},
+        {"shuffle": hr.ShardShuffle(window=3, lanes=2)},
         {"exact": True, "rank": 1, "world_size": 3},
         {"num_threads": 2, "prefetch": 5},
         {"batch_size": 1, "batch_sampler": [[1, 2], [3], [4, 4, 4], [0]]},

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import sys
+import types
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 import headrace as hr
 from headrace.ranks import local_ranks
+from headrace.torch_bridge import process_group_size
 
 Numbered = Callable[[int], hr.Dataset]
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
@@ -183,3 +186,8 @@ def test_ranks_of_this_machine_are_those_that_the_launcher_names(
     if text is not None:
         monkeypatch.setenv("LOCAL_WORLD_SIZE", text)
     assert local_ranks(8) == expected
+
+
+def test_a_torch_that_is_just_being_imported_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.distributed", types.ModuleType("torch.distributed"))
+    assert process_group_size() == 1

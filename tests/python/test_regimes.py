@@ -13,9 +13,11 @@ import pytest
 import headrace as hr
 
 ROWS = 2500
+CUTS = [900, 901, 1700]
 MakeCold = Callable[[Iterable[Path]], None]
 Batches = list[dict[str, np.ndarray[Any, Any]]]
 
+RANK = {"rank": 1, "world_size": 3}
 IO = pytest.mark.parametrize("io", ["mmap", "pread"])
 
 
@@ -26,12 +28,13 @@ class Corpus:
         x = np.random.default_rng(5).standard_normal((ROWS, 1024), np.float32)
         y = np.arange(ROWS)
         for name, values in ("x", x), ("y", y):
-            for k, part in enumerate(np.split(values, [900, 901, 1700])):
+            for k, part in enumerate(np.split(values, CUTS)):
                 (folder / name).mkdir(exist_ok=True)
                 part.tofile(folder / name / f"{k}.bin")
         self.paths = sorted(folder.glob("*/*.bin"))
         self.bytes = sum(path.stat().st_size for path in self.paths)
-        self.in_memory = hr.from_arrays(x=x, y=y)
+        cut = {"x": hr.chunks(np.split(x, CUTS)), "y": hr.chunks(np.split(y, CUTS))}
+        self.in_memory = hr.from_arrays(**cut)
         self._columns = {name: f"{folder}/{name}/*.bin" for name in "xy"}
 
     def open(self, io: Any) -> hr.Dataset:
@@ -112,9 +115,10 @@ def test_arrays_have_no_regime_of_files(corpus: Corpus) -> None:
     [
         (lambda ds: ds.subset(range(0, ROWS, 50)), True),  # a small part of the files
         (lambda ds: ds, hr.BlockShuffle(block_rows=50, window=4)),
+        (lambda ds: ds, hr.ShardShuffle(window=2)),
         (lambda ds: ds, False),
     ],
-    ids=["few rows", "blocks", "in order"],
+    ids=["few rows", "blocks", "shards", "in order"],
 )
 def test_rows_that_need_no_whole_files_are_asked_for_alone(
     view: Callable[[hr.Dataset], hr.Dataset], shuffle: Any, corpus: Corpus, make_cold: MakeCold
@@ -135,7 +139,9 @@ def test_rows_that_need_no_whole_files_are_asked_for_alone(
 
 @IO
 @pytest.mark.parametrize(
-    "shuffle", [False, True, hr.BlockShuffle(block_rows=64, window=4)], ids=str
+    "shuffle",
+    [False, True, hr.BlockShuffle(block_rows=64, window=4), hr.ShardShuffle(window=2)],
+    ids=str,
 )
 def test_batches_are_equal_bit_for_bit_cold_and_warm(
     io: str, shuffle: Any, corpus: Corpus, make_cold: MakeCold
@@ -167,11 +173,13 @@ def _pairs(ds: hr.Dataset) -> list[list[int]]:
         (lambda ds: ds.select_columns(["y"]), {}),
         (lambda ds: ds.subset(range(ROWS - 1, -1, -2)), {}),
         (lambda ds: hr.concat([ds, ds]), {}),
-        (lambda ds: ds, {"rank": 1, "world_size": 3}),
+        (lambda ds: ds, RANK),
         (lambda ds: ds, {"batch_sampler": _pairs}),
         (lambda ds: ds.split(0.5, seed=1)[0], {"batch_sampler": _pairs}),
         (lambda ds: ds.subset(range(3, 2400)), {"shuffle": hr.BlockShuffle(block_rows=50)}),
         (lambda ds: hr.windows(ds, length=4, stride=4), {"shuffle": hr.BlockShuffle()}),
+        (lambda ds: ds.split(0.7, seed=4)[0], {"shuffle": hr.ShardShuffle(window=2)}),
+        (lambda ds: ds, {"shuffle": hr.ShardShuffle(window=2, lanes=3)} | RANK),
     ],
     ids=[
         *("subset", "repeated rows", "split", "windows", "row ids", "cast", "one column"),
@@ -184,6 +192,8 @@ def _pairs(ds: hr.Dataset) -> list[list[int]]:
             "blocks of a subset",
         ),
         "blocks of windows",
+        "shards of a split",
+        "lanes of a rank",
     ],
 )
 def test_views_of_cold_files_give_what_they_give_in_memory(
@@ -200,7 +210,11 @@ def test_views_of_cold_files_give_what_they_give_in_memory(
 
 
 @IO
-@pytest.mark.parametrize("shuffle", [True, hr.BlockShuffle(block_rows=50, window=4)], ids=str)
+@pytest.mark.parametrize(
+    "shuffle",
+    [True, hr.BlockShuffle(block_rows=50, window=4), hr.ShardShuffle(window=3)],
+    ids=str,
+)
 def test_a_resume_in_the_middle_of_a_cold_epoch_is_exact(
     io: str, shuffle: Any, corpus: Corpus, make_cold: MakeCold
 ) -> None:

@@ -198,4 +198,17 @@ def test_an_index_beyond_the_width_names_the_row(tmp_path: Path) -> None:
     assert ds[1]["w"].indices.tolist() == [0]
     with pytest.raises(hr.CorruptError, match="column 'w': row 5 has the index 1") as caught:
         ds["w"][3:9]
-    assert caught.value.row == 5
+    assert (caught.value.row, caught.value.file) == (5, str(tmp_path / "a.arrow"))
+
+
+def test_a_sparse_row_can_be_made_dense() -> None:
+    rows, values = [[3, 0, 3], []], [[0.5, 2.0, 1.0], []]
+    ds = hr.from_arrays(x=hr.csr(rows, columns=5, values=values), b=hr.csr(rows, columns=5))
+    for name, dense in (("x", [2.0, 0.0, 0.0, 1.5, 0.0]), ("b", [1, 0, 0, 2, 0])):
+        row = pickle.loads(pickle.dumps(ds[0][name]))
+        assert isinstance(row, hr.SparseRow)
+        assert (row.shape, row.toarray().tolist()) == ((5,), dense)
+        indices, found = row
+        assert row.toarray().dtype == found.dtype
+        assert ds[1][name].toarray().tolist() == [0] * 5
+        assert len(indices) == len(found) == 3

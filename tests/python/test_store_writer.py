@@ -319,8 +319,6 @@ def test_a_writer_says_at_once_what_is_wrong(s3: S3) -> None:
         hr.Writer("directory", storage_options=s3.options)
     with pytest.raises(hr.InvalidError, match="compression"):
         hr.Writer(s3.url(), storage_options=s3.options, compression="lz4")  # type: ignore[arg-type]
-    with pytest.raises(hr.UnsupportedError, match="rows are read from directories"):
-        hr.open(s3.url())
 
 
 def test_an_upload_that_fails_is_the_writers_error(s3: S3, writer: Make) -> None:

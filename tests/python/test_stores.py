@@ -52,6 +52,7 @@ def test_large_objects_go_in_parts_and_come_in_ranges(store: ObjectStore, tmp_pa
     path.write_bytes(data)
     store.put("large", path)
     assert store.get("large") == data
+    assert max(map(len, store.pieces("large"))) < LARGE
     assert store.head("large").size == LARGE
 
 
@@ -117,6 +118,17 @@ def test_stores_are_pickled(store: ObjectStore) -> None:
     store.put("a", b"1")
     again = pickle.loads(pickle.dumps(store))
     assert (again.url, again.get("a")) == (store.url, b"1")
+
+
+def test_what_is_not_given_comes_from_the_environment(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.options["endpoint"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", s3.options["region"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.options["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.options["secret_access_key"])
+    open_store(s3.url()).put("a", b"1")
+    assert s3.open().get("a") == b"1"
 
 
 def test_memory_lives_as_long_as_the_process() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gzip
 import os
 import random
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +142,10 @@ def test_files_without_a_pair_are_one_wide(tmp_path: Path) -> None:
         ("1 1:0x1p3\n", {}, hr.CorruptError, "column 5: the value '0x1p3' of the index 1"),
         ("1 1:\u00e4\n", {}, hr.CorruptError, "column 5: the value"),
         ("1 4294967297:1\n", {}, hr.CorruptError, "above 2147483647"),
+        ("1 1:1\0 2:1\n", {}, hr.CorruptError, r"the value '1\\x00' of the index 1 is no dec"),
+        ("\ufeff1 1:1\n", {}, hr.CorruptError, r"byte order mark \(\\xef\\xbb\\xbf\)"),
+        ("1 -1:1\n", {"zero_based": True}, hr.CorruptError, "the index -1 is negative; indices"),
+        ("1 -1:1\n", {"zero_based": False}, hr.CorruptError, "the index -1 is negative; indices"),
         ("1,2 1:1\n", {}, hr.CorruptError, "multilabel=True"),
         ("1 1:1\n2 qid:1\n", {"query_id": True}, hr.CorruptError, "line 1, column 1: .* no qid:"),
         ("1 5:1\n", {"columns": 4}, hr.CorruptError, "the index 5 is above 4, the last of col"),
@@ -166,8 +173,13 @@ def test_what_is_wrong_is_said(
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(hr.InvalidError, match="directory"):
+    with pytest.raises(hr.InvalidError, match=r"is a directory; .* glob '.*/\*\.svm'$") as found:
         hr.read_svmlight(tmp_path)
+    assert found.value.column == ""
+    packed = tmp_path / "a.svm.gz"
+    packed.write_bytes(gzip.compress(b"1 1:1\n"))
+    with pytest.raises(hr.CorruptError, match="the file is compressed by gzip; decompress it"):
+        hr.read_svmlight(packed)
     with pytest.raises(hr.NotFoundError, match="does not exist"):
         hr.read_svmlight(tmp_path / "none.svm")
     with pytest.raises(hr.NotFoundError, match="no file matches"):
@@ -204,6 +216,64 @@ def test_conversions_read_files_by_their_suffix(
     ds = hr.convert(path, tmp_path / "out", progress=False, shard_bytes=20_000)
     assert ds.schema["x"].width == whole.schema["x"].width
     assert_as_scikit_learn(ds, scipy_csr(whole), whole["y"][:])
+
+
+def indices_of(ds: hr.Dataset) -> list[list[int]]:
+    return [ds[i]["x"].indices.tolist() for i in range(len(ds))]
+
+
+ONE_BASED, ZERO_BASED = "0 1:7 2:8\n", "1 0:1 2:1\n"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_of_one_conversion_count_from_the_same_number(workers: int, tmp_path: Path) -> None:
+    (tmp_path / "0.svm").write_text(ONE_BASED)
+    (tmp_path / "1.svm").write_text("1 1:x\n")
+    (tmp_path / "2.svm").write_text(ZERO_BASED + "1 5:1\n")
+    executor = ThreadPoolExecutor(workers) if workers else None
+    with contextlib.ExitStack() as stack, pytest.warns(match="1 inputs were skipped"):
+        ds = hr.convert(
+            str(tmp_path / "*.svm"),
+            tmp_path / "out",
+            errors="skip",
+            executor=executor and stack.enter_context(executor),
+            progress=False,
+        )
+    whole = hr.read_svmlight([tmp_path / "0.svm", tmp_path / "2.svm"])
+    assert_as_scikit_learn(ds, scipy_csr(whole), whole["y"][:])
+    assert whole["x"][0].indices.tolist() == [1, 2]
+
+
+def test_files_that_come_later_count_as_those_before(tmp_path: Path) -> None:
+    out, paths = tmp_path / "out", [tmp_path / f"{k}.svm" for k in range(3)]
+    paths[0].write_text(ONE_BASED)
+    hr.convert(paths[0], out, progress=False)
+    paths[1].write_text("1 1:1\n")
+    ds = hr.convert(paths[:2], out, progress=False)
+    assert indices_of(ds) == [[0, 1], [0]]
+    paths[2].write_text("1 1:1\n" + ZERO_BASED)
+    with pytest.raises(hr.InvalidError, match=r"2.svm' has an index 0.*zero_based=True") as caught:
+        hr.convert(paths, out, progress=False)
+    assert caught.value.file == str(paths[2])
+    paths[2].write_text("1 1:1\n1 5:1\n")
+    with pytest.raises(hr.InvalidError, match=r"2.svm.*2 wide.*row 1 .*index 4.*'width': 5"):
+        hr.convert(paths, out, progress=False)
+
+    hr.convert(paths[::-1][1:], tmp_path / "wide", columns={"x": {"width": 5}}, progress=False)
+    ds = hr.convert(paths, tmp_path / "wide", columns={"x": {"width": 5}}, progress=False)
+    assert (len(ds), ds.schema["x"].width) == (4, 5)
+    zero_based = tmp_path / "zero"
+    paths[0].write_text(ZERO_BASED)
+    hr.convert(paths[0], zero_based, progress=False)
+    ds = hr.convert(paths[:2], zero_based, progress=False)
+    assert indices_of(ds) == [[0, 2], [1]]
+
+
+def test_a_transform_of_one_file_at_a_time_must_know_how_all_count(tmp_path: Path) -> None:
+    (tmp_path / "a.svm").write_text(ONE_BASED)
+    for read in (hr.iter_svmlight, functools.partial(hr.iter_svmlight, columns=5)):
+        with pytest.raises(hr.InvalidError, match=r"one file at a time.*zero_based=True"):
+            hr.convert(tmp_path / "a.svm", tmp_path / "out", transform=read, progress=False)
 
 
 def test_a_conversion_with_its_own_options_goes_on(tmp_path: Path) -> None:

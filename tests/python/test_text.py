@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 import signal
 import threading
@@ -74,7 +75,7 @@ def test_arrow_columns_are_read_in_place(hasher: hr.text.Hasher, expected: Any) 
                     hasher.transform((TEXTS * 2)[3:7]))  # fmt: skip
     polars = pytest.importorskip("polars")
     assert same(hasher.transform(polars.Series(TEXTS)), expected)
-    with pytest.raises(hr.InvalidError, match=r"1 null"):
+    with pytest.raises(hr.InvalidError, match=r"1 of the 2 texts are null"):
         hasher.transform(pa.array(["a", None]))
     with pytest.raises(hr.InvalidError, match=r"text or bytes.*int64"):
         hasher.transform(pa.array([1, 2]))
@@ -149,14 +150,24 @@ def test_other_encodings_are_decoded_by_python() -> None:
         ({"ngram_range": (2, 1)}, r"\(least, most\).*2 is more than 1"),
         ({"ngram_range": (0, 1)}, r"ngram_range"),
         ({"ngram_range": 2}, r"a pair such as"),
-        ({"analyzer": "sentence"}, r"analyzer is one of word, char, char_wb.*sentence"),
-        ({"norm": "max"}, r"norm is one of none, l1, l2.*max"),
-        ({"decode_error": "omit"}, r"decode_error is one of strict"),
+        ({"analyzer": "sentence"}, r"analyzer is one of 'word', 'char', 'char_wb'.*sentence"),
+        ({"analyzer": str.split}, r"analyzer is one of .*; a function of Python cannot run in C"),
+        ({"norm": "max"}, r"norm is one of None, 'l1', 'l2', not 'max'"),
+        ({"norm": "none"}, r"norm is one of None"),
+        ({"norm": 3}, r"norm is one of .*, not 3"),
+        ({"decode_error": "omit"}, r"decode_error is one of 'strict'"),
+        ({"decode_error": None}, r"decode_error is one of"),
+        ({"encoding": None}, r"the name of one, such as \"utf-8\", not None"),
+        ({"encoding": "utf-99"}, r"encoding='utf-99': Python has none.*codecs"),
+        ({"encoding": "hex"}, r"encoding='hex': Python has none"),
+        ({"encoding": "utf\0"}, r"Python has none"),
         ({"dtype": np.int64}, r"dtype is one of float32, float64.*int64"),
         ({"dtype": "number"}, r"dtype is float64 or float32"),
         ({"lowercase": 1}, r"lowercase is True or False"),
         ({"stop_words": "german"}, r"a list of words.*german"),
         ({"stop_words": ["a", 1]}, r"str of Unicode.*1"),
+        ({"stop_words": 7}, r"a list of words.*7"),
+        ({"stop_words": [["a"]]}, r"str of Unicode"),
         ({"stop_words": ["a"], "analyzer": "char"}, r"stop_words are for analyzer"),
     ],
 )
@@ -258,12 +269,47 @@ def test_errors_of_files_name_them(tmp_path: Path) -> None:
         list(hr.text.Hasher().transform_files(tmp_path / "missing.txt"))
     with pytest.raises(hr.InvalidError, match=r"is a directory"):
         list(hr.text.Hasher().transform_files(tmp_path))
-    with pytest.raises(hr.InvalidError, match=r"split is one of line, paragraph, file"):
-        hr.text.Hasher().transform_files(bad, split="word")  # type: ignore[arg-type]
-    with pytest.raises(hr.NotFoundError, match=r"no files"):
+    methods: list[Any] = [hr.text.Hasher().transform_files, hr.text.Hasher().file_transform]
+    for method in methods:
+        with pytest.raises(hr.InvalidError, match=r"split is one of 'line', 'paragraph', 'file'"):
+            method(*[bad] * (method.__name__ == "transform_files"), split="word")
+    with pytest.raises(hr.InvalidError, match=r"the list of files is empty"):
         hr.text.Hasher().transform_files([])
-    with pytest.raises(hr.InvalidError, match=r"given as paths, not as 7"):
+    with pytest.raises(hr.InvalidError, match=r"a list of files holds paths, not 7$"):
         hr.text.Hasher().transform_files([7])  # type: ignore[list-item]
+    with pytest.raises(hr.InvalidError, match=r"a glob or a list of paths, not as 7"):
+        hr.text.Hasher().transform_files(7)  # type: ignore[arg-type]
+
+
+def test_names_of_files_may_be_a_glob_and_must_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("two")
+    (tmp_path / "a1.txt").write_text("one")
+    (tmp_path / "a2.txt").write_text("or\nanother")
+    hasher = hr.text.Hasher()
+    found = next(hasher.transform_files(f"{tmp_path}/a*.txt"))
+    assert same(found, hasher.transform(["one", "or", "another"]))
+    with pytest.raises(hr.NotFoundError, match=r"no file matches '.*/c\*\.txt'"):
+        hasher.transform_files(f"{tmp_path}/c*.txt")
+    with pytest.raises(hr.InvalidError, match=r"\*\.txt'$") as raised:
+        hasher.transform_files(tmp_path)
+    assert raised.value.column == ""
+    other = os.fsdecode(os.fsencode(tmp_path) + b"/c\xff.txt")
+    Path(other).write_text("three")
+    with pytest.raises(hr.UnsupportedError, match="not UTF-8; rename the file"):
+        hasher.transform_files([other])
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "polars", "pandas"])
+def test_nulls_are_refused_with_what_can_be_done(kind: str) -> None:
+    made = pytest.importorskip(kind)
+    pytest.importorskip("pyarrow")
+    column = {"pyarrow": "array", "polars": "Series", "pandas": "Series"}[kind]
+    texts = getattr(made, column)(["a", None])
+    with pytest.raises(hr.InvalidError, match=r"1 of the 2 texts are null; .*fill_null") as found:
+        hr.text.Hasher().transform(texts)
+    assert "fill=" not in str(found.value)
+    filled = texts.fillna("") if kind == "pandas" else texts.fill_null("")
+    assert hr.text.Hasher().transform(filled).shape[0] == 2
 
 
 def test_files_become_shards(tmp_path: Path, files: list[Path]) -> None:

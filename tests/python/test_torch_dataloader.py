@@ -434,15 +434,17 @@ if __name__ == "__main__":
 """
 
 
+# Processes that import torch anew for each pass take half a minute: make check-workers has those.
 @pytest.mark.parametrize(
-    "method",
+    ("method", "persistent"),
     [
-        "fork",
-        "spawn",
-        "forkserver",
+        ("fork", "persistent"),
+        ("fork", "fresh"),
+        ("spawn", "persistent"),
+        ("forkserver", "persistent"),
+        *([("spawn", "fresh"), ("forkserver", "fresh")] if os.environ.get("ALL_WORKERS") else []),
     ],
 )
-@pytest.mark.parametrize("persistent", ["persistent", "fresh"])
 def test_every_way_of_starting_workers(method: str, persistent: str, tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text(JOB)

@@ -118,6 +118,12 @@ def test_compression_cannot_be_looked_into(tmp_path: Path) -> None:
         hr.verify(tmp_path / "x.arrow")
 
 
+def test_urls_of_stores_are_told_from_missing_files(dataset: Path) -> None:
+    assert hr.verify(dataset.as_uri()).ok
+    with pytest.raises(hr.UnsupportedError, match=r"s3://b/data is in a store.*copy it"):
+        hr.verify("s3://b/data")
+
+
 def test_files_have_no_versions(shard: Path) -> None:
     with pytest.raises(hr.InvalidError, match="only the directory of a dataset has versions"):
         hr.verify(shard, version=3)

@@ -69,7 +69,7 @@ def test_a_layout_is_in_the_schema(
 
 
 def test_layouts_follow_their_columns_through_views(ds: hr.Dataset) -> None:
-    shown = ds.with_layout(w=hr.Dense(columns=[4, 1]), r="padded").multi_hot("i", columns=6)
+    shown = ds.with_layout(w=hr.Dense(columns=[4, 1]), r="padded").multi_hot("i", columns=6, pad=-1)
     fields = shown.schema
     views = [
         shown.subset([3, 1]),
@@ -93,7 +93,7 @@ def test_a_layout_replaces_the_one_before(ds: hr.Dataset) -> None:
     once = ds.with_layout(w=hr.Dense(columns=[1], dtype="float16"), r="padded")
     assert once.with_layout(w="csr").schema["w"] == ds.with_layout(w="csr").schema["w"]
     assert once.with_layout(w=None, r=None).schema == ds.schema
-    hot = ds.multi_hot("i", columns=6)
+    hot = ds.multi_hot("i", columns=6, pad=-1)
     assert repr(hot.schema["i"]) == "i: float32[6] as dense"
     assert repr(hot.with_layout(i="csr").schema["i"]) == "i: csr float32[6] as csr"
     assert hot.with_layout(i=hr.Dense(columns=[5, 0])).schema["i"].row_shape == (2,)
@@ -138,6 +138,12 @@ def test_a_layout_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(hr.InvalidError, match=said):
         ds.with_layout(arguments)
+
+
+@pytest.mark.parametrize("given", ["dense", hr.Dense(), [("w", "dense")], 3])
+def test_a_layout_without_its_column_is_refused(ds: hr.Dataset, given: Any) -> None:
+    with pytest.raises(hr.InvalidError, match="with_layout takes layouts by column"):
+        ds.with_layout(given)
 
 
 def test_multi_hot_needs_a_column_of_indices(ds: hr.Dataset) -> None:
@@ -225,7 +231,7 @@ def test_concat_of_different_layouts_is_refused() -> None:
 
 def test_to_arrow_and_a_writer_take_what_is_stored(ds: hr.Dataset, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    shown = ds.with_layout(w="dense", r="padded", k="csr").multi_hot("i", columns=6)
+    shown = ds.with_layout(w="dense", r="padded", k="csr").multi_hot("i", columns=6, pad=-1)
     table = shown.to_arrow().read_all()
     assert table.equals(ds.to_arrow().read_all())
     with hr.Writer(tmp_path / "ds") as writer:

@@ -57,6 +57,7 @@ TEST(CacheDirectory, ListsWhatIsOursAndNamesWhatIsNot) {
   fs::create_directory(opened.paths.boot(before));
   fs::create_directory(opened.paths.part(before, {.xxh3 = 2}));
   dir.fill("a/cache/mine.txt", 5);
+  dir.fill("a/cache/" + uuid_text(before) + ".loads.json", 5);
   dir.fill(boot + "mine.txt", 5);
   const CacheListing listing = list_cache(opened.paths);
   ASSERT_EQ(listing.files.size(), 1U);

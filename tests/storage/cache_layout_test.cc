@@ -23,6 +23,36 @@ TEST(CacheLayout, NamesAreReadBack) {
   EXPECT_EQ(parse_cache_file_name(part), (CacheFileName{some_key(), CacheFileKind::kPart}));
 }
 
+TEST(CacheLayout, NamesSayWhatIsExpanded) {
+  CacheKey key = some_key();
+  const std::string as_stored = cache_file_name(key, CacheFileKind::kShard);
+  key.expanded = true;
+  const std::string shard = cache_file_name(key, CacheFileKind::kShard);
+  EXPECT_TRUE(shard.ends_with(".0000000000000abc.expanded.shard")) << shard;
+  EXPECT_NE(shard, as_stored);
+  for (const CacheFileKind kind :
+       {CacheFileKind::kShard, CacheFileKind::kPart, CacheFileKind::kStored}) {
+    EXPECT_EQ(parse_cache_file_name(cache_file_name(key, kind)), (CacheFileName{key, kind}));
+  }
+  EXPECT_TRUE(cache_file_name(key, CacheFileKind::kStored).ends_with(".expanded.stored"));
+  EXPECT_FALSE(parse_cache_file_name(cache_file_name(some_key(), CacheFileKind::kStored)))
+      << "only of what is expanded there is one";
+}
+
+TEST(CacheLayout, NamesSayWhatIsMade) {
+  CacheKey key = some_key();
+  key.made = true;
+  const std::string shard = cache_file_name(key, CacheFileKind::kShard);
+  EXPECT_TRUE(shard.ends_with(".0000000000000abc.made.shard")) << shard;
+  for (const CacheFileKind kind : {CacheFileKind::kShard, CacheFileKind::kPart}) {
+    EXPECT_EQ(parse_cache_file_name(cache_file_name(key, kind)), (CacheFileName{key, kind}));
+  }
+  EXPECT_FALSE(parse_cache_file_name(cache_file_name(key, CacheFileKind::kStored)));
+  std::string both = shard;
+  both.insert(both.rfind(".made"), ".expanded");
+  EXPECT_FALSE(parse_cache_file_name(both)) << both;
+}
+
 TEST(CacheLayout, OtherNamesAreNotOurs) {
   const std::string name = cache_file_name(some_key(), CacheFileKind::kShard);
   for (size_t length = 0; length < name.size(); ++length) {

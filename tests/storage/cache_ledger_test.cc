@@ -46,6 +46,23 @@ TEST(CacheLedger, OfAnotherStartOfTheMachineIsCountedAnew) {
   EXPECT_EQ(counted(after, 7), 7U);
 }
 
+TEST(CacheLedger, KeepsTheLimitOfWhoeverChangedItLast) {
+  const TempDir dir;
+  const std::string path = dir.path("ledger");
+  EXPECT_EQ(CacheLedger::recorded_limit(path), 0U) << "it is not there";
+  CacheLedger aside(path, kBoot);
+  EXPECT_EQ(CacheLedger::recorded_limit(path), 0U) << "it is empty";
+  CacheLedger ledger(path, kBoot, 500);
+  counted(ledger, 100);
+  EXPECT_EQ(CacheLedger::recorded_limit(path), 500U);
+  aside.lock().change([](uint64_t& used) { used -= 10; });
+  EXPECT_EQ(CacheLedger::recorded_limit(path), 500U);
+  EXPECT_EQ(counted(ledger, 7), 90U);
+  CacheLedger later(path, {2});
+  EXPECT_EQ(counted(later, 7), 7U);
+  EXPECT_EQ(CacheLedger::recorded_limit(path), 500U) << "also after a restart";
+}
+
 TEST(CacheLedger, IsCountedAnewAfterAChangeThatWasNotFinished) {
   const TempDir dir;
   CacheLedger ledger(dir.path("ledger"), kBoot);

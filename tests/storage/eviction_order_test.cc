@@ -57,6 +57,15 @@ TEST(EvictionOrder, TakesNothingThatIsUsedBeforeWhatNeedsTheRoom) {
   EXPECT_EQ(take_all(order, 199), (std::vector<uint64_t>{2}));
 }
 
+TEST(EvictionOrder, KeepsWhatALaterPassUsesFirst) {
+  Knowledge knowledge{.next = {{1, kLaterPass + 10}, {2, kLaterPass + 30}, {3, 5}}};
+  EvictionOrder order(knowledge.look());
+  for (uint64_t number = 1; number <= 4; ++number) {
+    order.add({.key = key(number), .modified_ns = kNow});
+  }
+  EXPECT_EQ(take_all(order, kLaterPass + 20), (std::vector<uint64_t>{2, 4}));
+}
+
 TEST(EvictionOrder, AsksAgainWhatIsKnown) {
   Knowledge knowledge{.next = {{1, kLaterPass + 1}, {2, 50}}};
   EvictionOrder order(knowledge.look());

@@ -114,14 +114,12 @@ TEST_F(FetchJobTest, OfChangedObjectsStartsOver) {
   EXPECT_EQ(keeper_.admitted.size(), 1U);
 }
 
-TEST_F(FetchJobTest, NobodyWantsTakesNoBytesAndGivesTheFileBack) {
+TEST_F(FetchJobTest, NobodyWantsTakesNoBytesAndKeepsNoFile) {
   auto job = job_of(4);
   queue_->drop(1);
-  EXPECT_FALSE(keeper_.files[1].expired()) << "it may be in the middle of a write";
+  EXPECT_TRUE(keeper_.files[1].expired()) << "whoever has the job may wait for the store for long";
   expect_error(ErrorCode::kCancelled, {"shards/one"}, [&] { job->write(0, some_bytes(4)); });
   job->fail("too late", {});
-  job.reset();
-  EXPECT_TRUE(keeper_.files[1].expired());
   EXPECT_EQ(queue_->counters().failed, 0U);
 }
 
@@ -151,6 +149,89 @@ TEST_F(FetchJobTest, OutlivesItsQueue) {
   queue_->close();
   queue_.reset();
   expect_error(ErrorCode::kCancelled, {}, [&] { job->write(0, some_bytes(4)); });
+}
+
+// What is made: at most 10 bytes.
+class MadeJobTest : public FetchJobTest {
+ protected:
+  void want(uint64_t bytes = 10) {
+    queue_->push({.id = 1, .bytes = bytes, .name = "a", .made = true});
+  }
+};
+
+TEST_F(MadeJobTest, IsOfTheWholeAndMayHaveFewerBytes) {
+  want();
+  const auto job = take();
+  EXPECT_TRUE(job->is_whole()) << "ranges are of 4 bytes";
+  job->write(0, some_bytes(3));
+  job->write(3, some_bytes(4));
+  job->done("");
+  EXPECT_EQ(keeper_.admitted, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(keeper_.admitted_bytes, (std::vector<uint64_t>{7}));
+  EXPECT_FALSE(queue_->wait(1, milliseconds(0)));
+}
+
+TEST_F(MadeJobTest, MayBeGivenLessRoomThanWasThought) {
+  keeper_.most_room = 6;
+  want();
+  const auto job = take();
+  EXPECT_EQ(job->bytes(), 6U);
+  EXPECT_TRUE(job->is_whole());
+  expect_error(ErrorCode::kCorrupt, {}, [&] { job->write(0, some_bytes(7)); });
+}
+
+TEST_F(MadeJobTest, AsksForMoreRoomAndIsGivenAnother) {
+  want();
+  const auto job = take();
+  job->write(0, some_bytes(8));
+  job->ask_for(25);
+  EXPECT_TRUE(keeper_.files[1].expired()) << "the room was given back";
+  expect_error(ErrorCode::kInvalid, {"has ended"}, [&] { job->write(8, some_bytes(1)); });
+  const auto again = take();
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->bytes(), 25U);
+  EXPECT_TRUE(again->request().outgrown);
+  again->write(0, some_bytes(25));
+  again->done("");
+  EXPECT_EQ(keeper_.admitted_bytes, (std::vector<uint64_t>{25}));
+  EXPECT_EQ(queue_->counters().retries, 0U);
+}
+
+TEST_F(MadeJobTest, NobodyWantsMoreRoomForWhatWasDropped) {
+  want();
+  const auto job = take();
+  queue_->drop(1);
+  expect_error(ErrorCode::kCancelled, {"nobody waits"}, [&] { job->ask_for(25); });
+  EXPECT_EQ(take(), nullptr);
+}
+
+TEST_F(MadeJobTest, ThatWasDamagedMayHaveAnotherSizeTheNextTime) {
+  keeper_.admit_error = Error(ErrorCode::kCorrupt, "damaged");
+  want();
+  auto job = take();
+  job->write(0, some_bytes(6));
+  job->done("");
+  clock_.go(std::chrono::seconds(1));
+  job = take();
+  ASSERT_NE(job, nullptr);
+  EXPECT_EQ(job->bytes(), 6U) << "the file was cut to that";
+  job->ask_for(8);
+  job = take();
+  job->write(0, some_bytes(8));
+  job->done("");
+  EXPECT_EQ(keeper_.admitted_bytes, (std::vector<uint64_t>{6, 8}));
+}
+
+TEST_F(MadeJobTest, AnErrorSaysWhichShardOfWhatCouldNotBeMade) {
+  want();
+  take()->fail("it raised KeyError: 'x'", {.code = ErrorCode::kTransform, .retryable = false});
+  try {
+    queue_->wait(1, milliseconds(0));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "shard a of https://host/d cannot be made: it raised KeyError: 'x'");
+    EXPECT_EQ(error.context().file, "a");
+  }
 }
 
 }  // namespace

@@ -112,6 +112,16 @@ TEST_F(FetchQueueTest, NoRoomHoldsUpWhatIsUsedLater) {
   EXPECT_EQ(take_id(), 3U);
 }
 
+TEST_F(FetchQueueTest, AsksForRoomAtOnceWhenThereMayBeSome) {
+  keeper_.answer(1, FetchStep::kNoRoom);
+  push(1, 10);
+  EXPECT_EQ(take_id(), 0U);
+  keeper_.answer(1, FetchStep::kGranted);
+  EXPECT_EQ(take_id(), 0U) << "it is not its time";
+  queue_->ask_again();
+  EXPECT_EQ(take_id(), 1U);
+}
+
 TEST_F(FetchQueueTest, WhatOthersFetchHoldsUpNothing) {
   keeper_.answer(1, FetchStep::kElsewhere);
   push(1, 10);
@@ -189,7 +199,10 @@ TEST_F(FetchQueueTest, AJobThatDoesNothingEndsAtTheDeadline) {
   EXPECT_TRUE(pending(1));
   clock_.go(seconds(1));
   expect_error(ErrorCode::kIo, {"did not come in time"}, [&] { pending(1); });
+  EXPECT_TRUE(keeper_.files[1].expired());
   expect_error(ErrorCode::kCancelled, {}, [&] { job->write(0, some_bytes(1)); });
+  push(1, 1);
+  EXPECT_EQ(take_id(), 1U) << "another thread may fetch it meanwhile";
 }
 
 TEST_F(FetchQueueTest, WrongBytesAreFetchedAgainButNotForEver) {

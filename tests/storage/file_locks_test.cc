@@ -19,7 +19,9 @@ struct Opening {
   explicit Opening(const std::string& where)
       : path(where), file(Descriptor::open(where, O_RDWR | O_CREAT, 0666)) {}
   bool lock(uint64_t at, LockKind kind) const { return try_lock_byte(file.get(), at, kind, path); }
-  bool sees_lock(uint64_t at) const { return byte_is_locked(file.get(), at, path); }
+  uint64_t count(uint64_t first, uint64_t last) const {
+    return count_locked_bytes(file.get(), first, last, path);
+  }
 
   std::string path;
   Descriptor file;
@@ -34,11 +36,22 @@ TEST(FileLocks, ExcludeOtherOpeningsOfTheSameByteOnly) {
   EXPECT_FALSE(two.lock(kFar, LockKind::kExclusive));
   EXPECT_TRUE(two.lock(kFar + 1, LockKind::kExclusive));
   EXPECT_FALSE(one.lock(kFar + 1, LockKind::kShared));
-  EXPECT_TRUE(one.sees_lock(kFar + 1));
-  EXPECT_FALSE(two.sees_lock(kFar + 1)) << "one's own is not another's";
   EXPECT_TRUE(one.lock(kFar, LockKind::kNone));
   EXPECT_TRUE(two.lock(kFar, LockKind::kExclusive));
-  EXPECT_FALSE(one.sees_lock(kFar - 1));
+}
+
+TEST(FileLocks, OfOthersAreCounted) {
+  const TempDir dir;
+  const Opening one(dir.path("locks"));
+  const Opening two(dir.path("locks"));
+  EXPECT_EQ(one.count(0, 256), 0U);
+  for (const uint64_t at : {0, 7, 3, 255, 256}) {
+    EXPECT_TRUE(two.lock(at, at % 2 == 0 ? LockKind::kExclusive : LockKind::kShared));
+  }
+  EXPECT_EQ(one.count(0, 256), 4U);
+  EXPECT_EQ(one.count(1, 255), 2U);
+  EXPECT_EQ(one.count(8, 8), 0U);
+  EXPECT_EQ(two.count(0, 256), 0U) << "one's own do not count";
 }
 
 TEST(FileLocks, OfAWholeFileAreApartFromThoseOfBytes) {
@@ -85,7 +98,7 @@ TEST(FileLocks, ThatFailAreErrors) {
   expect_error(ErrorCode::kIo, {"nowhere", "locked"},
                [] { try_lock_byte(-1, 0, LockKind::kShared, "nowhere"); });
   expect_error(ErrorCode::kIo, {"nowhere"}, [] { try_lock_file(-1, "nowhere"); });
-  expect_error(ErrorCode::kIo, {"nowhere"}, [] { byte_is_locked(-1, 0, "nowhere"); });
+  expect_error(ErrorCode::kIo, {"nowhere"}, [] { count_locked_bytes(-1, 0, 9, "nowhere"); });
 }
 
 }  // namespace

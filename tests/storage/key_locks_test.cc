@@ -116,15 +116,43 @@ TEST(KeyLocks, WhatAnActionThrowsLeavesTheKeyFree) {
   EXPECT_TRUE(is_unpinned(*locks, 1));
 }
 
+TEST(KeyLocks, WhoPinsNothingIsNoMember) {
+  const TempDir dir;
+  const auto member = KeyLocks::open(dir.path("pins"));
+  const auto idle = KeyLocks::open(dir.path("pins"));
+  auto pin = member->pin(key(1));
+  auto second = member->pin(key(2));
+  EXPECT_EQ(member->count_members(), 1U);
+  EXPECT_EQ(idle->count_members(), 2U) << "it and the other one";
+  second.reset();
+  EXPECT_EQ(idle->count_members(), 2U);
+  pin.reset();
+  EXPECT_EQ(idle->count_members(), 1U) << "the other one uses nothing any more";
+  auto joined = member->join();
+  pin = member->pin(key(1));
+  joined.reset();
+  EXPECT_EQ(idle->count_members(), 2U);
+  joined = member->join();
+  pin.reset();
+  EXPECT_EQ(idle->count_members(), 2U);
+  joined.reset();
+  EXPECT_EQ(idle->count_members(), 1U);
+  EXPECT_NE(pin_byte(key(1)), claim_byte(key(1)));
+  EXPECT_GE(pin_byte(key(1)), KeyLocks::kMaxMembers);
+}
+
 TEST(KeyLocks, MembersAreCountedUpToTheirMost) {
   const TempDir dir;
   std::vector<std::shared_ptr<KeyLocks>> members;
+  std::vector<std::shared_ptr<const KeyPin>> pins;
   for (uint64_t i = 0; i < KeyLocks::kMaxMembers + 2; ++i) {
     members.push_back(KeyLocks::open(dir.path("pins")));
+    pins.push_back(members.back()->pin(key(i)));
   }
   EXPECT_EQ(members.front()->count_members(), KeyLocks::kMaxMembers);
-  members.resize(3);
-  EXPECT_EQ(members.back()->count_members(), 3U);
+  EXPECT_EQ(members.back()->count_members(), KeyLocks::kMaxMembers + 1) << "it has no byte";
+  pins.resize(3);
+  EXPECT_EQ(members.front()->count_members(), 3U);
 }
 
 TEST(KeyLocks, ThousandsOfPinsTakeOneDescriptor) {

@@ -62,6 +62,20 @@ TEST(PartFile, OfAFullDiskSaysWhatToDo) {
                [&] { file.allocate(); });
 }
 
+TEST(PartFile, BecomesShorter) {
+  const TempDir dir;
+  PartFile file(dir.path("part"), 10);
+  file.write(0, bytes_of("likewise"));
+  file.shorten(10);
+  EXPECT_EQ(file.bytes(), 10U);
+  file.shorten(4);
+  EXPECT_EQ(file.bytes(), 4U);
+  EXPECT_EQ(text_of(file.path()), "like");
+  expect_error(ErrorCode::kInvalid, {"do not fit"}, [&] { file.write(3, bytes_of("ly")); });
+  file.close();
+  expect_error(ErrorCode::kIo, {"part", "shorter"}, [&] { file.shorten(1); });
+}
+
 TEST(PartFile, TakesNothingAfterItWasClosed) {
   const TempDir dir;
   PartFile file(dir.path("part"), 4);

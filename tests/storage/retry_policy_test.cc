@@ -30,6 +30,7 @@ TEST(RetryPolicy, LargeObjectsHaveMoreTime) {
   const RetryPolicy policy{.deadline = std::chrono::seconds(60), .least_bytes_per_second = 1000};
   EXPECT_EQ(time_allowed(policy, 0), std::chrono::seconds(60));
   EXPECT_EQ(time_allowed(policy, 10'000), std::chrono::seconds(70));
+  EXPECT_EQ(time_allowed({.deadline = milliseconds(1500)}, 0), milliseconds(1500));
   EXPECT_GT(time_allowed(policy, UINT64_MAX), std::chrono::seconds(60));
   EXPECT_GT(time_allowed({.least_bytes_per_second = 0}, UINT64_MAX), std::chrono::seconds(60));
 }

@@ -47,7 +47,7 @@ class ShardCacheTest : public testing::Test {
                                               uint64_t position = 0) {
     auto claim = cache.claim(key(number));
     EXPECT_NE(claim, nullptr);
-    return claim == nullptr ? nullptr : cache.reserve(claim, kShardBytes, position);
+    return claim == nullptr ? nullptr : cache.reserve(claim, {.bytes = kShardBytes}, position);
   }
 
   static std::shared_ptr<const CachedShard> put(ShardCache& cache, uint64_t number,
@@ -253,6 +253,117 @@ TEST_F(ShardCacheTest, ADamagedShardIsReplaced) {
   EXPECT_TRUE(has(*cache, 1));
 }
 
+// Of what is expanded, 8000 bytes or fewer, that are fetched as 3000.
+constexpr ShardRoom kExpandedRoom = {.bytes = kShardBytes, .stored_bytes = 3000};
+constexpr uint64_t kStoredCharge = 4096;
+
+CacheKey expanded_key(uint64_t number) {
+  CacheKey expanded = key(number);
+  expanded.expanded = true;
+  return expanded;
+}
+
+TEST_F(ShardCacheTest, WhatIsExpandedTakesRoomForBothUntilItIsThere) {
+  const auto cache = open(2);
+  const auto pin = cache->pin(expanded_key(1));
+  auto claim = cache->claim(expanded_key(1));
+  const auto reservation = cache->reserve(claim, kExpandedRoom, 0);
+  ASSERT_NE(reservation, nullptr);
+  EXPECT_EQ(reservation->file().bytes(), 3000U);
+  EXPECT_EQ(reservation->expanded().bytes(), kShardBytes);
+  EXPECT_EQ(cache->used_bytes(), kCharge + kStoredCharge);
+  EXPECT_EQ(put(*cache, 2), nullptr) << "there is no room for it beside both";
+  reservation->file().write(0, std::vector<std::byte>(3000));
+  reservation->expanded().write(0, content(5));
+  const auto shard = cache->publish_expanded(*reservation, pin, 4000);
+  EXPECT_EQ(shard->map()->size(), 4000U);
+  EXPECT_EQ(shard->map()->data()[3999], std::byte{5});
+  EXPECT_EQ(cache->used_bytes(), 4096U);
+  EXPECT_EQ(files(), 1U);
+  EXPECT_NE(cache->find(pin, kShardBytes), nullptr) << "it may be smaller than was said";
+  EXPECT_EQ(cache->find(pin, 3999), nullptr);
+  EXPECT_FALSE(has(*cache, 1)) << "that is the shard as it is stored";
+  EXPECT_NE(cache->claim(expanded_key(1)), nullptr);
+}
+
+TEST_F(ShardCacheTest, WhatIsNotExpandedGivesAllItsRoomBack) {
+  const auto cache = open(2);
+  auto claim = cache->claim(expanded_key(1));
+  auto reservation = cache->reserve(claim, kExpandedRoom, 0);
+  EXPECT_EQ(files(), 2U);
+  reservation.reset();
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(cache->used_bytes(), 0U);
+}
+
+TEST_F(ShardCacheTest, WhatIsMadeTakesWhatItHas) {
+  CacheKey made = key(1);
+  made.made = true;
+  const auto cache = open(3);
+  const auto pin = cache->pin(made);
+  auto claim = cache->claim(made);
+  const auto reservation = cache->reserve(claim, {.bytes = 2 * kShardBytes}, 0);
+  EXPECT_EQ(cache->used_bytes(), 4 * 4096U) << "16,000 bytes";
+  reservation->file().write(0, content(7));
+  cache->shorten(*reservation, 5000);
+  EXPECT_EQ(cache->used_bytes(), kCharge);
+  const auto shard = cache->publish(*reservation, pin);
+  EXPECT_EQ(shard->map()->size(), 5000U);
+  EXPECT_EQ(cache->used_bytes(), kCharge);
+  EXPECT_NE(cache->find(pin, UINT64_MAX), nullptr) << "whatever size it has";
+  EXPECT_EQ(cache->find(pin, 4999), nullptr);
+  EXPECT_FALSE(has(*cache, 1)) << "that is one of a store";
+}
+
+TEST_F(ShardCacheTest, WhatWasShortenedAndIsNotPublishedGivesAllBack) {
+  CacheKey made = key(1);
+  made.made = true;
+  const auto cache = open(3);
+  auto claim = cache->claim(made);
+  auto reservation = cache->reserve(claim, {.bytes = 2 * kShardBytes}, 0);
+  cache->shorten(*reservation, 5000);
+  reservation.reset();
+  EXPECT_EQ(cache->used_bytes(), 0U);
+  EXPECT_EQ(files(), 0U);
+}
+
+TEST_F(ShardCacheTest, BothPartsOfTheDeadGo) {
+  const auto cache = open(2);
+  for (const uint64_t wanted : {1, 2}) {  // the same shard, and another one
+    const Handshake reserved;
+    ChildProcess child([&] {
+      const auto own = open(2);
+      auto claim = own->claim(expanded_key(1));
+      const auto both = own->reserve(claim, kExpandedRoom, 0);
+      reserved.signal();
+      ::pause();
+      return 0;
+    });
+    reserved.wait();
+    EXPECT_EQ(files(), 2U);
+    child.kill();
+    auto claim = cache->claim(expanded_key(wanted));
+    std::shared_ptr<Reservation> reservation;
+    for (int i = 0; i < 200 && reservation == nullptr; ++i) {
+      reservation = cache->reserve(claim, kExpandedRoom, 0);
+      ::usleep(reservation == nullptr ? 10'000 : 0);
+    }
+    ASSERT_NE(reservation, nullptr);
+    EXPECT_EQ(files(), 2U);
+    EXPECT_EQ(cache->used_bytes(), kExpandedRoom.charge());
+  }
+}
+
+TEST_F(ShardCacheTest, ALimitThatHoldsNoShardBesideWhatItIsExpandedOfIsAnError) {
+  const auto cache = open(1);
+  auto claim = cache->claim(expanded_key(1));
+  expect_error(ErrorCode::kInvalid, {"8192 bytes", "has 8000", "3000 more", "cache_bytes"},
+               [&] { cache->reserve(claim, kExpandedRoom, 0); });
+  constexpr uint64_t kLargest = INT64_MAX;  // as a manifest may say it
+  expect_error(ErrorCode::kInvalid, {"8192 bytes"},
+               [&] { cache->reserve(claim, {.bytes = kLargest, .stored_bytes = kLargest}, 0); });
+}
+
 TEST_F(ShardCacheTest, LeavesFilesOfOthersAlone) {
   const auto cache = open(1);
   dir_.fill("cache/mine", 100'000);
@@ -271,7 +382,7 @@ TEST_F(ShardCacheTest, ALimitThatHoldsNoShardIsAnError) {
   const auto cache = open(1);
   auto claim = cache->claim(key(1));
   expect_error(ErrorCode::kInvalid, {"8192 bytes", "has 8193", "cache_bytes"},
-               [&] { cache->reserve(claim, kCharge + 1, 0); });
+               [&] { cache->reserve(claim, {.bytes = kCharge + 1}, 0); });
   EXPECT_NE(claim, nullptr);
 }
 
@@ -279,7 +390,8 @@ TEST_F(ShardCacheTest, AFullDiskTakesNoRoom) {
   const auto cache =
       ShardCache::open({.directory = dir_.path("cache"), .limit_bytes = uint64_t{1} << 50});
   auto claim = cache->claim(key(1));
-  expect_error(ErrorCode::kIo, {"is full"}, [&] { cache->reserve(claim, uint64_t{1} << 43, 0); });
+  expect_error(ErrorCode::kIo, {"is full"},
+               [&] { cache->reserve(claim, {.bytes = uint64_t{1} << 43}, 0); });
   EXPECT_EQ(cache->used_bytes(), 0U);
   EXPECT_EQ(files(), 0U);
 }
@@ -288,7 +400,11 @@ TEST_F(ShardCacheTest, SharesAreByWhoIsThereAndWhoIsExpected) {
   const auto one = open(8);
   EXPECT_EQ(one->share_bytes(), 8 * kCharge);
   const auto two = open(8);
+  EXPECT_EQ(one->share_bytes(), 8 * kCharge) << "who uses nothing needs no share";
+  auto member = two->join();
   EXPECT_EQ(one->share_bytes(), 4 * kCharge);
+  member.reset();
+  EXPECT_EQ(one->share_bytes(), 8 * kCharge);
   const auto many = ShardCache::open(
       {.directory = dir_.path("cache"), .limit_bytes = 8 * kCharge, .processes = 4});
   EXPECT_EQ(many->share_bytes(), 2 * kCharge);

@@ -1,5 +1,6 @@
 #include "storage/shared_library.h"
 
+#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -29,6 +30,22 @@ TEST(SharedLibrary, SaysWhatTheLoaderSays) {
   const Error error =
       expect_error(ErrorCode::kInvalid, {"text.so", "ELF"}, [&] { SharedLibrary library(path); });
   EXPECT_EQ(error.context().file, path);
+}
+
+TEST(SharedLibrary, RefusesAFileThatReplacedOneWhichIsStillLoaded) {
+  const TempDir dir;
+  const std::string path = dir.path("copy.so");
+  std::filesystem::copy_file(HEADRACE_TEST_TRANSFORM, path);
+  {
+    const SharedLibrary first(path);
+    const SharedLibrary again(path);
+    std::filesystem::copy_file(HEADRACE_TEST_EMPTY_LIBRARY, dir.path("new.so"));
+    std::filesystem::rename(dir.path("new.so"), path);
+    expect_error(ErrorCode::kInvalid, {path, "replaced", "new name"},
+                 [&] { SharedLibrary library(path); });
+  }
+  const SharedLibrary replaced(path);
+  EXPECT_EQ(replaced.find("headrace_transform_table"), nullptr);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -25,6 +26,13 @@ TEST(WholeFile, ReadsFilesOfAllSizesOneAfterTheOther) {
               static_cast<std::ptrdiff_t>(size));
     ++fill;
   }
+}
+
+TEST(WholeFile, ReadsFilesThatSayTheyAreEmpty) {
+  WholeFile memory;
+  const auto bytes = memory.read(File("/proc/self/status"));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  EXPECT_NE(text.find("Threads:"), std::string_view::npos);
 }
 
 TEST(WholeFile, SaysThatAFileWasCutShort) {

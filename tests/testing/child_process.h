@@ -37,6 +37,10 @@ class ChildProcess {
     }
   }
   ChildProcess(ChildProcess&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
+  ChildProcess& operator=(ChildProcess&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 

@@ -23,6 +23,21 @@
 // Datasets of one column of numbers, whose shards lie in a directory.
 namespace headrace {
 
+// Gives a finished shard its name in the dataset.
+inline ShardEntry publish_shard(DurableFile& file, const ShardSummary& summary, uint64_t rows,
+                                uint64_t batch_rows) {
+  const Uuid id = make_uuid();
+  if (!file.publish(DatasetPaths::shard_name(id))) {
+    throw std::runtime_error("a new name exists");
+  }
+  return {.id = uuid_text(id),
+          .rows = rows,
+          .batch_rows = batch_rows,
+          .bytes = summary.bytes,
+          .stored_bytes = summary.bytes,
+          .stored_xxh3 = summary.xxh3};
+}
+
 inline Schema number_schema() { return {{.name = "x", .dtype = DType::kInt64}}; }
 
 // Writes a shard of the numbers first, first + 1, ... that no manifest names yet.
@@ -39,17 +54,7 @@ inline ShardEntry write_shard(const DatasetPaths& paths, uint64_t rows, int64_t 
                           .values = reinterpret_cast<const std::byte*>(values.data() + row)};
     writer.write_batch(std::span(&view, 1));
   }
-  const ShardSummary summary = writer.finish();
-  const Uuid id = make_uuid();
-  if (!file.publish(DatasetPaths::shard_name(id))) {
-    throw std::runtime_error("a new name exists");
-  }
-  return {.id = uuid_text(id),
-          .rows = rows,
-          .batch_rows = kBatchRows,
-          .bytes = summary.bytes,
-          .stored_bytes = summary.bytes,
-          .stored_xxh3 = summary.xxh3};
+  return publish_shard(file, writer.finish(), rows, kBatchRows);
 }
 
 // Writes and commits one shard of `rows` rows.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,7 @@ class FakeKeeper {
             .admit =
                 [this](const FetchRequest& request) {
                   admitted.push_back(request.id);
+                  admitted_bytes.push_back(request.bytes);
                   if (admit_error) {
                     throw Error(*std::exchange(admit_error,
                                                admit_error_stays ? admit_error : std::nullopt));
@@ -61,7 +63,9 @@ class FakeKeeper {
   std::vector<bool> urgent;
   std::vector<uint64_t> checked;
   std::vector<uint64_t> admitted;
+  std::vector<uint64_t> admitted_bytes;
   bool check_answer = true;
+  uint64_t most_room = UINT64_MAX;  // of a file
   std::optional<Error> start_error;
   std::optional<Error> admit_error;
   bool admit_error_stays = false;
@@ -80,7 +84,8 @@ class FakeKeeper {
       return {.step = step->second};
     }
     const auto file = std::make_shared<const PartFile>(
-        dir.path(std::to_string(request.id) + "-" + std::to_string(started.size())), request.bytes);
+        dir.path(std::to_string(request.id) + "-" + std::to_string(started.size())),
+        std::min(request.bytes, most_room));
     files[request.id] = file;
     return {.step = FetchStep::kGranted, .file = file};
   }

@@ -87,7 +87,9 @@ def test_sudo_is_used_where_it_works(debian: Machine) -> None:
     done = debian.run("debian_packages.sh", "bench")
     assert done.returncode == 0, done.stderr
     assert "sudo apt-get update -qq\napt-get update -qq\n" in debian.log.read_text()
-    assert re.search(r"^apt-get .* libbenchmark-dev fio$", debian.log.read_text(), re.MULTILINE)
+    assert re.search(
+        r"^apt-get .* libbenchmark-dev fio .*nginx$", debian.log.read_text(), re.MULTILINE
+    )
 
 
 def test_a_failed_install_fails(debian: Machine) -> None:

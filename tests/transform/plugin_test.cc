@@ -3,14 +3,17 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
+#include "testing/sanitizers.h"
 
 namespace headrace {
 namespace {
@@ -154,6 +157,14 @@ TEST_F(PluginTest, TellsWhatThePluginSays) {
   expect_refused({"features.so refused a.txt: line 3 has no tab"});
 }
 
+TEST_F(PluginTest, TellsAllOfATextWithANul) {
+  scripted_.process = [](auto*, size_t, auto&, const headrace_builder& to) {
+    say(to, std::string_view("'a\0b' is no number", 18));
+    return 1;
+  };
+  expect_refused({"refused a.txt: 'a\\x00b' is no number"});
+}
+
 TEST_F(PluginTest, CountsAnErrorThatIsReturnedAsZero) {
   scripted_.process = [](auto*, size_t, auto&, const headrace_builder& to) {
     say(to, "wrong");
@@ -242,6 +253,27 @@ TEST_F(PluginTest, CatchesWhatEscapes) {
     throw std::logic_error("thrown in C++");
   };
   expect_refused({"exception", "thrown in C++"});
+  scripted_.process = [](auto*, size_t, auto&, const headrace_builder&) -> int32_t { throw 4; };
+  expect_refused({"made no columns of a.txt", "no standard type"});
+}
+
+TEST_F(PluginTest, HasNoMemoryForAnInputWithoutRefusingIt) {
+  if (kAddressSanitizer) {
+    GTEST_SKIP() << "AddressSanitizer needs all addresses";
+  }
+  scripted_.process = [](auto*, size_t, auto&, const headrace_builder& to) -> int32_t {
+    headrace_room room = {};
+    return to.reserve(to.context, 0, uint64_t{1} << 33, 0, &room);
+  };
+  const std::unique_ptr<Plugin> plugin = open();
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  rlimit less = before;
+  less.rlim_cur = rlim_t{1} << 34;
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &less), 0);
+  EXPECT_THROW(plugin->process(bytes_of("a"), {.name = "a.txt"}), std::bad_alloc);
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_EQ(plugin->rows(), 0U);
 }
 
 TEST_F(PluginTest, KeepsTheRowsOfOtherInputsWhenOneFails) {

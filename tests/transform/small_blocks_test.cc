@@ -16,6 +16,11 @@ bool share_a_slab(const SharedBytes& a, const SharedBytes& b) {
   return !a.owner_before(b) && !b.owner_before(a);
 }
 
+TEST(SmallBlocks, GivesNothingAPlaceToo) {
+  SmallBlocks blocks;
+  EXPECT_NE(blocks.allocate(0), nullptr);
+}
+
 TEST(SmallBlocks, GivesPiecesThatDoNotTouchOnCacheLines) {
   SmallBlocks blocks;
   std::vector<SharedBytes> pieces;

@@ -132,7 +132,9 @@ TEST(Svmlight, SaysWhatIsWrongAndWhere) {
       {"1 1:nan(1)\n", 4, "the value 'nan(1)'"},
       {"1 3:1 2:1\n", 6, "the index 2 follows 3"},
       {"1 3:1 3:1\n", 6, "the index 3 follows 3"},
-      {"1 -3:1\n", 2, "the index -3 is below 0"},
+      {"1 -3:1\n", 2, "the index -3 is negative"},
+      {"1 -1:1\n", 2, "the index -1 is negative", {.lowest_index = 1}},
+      {"1 -99999999999999999999:1\n", 2, "is negative; indices are whole"},
       {"1 0:1\n", 2, "the index 0 is below 1", {.lowest_index = 1}},
       {"1 2147483648:1\n", 2, "the index 2147483648 is above 2147483647, the largest"},
       {"1 99999999999999999999:1\n", 2, "is above 2147483647"},
@@ -140,10 +142,16 @@ TEST(Svmlight, SaysWhatIsWrongAndWhere) {
       {"1 2:1 qid:3\n", 6, "a query id stands right behind the label"},
       {"1 qid:x\n", 2, "the query id 'x' is no whole number", {.query_id = true}},
       {"1 qid:1\n2 1:1\n", 8, "the line has no qid:", {.query_id = true}},
-      {std::string("1 1:2\0 2:3\n", 11), 4, "the value '2"},
+      {std::string("1 1:2\0 2:3\n", 11), 4, "the value '2\\x00' of"},
+      {"\x1F\x8B\x08\n", 0, "compressed by gzip"},
+      {"\x1F\x8B\x08:\n", 0, "compressed by gzip", {.multilabel = true}},
+      {"\xFD"
+       "7zXZ\n",
+       0, "compressed by xz"},
+      {"1 1:1\n\x1F\x8B 1:1\n", 6, "the label '\\x1f\\x8b' is no number"},
       {"\xEF\xBB\xBF"
        "1 1:2\n",
-       0, "the label"},
+       0, "byte order mark"},
       {std::string(100000, '1') + "\n", 0, "more than 65536 characters"},
   };
   for (const Case& one : cases) {

@@ -67,6 +67,23 @@ TEST(TextHasher, CountsADocumentOfMoreFeaturesThanAreKept) {
   EXPECT_EQ(row_of(hasher(Analyzer::kChar, {1, 1}), text), expected);
 }
 
+// Keys are kept until there are kMostKeys, whatever they are of.
+TEST(TextHasher, KeepsNoMoreKeysThanItSays) {
+  const auto most_keys = [](const TextHasher& hasher, const std::string& text) {
+    TextHasher::Scratch scratch;
+    HashedRows rows;
+    EXPECT_FALSE(hasher.add_row(text, scratch, rows).has_value());
+    return scratch.keys.capacity();
+  };
+  EXPECT_LT(most_keys(hasher(Analyzer::kChar, {1, 2000}), std::string(20'000, 'a')),
+            2 * TextHasher::kMostKeys);
+  std::string words;
+  for (size_t i = 0; i < 2 * TextHasher::kMostKeys + 2; ++i) {
+    words += "a ";
+  }
+  EXPECT_LE(most_keys(hasher(Analyzer::kCharWb, {4, 4}), words), 2 * TextHasher::kMostKeys);
+}
+
 TEST(TextHasher, SaysHowManyNgramsItMakes) {
   EXPECT_EQ(hasher(Analyzer::kWord, {1, 1}).spread(), 1U);
   EXPECT_EQ(hasher(Analyzer::kWord, {1, 2}).spread(), 1U);

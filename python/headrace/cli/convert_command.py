@@ -42,6 +42,14 @@ def add_to(commands: Any) -> None:
         "what docs/converting.md names, or anything with --transform. After a crash or Ctrl-C the "
         "same command does what is missing; with more inputs it appends them.",
     )
+    _add_inputs(parser)
+    _add_columns(parser)
+    _add_course(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Adds what is read, and what becomes of it."""
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, or a glob in quotes")
     parser.add_argument(
         "directory",
@@ -66,6 +74,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--compression", choices=("zstd",), help="compress shards, for stores and networks"
     )
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    """Adds what is known of columns beforehand."""
     parser.add_argument(
         "--fill",
         type=_fill,
@@ -81,6 +93,10 @@ def add_to(commands: Any) -> None:
         help="what columns are, where the first rows do not tell, by name: "
         """'{"id": {"kind": "text"}, "x": {"dtype": "float32"}}'""",
     )
+
+
+def _add_course(parser: argparse.ArgumentParser) -> None:
+    """Adds how a conversion goes."""
     parser.add_argument(
         "--version", help="what the transform is called; by default a hash of its code"
     )
@@ -98,7 +114,6 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

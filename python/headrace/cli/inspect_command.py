@@ -7,7 +7,6 @@ import json
 import textwrap
 from typing import Any
 
-from headrace import _core
 from headrace.byte_sizes import format_bytes
 from headrace.cli.console import Console, make_console, print_json
 from headrace.cli.head_command import first_rows
@@ -15,6 +14,7 @@ from headrace.cli.opening import add_paths, natural, open_paths
 from headrace.cli.statistics import gather_statistics
 from headrace.cli.values import as_json, column_as_json, readable, shown
 from headrace.dataset import Dataset
+from headrace.dataset_place import place_of
 
 _LENGTHS = ("shortest ", "longest ", "mean length ")
 _LONGEST_METADATA = 100
@@ -71,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _versions(path: str, dataset: Dataset) -> dict[str, Any]:
-    """Returns what the manifest of a dataset's directory says beside its rows."""
+    """Returns what the manifest of a dataset of shards says beside its rows."""
     if dataset.version is None:
         return {}
-    directory = _core.Directory(path)
+    directory = place_of(path).versions()
     info = directory.read(dataset.version)
     facts = {name: info[name] for name in ("version", "dataset", "commit", "shards")}
     return {**facts, "newest_version": directory.newest(), "metadata": json.loads(info["metadata"])}

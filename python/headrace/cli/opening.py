@@ -14,15 +14,15 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="a dataset's directory, or files that are one dataset: shards, .arrow, .feather, "
-        ".safetensors, .npy",
+        help="a dataset's directory or URL, or files that are one dataset: shards, .arrow, "
+        ".feather, .safetensors, .npy",
     )
     parser.add_argument(
         "--version",
         dest="dataset_version",
         type=positive,
         metavar="N",
-        help="a version of the directory other than the newest",
+        help="a version of the dataset other than the newest",
     )
 
 

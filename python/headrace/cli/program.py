@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import headrace
 from headrace.cli import (
+    cache_command,
     convert_command,
     expand_command,
     head_command,
@@ -22,7 +23,14 @@ from headrace.cli import (
 from headrace.cli.console import printable
 from headrace.errors import HeadraceError
 
-_COMMANDS = (convert_command, inspect_command, verify_command, head_command, expand_command)
+_COMMANDS = (
+    convert_command,
+    inspect_command,
+    verify_command,
+    head_command,
+    expand_command,
+    cache_command,
+)
 
 FAILED = 1
 INTERRUPTED = 130  # as shells say it of SIGINT and SIGPIPE

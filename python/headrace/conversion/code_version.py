@@ -217,9 +217,11 @@ class Hasher:
         self._add_all("keywords", sorted((function.__kwdefaults__ or {}).items()))
         for cell in function.__closure__ or ():
             try:
-                self.add(cell.cell_contents)
+                content = cell.cell_contents
             except ValueError:  # not yet filled
                 self._tagged("empty", b"")
+                continue
+            self.add(content)
         for name, value in sorted(vars(function).items()):
             if not _is_special(name):
                 self._tagged("attribute", name.encode())

@@ -8,17 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 from headrace import advice
-from headrace.conversion.build import Built, Failure, Job
+from headrace.conversion.build import Built, Failure, Job, known_types
+from headrace.conversion.input_formats import svmlight_of
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.ledger import Ledger, Record, to_origins
 from headrace.conversion.plan import plan
 from headrace.conversion.progress import Meter, Progress, metering
 from headrace.conversion.run import run_here, run_in_executor
+from headrace.conversion.sparse_formats import Svmlight
 from headrace.dataset_place import Place
 from headrace.errors import InvalidError
 from headrace.schema import Field
 
 _KEY = "convert"
+_FIRST_INDEX = "svmlight_first_index"  # beside the options; missing without such files
 
 
 def convert_inputs(
@@ -42,7 +45,11 @@ def convert_inputs(
         job = replace(job, fields=conversion.fields, as_tuple=conversion.as_tuple)
         meter.expect(inputs.total)
         parts = plan(
-            inputs, conversion.ledger, transforms=job.transform is not None, skip=meter.skipped
+            inputs,
+            conversion.ledger,
+            transforms=job.transform is not None,
+            svmlight=None if job.transform else conversion.decide_svmlight(inputs, job),
+            skip=meter.skipped,
         )
         if executor is None:
             run_here(job, parts, commit=conversion.commit, report=meter.wrote)
@@ -84,6 +91,7 @@ class Conversion:
         self._path = place.name
         self._options = options
         self._meter = meter
+        self._recorded: dict[str, Any] = {}
         self._carried: list[Record] = []
         self.ledger = Ledger()
         self.fields: tuple[Field, ...] = ()
@@ -97,6 +105,7 @@ class Conversion:
         info = self._directory.read()
         metadata = json.loads(info["metadata"])
         self._check(metadata.get(_KEY))
+        self._recorded = metadata[_KEY]
         self.as_tuple = bool(metadata.get("as_tuple", False))
         self.fields = tuple(Field.from_core(values) for values in info["schema"])
         self.rows = info["rows"]
@@ -110,7 +119,7 @@ class Conversion:
                 file=self._path,
             )
         # A transform may be renamed: its version says what it does.
-        names = sorted((before.keys() | self._options.keys()) - {"transform"})
+        names = sorted((before.keys() | self._options.keys()) - {"transform", _FIRST_INDEX})
         changed = [name for name in names if before.get(name) != self._options.get(name)]
         if not changed:
             return
@@ -131,6 +140,16 @@ class Conversion:
             file=self._path,
         )
 
+    def decide_svmlight(self, inputs: Inputs, job: Job) -> Svmlight | None:
+        """Returns how svmlight files are read: as those before were, or as all of them together."""
+        known = self._recorded.get(_FIRST_INDEX)
+        if known is not None:
+            return Svmlight(int(known))
+        svmlight = svmlight_of(inputs, known_types(job))
+        if svmlight is not None:
+            self._options = self._options | {_FIRST_INDEX: str(svmlight.first_index)}
+        return svmlight
+
     def commit(self, built: Built) -> None:
         """Makes what was built part of the dataset, together with the records of what it is of."""
         self.failures += built.failures
@@ -140,9 +159,10 @@ class Conversion:
         if built.entries:
             is_first = not self.fields
             built.entries[0]["origins"] = to_origins(records)
-            metadata: dict[str, Any] = {}
-            if is_first:
-                metadata = {_KEY: self._options, "as_tuple": bool(built.as_tuple)}
+            metadata: dict[str, Any] = {"as_tuple": bool(built.as_tuple)} if is_first else {}
+            options = self._options | self._recorded
+            if options != self._recorded:
+                metadata[_KEY] = self._recorded = options
             schema = [field.to_core() for field in built.fields]
             try:
                 self._directory.commit(built.entries, schema, json.dumps(metadata))

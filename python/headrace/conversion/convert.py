@@ -16,8 +16,9 @@ from headrace.conversion.dry_run import DryRun, try_out
 from headrace.conversion.input_formats import check_formats
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.progress import Progress
+from headrace.conversion.sparse_formats import check_iter_svmlight
 from headrace.dataset import Dataset
-from headrace.dataset_place import LocalPlace, place_of
+from headrace.dataset_place import place_of
 from headrace.errors import InvalidError, UnsupportedError
 from headrace.item_results import Rows
 from headrace.opening import open as open_dataset
@@ -101,7 +102,7 @@ def convert(
     Args:
         inputs: A path, a glob, or a list of these; with a transform also any items to iterate over.
         directory: Where the dataset is, or will be: a directory, or a URL of an object store such
-            as ``s3://bucket/corpus``. Of a URL nothing is opened, and None is returned.
+            as ``s3://bucket/corpus``.
         transform: Called with each path (a str) or item. It returns columns: a dict or a tuple of
             what `Writer.write` takes, or an Arrow table or data frame; or it yields several of
             these, for inputs that are large. Columns and dtypes must be alike for all inputs.
@@ -156,7 +157,7 @@ def convert(
         skip=_check_choice("errors", errors, ("raise", "skip")) == "skip",
         compression=check_compression(compression),
     )
-    _check_executor(executor)
+    checks.check_executor(executor)
     if dry_run is not None:
         count = checks.check_int("dry_run", dry_run, low=1, high=checks.MAX_INT64)
         return try_out(listed, job, count)
@@ -168,9 +169,7 @@ def convert(
         failures += found
     if found:
         warnings.warn(describe_failures(found), stacklevel=2)
-    if not isinstance(place, LocalPlace):
-        return None  # type: ignore[return-value]  # rows of stores are not read yet
-    return open_dataset(place.name)
+    return open_dataset(place.name, storage_options=storage_options or None)
 
 
 def _check_transform(transform: Any) -> Any:
@@ -178,6 +177,7 @@ def _check_transform(transform: Any) -> Any:
         raise InvalidError(
             f"transform is called with every input, but {transform!r} is no function"
         )
+    check_iter_svmlight(transform)
     return transform
 
 
@@ -185,13 +185,6 @@ def _check_choice(name: str, value: object, choices: tuple[str, str]) -> Any:
     if value not in choices:
         raise InvalidError(f"{name} is {choices[0]!r} or {choices[1]!r}, not {value!r}")
     return value
-
-
-def _check_executor(executor: Any) -> None:
-    if executor is not None and (not hasattr(executor, "submit") or isinstance(executor, type)):
-        raise InvalidError(
-            f"executor needs a method submit, as ProcessPoolExecutor() has; found {executor!r}"
-        )
 
 
 def _options(job: Job, version: str | None) -> dict[str, str]:

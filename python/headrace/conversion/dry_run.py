@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from headrace import advice
 from headrace.batch_intake import BatchIntake
 from headrace.conversion.build import Job, known_types
+from headrace.conversion.input_formats import svmlight_of
 from headrace.conversion.inputs import Inputs
 from headrace.conversion.ledger import Ledger
 from headrace.conversion.plan import Part, plan
@@ -103,7 +104,10 @@ def try_out(inputs: Inputs, job: Job, count: int) -> DryRun:
     Raises:
         HeadraceError: What the first input raised, if none of them has rows.
     """
-    parts = plan(inputs, Ledger(), transforms=job.transform is not None)
+    transforms = job.transform is not None
+    tried_inputs = itertools.islice(inputs, count)
+    svmlight = None if transforms else svmlight_of(tried_inputs, known_types(job))
+    parts = plan(inputs, Ledger(), transforms=transforms, svmlight=svmlight)
     first = (part for part in parts if part.index == 0)
     trial, tried, began = _Trial(job), 0, time.perf_counter()
     for part in itertools.islice(first, count):

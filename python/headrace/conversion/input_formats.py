@@ -68,6 +68,12 @@ def format_of(found: Input) -> Format:
     return _BY_SUFFIX[suffix]
 
 
+def svmlight_of(inputs: Iterable[Input], types: Types) -> Svmlight | None:
+    """Returns how the svmlight files among inputs are read, from all of them; None without any."""
+    paths = [found.item for found in inputs if isinstance(format_of(found), Svmlight)]
+    return Svmlight.decided(paths, types) if paths else None
+
+
 def check_formats(inputs: Iterable[Input]) -> None:
     """Raises UnsupportedError for an input of no known kind, before anything is converted."""
     for found in inputs:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from headrace.conversion.input_formats import format_of
+from headrace.conversion.input_formats import Format, format_of
 from headrace.conversion.inputs import Input
 from headrace.conversion.ledger import Ledger, Record
+from headrace.conversion.sparse_formats import Svmlight
 from headrace.conversion.text_formats import Span
 
 _MOST_PARTS = 1024  # of a group
@@ -30,6 +31,7 @@ class Part:
         index: Its number among the `count` parts of the input.
         done: How many steps of it are in the dataset: rows, or with a transform what it yielded.
         position: The number of the input among all, which native code is told.
+        format: How it is read without a transform.
     """
 
     input: Input
@@ -38,6 +40,7 @@ class Part:
     count: int
     done: int
     position: int = 0
+    format: Format | None = None
 
     @property
     def weight(self) -> int:
@@ -56,9 +59,12 @@ def plan(
     ledger: Ledger,
     *,
     transforms: bool,
+    svmlight: Svmlight | None = None,
     skip: Callable[[int], object] = lambda weight: None,
 ) -> Iterator[Part]:
     """Yields the parts that are left to do, in order; `skip` is told the weight of the others.
+
+    Files of svmlight are read as `svmlight` has it.
 
     Raises:
         InvalidError: If an input has changed since parts of it were converted, or if it is known by
@@ -71,11 +77,15 @@ def plan(
             skip(Part(found, None, 0, 1, 0).weight)
             continue
         spans: list[Span | None] = [None]
+        form: Format | None = None
         if not transforms:
-            spans = list(format_of(found).split(found.item, found.size or 0))
+            form = format_of(found)
+            spans = list(form.split(found.item, found.size or 0))
+            if isinstance(form, Svmlight):
+                form = svmlight
         for index, span in enumerate(spans):
             done = ledger.steps(found, index, len(spans))
-            part = Part(found, span, index, len(spans), done or 0, position)
+            part = Part(found, span, index, len(spans), done or 0, position, form)
             if done is None:
                 skip(part.weight)
             else:

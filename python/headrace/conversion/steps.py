@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace import advice, torch_bridge
-from headrace.conversion.input_formats import format_of
 from headrace.conversion.plan import Part
 from headrace.conversion.text_formats import Types
 from headrace.errors import HeadraceError, InvalidError, IoError, TransformError
@@ -79,12 +78,13 @@ def check_unchanged(part: Part) -> None:
 def _read(part: Part, types: Types) -> Iterator[Step]:
     """Yields rows as its format gives them; what counts is rows, however they come."""
     assert part.span is not None
+    assert part.format is not None
     to_skip = part.done
     steps: Iterator[Any] | None = None
     while True:
         try:
             if steps is None:
-                steps = format_of(part.input).read(part.input.item, part.span, types)
+                steps = part.format.read(part.input.item, part.span, types)
             step = next(steps, None)
         except (HeadraceError, OSError, MemoryError):
             raise
@@ -97,7 +97,7 @@ def _read(part: Part, types: Types) -> Iterator[Step]:
         count = _count(step)
         if to_skip < count:
             left = _from_row(step, to_skip) if to_skip else step
-            columns, as_tuple = _named(left)
+            columns, as_tuple = named_columns(left)
             yield Step(columns, as_tuple, count - to_skip)
         to_skip = max(0, to_skip - count)
 
@@ -142,16 +142,16 @@ def _call(part: Part, fn: Callable[[], Any]) -> Any:
 
 
 def _step(part: Part, result: Any, rows: Rows) -> Step:
-    columns, as_tuple = _named(result)
+    columns, as_tuple = named_columns(result)
     if columns is None:
         raise TransformError(
-            f"transform's result for {part.input.name} is {_describe(result)}; return a dict or a "
-            "tuple of columns, an Arrow table, or yield several of these"
+            f"transform's result for {part.input.name} is {describe_result(result)}; return a dict "
+            "or a tuple of columns, an Arrow table, or yield several of these"
         )
     if rows == "one":
         if not isinstance(columns, dict):
             raise TransformError(
-                f"transform's result for {part.input.name} is {_describe(result)}",
+                f"transform's result for {part.input.name} is {describe_result(result)}",
                 advice=advice.option("rows", "one").within(
                     "with {} return a dict or a tuple of the values of one row"
                 ),
@@ -160,7 +160,7 @@ def _step(part: Part, result: Any, rows: Rows) -> Step:
     return Step(columns, as_tuple, 1)
 
 
-def _named(result: Any) -> tuple[Any, bool | None]:
+def named_columns(result: Any) -> tuple[Any, bool | None]:
     """Returns columns by name, and whether these names are positions; None for no columns."""
     if isinstance(result, Mapping) and result:
         return dict(result), False
@@ -184,7 +184,8 @@ def _one_row(value: Any) -> Any:
     return value[None] if torch_bridge.is_tensor(value) else np.asarray(value)[None]
 
 
-def _describe(result: object) -> str:
+def describe_result(result: object) -> str:
+    """Returns what messages call a result that is no columns."""
     if result is None:
         return "None (is a return missing?)"
     if isinstance(result, Mapping | tuple):

@@ -36,3 +36,21 @@ def library_of(path: Path, flags: tuple[str, ...]) -> tuple[str, str]:
     with open(path, "rb") as file:
         content = hashlib.blake2b(file.read(), digest_size=16)
     return str(path), content.hexdigest()
+
+
+def load_error(error: InvalidError, source: Path, library: str) -> InvalidError:
+    """Returns the error of a library that the system does not load, in terms of its source."""
+    if source.suffix not in LANGUAGES or error.file != library:
+        return error
+    why = str(error).rpartition(f"{library}: ")[2]
+    symbol = why.rpartition("undefined symbol: ")[2] if "undefined symbol: " in why else ""
+    return InvalidError(
+        f"{source} compiles and cannot be loaded: {why}"
+        + (
+            f"; define {symbol} there, or pass the library that has it: "
+            'flags=["-lfoo"] for libfoo.so'
+            if symbol
+            else ""
+        ),
+        file=str(source),
+    )

@@ -115,10 +115,15 @@ def _write_note(
     note: Path, work: Path, found: Compiled, source: Path, text: _Text, began: int
 ) -> None:
     """Writes what the text was made of; nothing if any of it may have changed since."""
-    files = [[name, system, _stamp(source, name, system)] for name, system in text.files.items()]
-    if any((source.parent / name).stat().st_mtime_ns >= began for name in text.files):
+    try:
+        stamps = [
+            [name, system, _stamp(source, name, system)] for name, system in text.files.items()
+        ]
+        if any((source.parent / name).stat().st_mtime_ns >= began for name in text.files):
+            return
+    except OSError:  # generated code names the files that it was made of, which may be elsewhere
         return
-    told = {"library": found.path.name, "version": found.version, "files": files}
+    told = {"library": found.path.name, "version": found.version, "files": stamps}
     (work / note.name).write_text(json.dumps(told))
     os.replace(work / note.name, note)
 

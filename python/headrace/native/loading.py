@@ -40,12 +40,15 @@ def load(
     return NativeTransform(_recipe(path, options, flags))
 
 
-def _recipe(path: str | os.PathLike[str], options: Options, flags: Sequence[str]) -> Recipe:
+def _recipe(path: str | os.PathLike[str], options: Options, flags: object) -> Recipe:
     given = os.fspath(path)
     if not isinstance(given, str):
         raise InvalidError(f"a transform is loaded from a path, not from {path!r}")
-    if isinstance(flags, str) or not all(isinstance(flag, str) for flag in flags):
+    if not isinstance(flags, Sequence) or isinstance(flags, str | bytes):
         raise InvalidError(f'flags is a list of str such as ["-march=native"], not {flags!r}')
+    for flag in flags:
+        if not isinstance(flag, str) or "\0" in flag:
+            raise InvalidError(f"flags are str without NUL, each one argument, not {flag!r}")
     return Recipe(os.path.abspath(given), _as_text(options), tuple(flags))
 
 
@@ -56,11 +59,18 @@ def _as_text(options: Options) -> str:
         raise InvalidError(f"options is a str of Unicode characters or a dict, not {options!r}")
     lines = []
     for name, value in options.items():
+        if not isinstance(name, str):
+            raise InvalidError(f"the names of options are str, not {name!r}")
         text = str(int(value)) if isinstance(value, bool) else str(value)
         if "=" in name or "\n" in name + text:
             raise InvalidError(
                 f"options has {name!r}: {value!r}; names have no '=', and neither names nor values "
                 "have line ends"
+            )
+        if not checks.is_utf8(name + text):
+            raise InvalidError(
+                f"options has {name!r}: {value!r}; names and values are Unicode characters, and a "
+                "half of a surrogate pair is none"
             )
         lines.append(f"{name}={text}")
     return "\n".join(lines)

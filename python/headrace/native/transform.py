@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from headrace import _core, checks
 from headrace.errors import InvalidError, UnsupportedError
-from headrace.native.library import library_of
+from headrace.native.library import library_of, load_error
 from headrace.native.rows import presenter, storer
 from headrace.progress import Progress, reporting
 from headrace.schema import Field, Schema
@@ -57,9 +57,12 @@ class NativeTransform:
         """Made by `load`, not by users."""
         library, code = library_of(Path(recipe.path), recipe.flags)
         self._recipe = recipe
-        self._core: _core.Plugin | None = _core.Plugin(
-            os.fsencode(library), Path(recipe.path).name, recipe.options
-        )
+        source = Path(recipe.path)
+        try:
+            core = _core.Plugin(os.fsencode(library), source.name, recipe.options)
+        except InvalidError as error:
+            raise load_error(error, source, library) from None
+        self._core: _core.Plugin | None = core
         self.schema = Schema(Field.from_core(field) for field in self._core.schema)
         fields = list(self.schema.values())
         self._core.present(list(map(presenter, fields)), list(map(storer, fields)))
@@ -122,7 +125,7 @@ class NativeTransform:
         closing the iterator ends that.
 
         Args:
-            paths: The files.
+            paths: The files. Bytes are contents, as in a call, and refused here: see `batch`.
             threads: How many threads; None is one for each core that the process may use.
             seed: Handed to the code, as for a call.
             epoch: See `seed`.
@@ -133,9 +136,9 @@ class NativeTransform:
             NotFoundError, IoError, InvalidError: If that file cannot be read.
         """
         number = checks.thread_count(threads)
-        if isinstance(paths, str | bytes):
+        if isinstance(paths, str | bytes) or not isinstance(paths, Iterable):
             raise InvalidError(f"paths is a list of paths, not {paths!r}")
-        names = [os.fsencode(path) for path in paths]
+        names = [_path(path) for path in paths]
         where = _numbers(seed, epoch)
         core = self._opened().map(names, number, _places(names, number), *where)
         return _results(core, len(names), progress)
@@ -205,6 +208,17 @@ def as_bytes(given: object) -> bytes:
         return bytes(given)
     raise UnsupportedError(
         f"a native transform takes a path or bytes, not {type(given).__name__}: {given!r:.60}"
+    )
+
+
+def _path(given: object) -> bytes:
+    if isinstance(given, str | os.PathLike):
+        return os.fsencode(given)
+    what = "contents" if isinstance(given, bytes | bytearray | memoryview) else "no path"
+    raise InvalidError(
+        f"map takes paths of files, str or PathLike, and {given!r:.60} is {what}; of contents "
+        "fn(contents) makes rows, and fn.batch(list) those of many; a path of bytes is "
+        "os.fsdecode(path)"
     )
 
 

@@ -2,6 +2,15 @@
 
 Whoever waits for a request here waits for a lock, so Ctrl-C ends the wait at once, and the request
 is dropped with it. A blocking call of the client could not be interrupted.
+
+The client works in threads of its own, which Python knows nothing of. One of them that comes for
+the interpreter when that is gone ends the process with SIGSEGV or SIGABRT: on a busy machine that
+is long after its request was cancelled. So at the end of a process:
+
+1. No request is taken any more. All that were taken are begun, so that none is left over which
+   nobody awaits, and cancelled; and the loop is stopped: nobody else is woken.
+2. What the client still has of Python's is waited for: futures that it would complete, and bytes
+   that were lent to it. Once it has none it does not come any more.
 """
 
 from __future__ import annotations
@@ -10,18 +19,43 @@ import asyncio
 import atexit
 import os
 import threading
+import time
+import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextvars import Context
 from typing import Any, TypeVar
 
 from headrace.errors import CancelledError, UnsupportedError
 
 _Result = TypeVar("_Result")
+_Lent = TypeVar("_Lent")
 
-_PATIENCE_S = 1.0  # at the end of the process
+_PATIENCE_S = 4.0  # with the loop and the client, at the end of the process
+_LOOK_S = 0.001
 
 _guard = threading.Lock()
 _loops: list[_Loop] = []  # one, once there was a request
+_lent: dict[int, weakref.ref[Any]] = {}  # by identity: equal bytes are not the same
+_nudges: list[Callable[[], object]] = []
+
+
+class _EventLoop(asyncio.SelectorEventLoop):
+    """An event loop that takes nothing from other threads once it has ended."""
+
+    has_ended = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = threading.RLock()  # whoever has it knows that a request will be begun
+
+    def call_soon_threadsafe(  # type: ignore[override]  # TypeVarTuple is not in Python 3.10
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Calls back soon, or never: what a dead loop holds would stay alive."""
+        if self.has_ended:
+            return asyncio.Handle(callback, args, self, context)
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
 
 class _Loop:
@@ -29,7 +63,7 @@ class _Loop:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.loop = asyncio.new_event_loop()
+        self.loop = _EventLoop()
         self._thread = threading.Thread(target=self._run, name="headrace-stores", daemon=True)
         self._thread.start()
         atexit.register(self._end)
@@ -38,18 +72,54 @@ class _Loop:
         self.loop.run_forever()
 
     def _end(self) -> None:
-        """Drops all requests, so that none of them returns while the interpreter goes."""
         if os.getpid() != self.process:
             return
-        self.loop.call_soon_threadsafe(self._cancel)
+        deadline = time.monotonic() + _PATIENCE_S
+        self.loop.call_soon_threadsafe(self._take_no_more)
         self._thread.join(_PATIENCE_S)
+        self._wait_for_client(deadline)
         if not self._thread.is_alive():
             self.loop.close()
+
+    def _take_no_more(self) -> None:
+        with self.loop.ending:
+            self.loop.has_ended = True
+        self.loop.call_soon(self._cancel)  # behind all that was taken: those are tasks then
 
     def _cancel(self) -> None:
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.call_soon(self.loop.stop)
+
+    def _wait_for_client(self, deadline: float) -> None:
+        _nudge()
+        while _lent and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+            _nudge()
+        # Who has given back the last of it still has to leave the interpreter.
+        time.sleep(_LOOK_S)
+
+
+def nudge_by(nudge: Callable[[], object]) -> None:
+    """Names a call after which a client has given back what its threads have dropped."""
+    if nudge not in _nudges:
+        _nudges.append(nudge)
+
+
+def _nudge() -> None:
+    for nudge in _nudges:
+        nudge()
+
+
+def lend(thing: _Lent) -> _Lent:
+    """Counts an object as the client's for as long as it lives, and returns it.
+
+    So the end of the process waits for the client to drop it. Whoever else keeps it keeps the
+    process from its end: no local variable of a request may hold it, since tracebacks may.
+    """
+    key = id(thing)
+    _lent[key] = weakref.ref(thing, lambda _: _lent.pop(key, None))
+    return thing
 
 
 def submit(request: Callable[[], Awaitable[_Result]]) -> Future[_Result]:
@@ -58,12 +128,22 @@ def submit(request: Callable[[], Awaitable[_Result]]) -> Future[_Result]:
     Raises:
         UnsupportedError: In a fork of a process that has used a store: the client has threads, and
             they are not there.
+        CancelledError: At the end of the process.
     """
+    loop = _loop()
 
-    async def awaited() -> Any:
+    async def awaited() -> _Result:
         return await request()
 
-    return asyncio.run_coroutine_threadsafe(awaited(), _loop())
+    with loop.ending:
+        if loop.has_ended:
+            raise CancelledError("the process ends, and it asks no store for anything any more")
+        return asyncio.run_coroutine_threadsafe(awaited(), loop)
+
+
+def has_ended() -> bool:
+    """Whether the process ends: there are no requests any more."""
+    return bool(_loops) and _loops[0].loop.has_ended
 
 
 class Requests:
@@ -93,6 +173,7 @@ class Requests:
             raise
         finally:
             self._running.discard(future)
+            del future  # it has the error, whose traceback would have it: all callers' objects
 
     def close(self) -> None:
         """Drops all requests: whoever waits for one is told so at once."""
@@ -105,7 +186,7 @@ class Requests:
             raise CancelledError(f"{self._url} was closed while it was in use", file=self._url)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _loop() -> _EventLoop:
     with _guard:
         if not _loops:
             _loops.append(_Loop())

@@ -54,6 +54,14 @@ class FsspecStore(ObjectStore):
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
 
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        """Yields the bytes of an object in order."""
+        info = self.head(key)
+        if info.size <= _PIECE_BYTES or info.etag is None:
+            yield memoryview(self.get(key))
+        else:
+            yield from self.stream(key, 0, info.size, etag=info.etag)
+
     def get(self, key: str) -> bytes:
         """Returns the bytes of an object."""
         return calling(

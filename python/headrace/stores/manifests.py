@@ -12,13 +12,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace import _core
-from headrace.errors import CorruptError, NotFoundError, PermissionDeniedError
-from headrace.stores.object_store import ObjectStore
+from headrace.errors import (
+    CorruptError,
+    HeadraceError,
+    IoError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from headrace.stores.object_store import ObjectInfo, ObjectStore
 from headrace.stores.opening import open_store
+from headrace.stores.store_errors import NO_BUCKET
 
 LATEST = "latest"
 _FOLDER = "manifests"
@@ -33,6 +41,11 @@ def manifest_key(version: int) -> str:
         'manifests/00000000000000000007.arrow'
     """
     return f"{_FOLDER}/{version:020}.arrow"
+
+
+def shard_key(shard: str) -> str:
+    """Returns the name of a shard's object."""
+    return f"shards/{shard}.arrow"
 
 
 def newest_version(store: ObjectStore, *, trusted: bool = False) -> int:
@@ -97,8 +110,23 @@ def fetch_version(store: ObjectStore, directory: str, version: int | None = None
     if header["kind"] == "append":
         _fetch(store, directory, [header["base"]])  # which may be large
         _fetch(store, directory, range(header["base"] + 1, version))
-    _write(os.path.join(directory, LATEST), f"{version}\n".encode())
+    _write(os.path.join(directory, LATEST), [f"{version}\n".encode()])
     return version
+
+
+def listed_versions(store: ObjectStore) -> dict[int, ObjectInfo]:
+    """Returns what a listing of the store says of each version's manifest."""
+    found = {}
+    for info in store.list(_FOLDER):
+        digits = info.key.removeprefix(f"{_FOLDER}/").removesuffix(".arrow")
+        if digits.isdigit():
+            found[int(digits)] = info
+    return found
+
+
+def fetch_range(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
+    """Fetches the manifests of `versions` into `directory`, those that are not there."""
+    _fetch(store, directory, versions)
 
 
 def manifest_bytes(
@@ -153,7 +181,9 @@ def _hint(store: ObjectStore) -> tuple[int, bool]:
     """Returns the version that `latest` names, 0 for none; and whether it could be read."""
     try:
         text = store.get(LATEST).strip()
-    except (NotFoundError, PermissionDeniedError):
+    except (NotFoundError, PermissionDeniedError) as error:
+        if NO_BUCKET in str(error):
+            raise
         return 0, False
     is_number = text.isdigit() and len(text) <= _MOST_DIGITS
     return int(text) if is_number else 0, True
@@ -164,24 +194,38 @@ def _fetch(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
     keys = [manifest_key(version) for version in versions]
     keys = [key for key in keys if not os.path.exists(os.path.join(directory, key))]
     try:
-        found = store.get_many(keys) if len(keys) > 1 else [store.get(key) for key in keys]
+        if len(keys) == 1:  # which may be that of a million shards
+            _write(os.path.join(directory, keys[0]), store.pieces(keys[0]))
+        elif keys:
+            for key, data in zip(keys, store.get_many(keys), strict=True):
+                _write(os.path.join(directory, key), [data])
     except NotFoundError as error:
         raise NotFoundError(
             f"{store.url} lacks a version that was asked for, or that one rests on: {error}",
             file=error.file,
         ) from None
-    for key, data in zip(keys, found, strict=True):
-        _write(os.path.join(directory, key), data)
 
 
-def _write(path: str, data: bytes) -> None:
-    """Writes a file that nobody sees before it is whole."""
+def _write(path: str, pieces: Iterable[bytes | memoryview]) -> None:
+    """Writes a file that nobody sees before it is whole.
+
+    Raises:
+        IoError: If it cannot be written.
+        HeadraceError: What `pieces` raises.
+    """
     temporary = f"{path}.{os.getpid()}"
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and not isinstance(error, HeadraceError):
+            raise IoError(
+                f"no copy of {os.path.basename(path)} can be written to a folder in "
+                f"{tempfile.gettempdir()!r}: {error.strerror}; make room there, or set TMPDIR to "
+                "another directory",
+                file=path,
+            ) from error
         raise

@@ -48,8 +48,18 @@ class ObjectStore(abc.ABC):
         return f"{self.url}/{key}"
 
     @abc.abstractmethod
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        """Yields the bytes of an object in order, and does not hold all of a large one at a time.
+
+        They are those of one moment, whatever is written meanwhile.
+
+        Raises:
+            ChangedError: If it was replaced before all had come.
+        """
+
     def get(self, key: str) -> bytes:
-        """Returns the bytes of an object: those of one moment, whatever is written meanwhile."""
+        """Returns the bytes of an object; raises as `pieces`."""
+        return b"".join(self.pieces(key))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
         """Returns the bytes of small objects; some of them are asked for at the same time."""

@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import datetime
 import functools
+import math
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 from headrace.errors import HeadraceError, InvalidError, IoError
 from headrace.optional_packages import require
 from headrace.stores import background_loop
+from headrace.stores.background_loop import lend
 from headrace.stores.object_store import ObjectInfo, ObjectStore, check_length
 from headrace.stores.store_errors import awaiting, calling
 from headrace.stores.store_url import local_path, scheme_of
@@ -31,10 +33,16 @@ SCHEMES = frozenset(
 
 # The settings that are not those of one kind of store.
 _GENERAL = ("client_options", "retry_config", "credential_provider")
+# What names an endpoint in the environment; that it may be http:// the client would not see there.
+_ENDPOINTS = (
+    *("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+    *("AZURE_ENDPOINT", "AZURE_STORAGE_ENDPOINT"),
+)
 # A request that hangs ends; whoever asked for it decides about trying again, so the client itself
 # tries no more often than a lost connection deserves.
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s"}
-_RETRY: dict[str, Any] = {"max_retries": 3, "retry_timeout": datetime.timedelta(seconds=30)}
+_RETRIES = 3
+_RETRY: dict[str, Any] = {"max_retries": _RETRIES, "retry_timeout": datetime.timedelta(seconds=30)}
 
 _PART_BYTES = 2**23  # of an upload, and of a download of a large object
 _PARTS_AT_ONCE = 4  # of an upload; so much of it is in memory
@@ -59,7 +67,9 @@ class ObstoreStore(ObjectStore):
         self._requests = background_loop.Requests(self.url)
 
     @classmethod
-    def open(cls, url: str, storage_options: dict[str, Any]) -> ObstoreStore:
+    def open(
+        cls, url: str, storage_options: dict[str, Any], patience: float | None = None
+    ) -> ObstoreStore:
         """Returns the store of a URL; raises as `open_store`."""
         scheme = scheme_of(url)
         if scheme == "memory":
@@ -68,22 +78,22 @@ class ObstoreStore(ObjectStore):
             path = local_path(url)
             os.makedirs(path, exist_ok=True)
             return cls(_stores().LocalStore(path), url)
-        return cls(_configured(url, storage_options), url)
+        general = {"client_options": _CLIENT, "retry_config": _RETRY}
+        if patience is not None:
+            general = _within(patience)
+        return cls(_configured(url, storage_options, general), url)
 
-    def get(self, key: str) -> bytes:
-        """Returns the bytes of an object."""
-        url = self.url_of(key)
-        result = self._ask("read", key, lambda: self._obstore.get_async(self._store, key))
-        meta = result.meta
-        size, etag = meta["size"], meta.get("e_tag")
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        """Yields the bytes of an object in order."""
+        result = self._ask("read", key, lambda: lend(self._obstore.get_async(self._store, key)))
+        size, etag = result.meta["size"], result.meta.get("e_tag")
         if size <= _PART_BYTES or etag is None:
-            data = bytes(self._ask("read", key, result.bytes_async))
-        else:  # in ranges, so that no single request takes long
-            steps = range(0, size, _PART_BYTES)
-            parts = [(start, min(start + _PART_BYTES, size)) for start in steps]
-            data = b"".join(self.get_ranges(key, parts, etag=etag))
-        check_length(url, start=0, stop=size, found=len(data))
-        return data
+            yield self._body(key, result, 0, size)
+            return
+        for start in range(0, size, _PART_BYTES):  # so that no single request takes long
+            stop = min(start + _PART_BYTES, size)
+            result = self._ask("read", key, self._range_request(key, start, stop, etag))
+            yield self._body(key, result, start, stop)
 
     def get_many(self, keys: Sequence[str]) -> builtins.list[bytes]:
         """Returns the bytes of small objects."""
@@ -93,8 +103,8 @@ class ObstoreStore(ObjectStore):
 
             async def get(key: str) -> bytes:
                 async with few:
-                    result = await self._obstore.get_async(self._store, key)
-                    return bytes(await result.bytes_async())
+                    result = await lend(self._obstore.get_async(self._store, key))
+                    return bytes(await lend(result.bytes_async()))
 
             return await asyncio.gather(
                 *(awaiting("read", self.url_of(key), functools.partial(get, key)) for key in keys)
@@ -109,12 +119,7 @@ class ObstoreStore(ObjectStore):
         url = self.url_of(key)
         if start == stop:
             return
-        options: dict[str, Any] = {"range": (start, stop)}
-        if etag is not None:
-            options["if_match"] = etag
-        result = self._ask(
-            "read", key, lambda: self._obstore.get_async(self._store, key, options=options)
-        )
+        result = self._ask("read", key, self._range_request(key, start, stop, etag))
         pieces = result.stream(min_chunk_size=_PIECE_BYTES)
         found = 0
         while (piece := self._ask("read", key, lambda: _next(pieces))) is not None:
@@ -137,7 +142,8 @@ class ObstoreStore(ObjectStore):
 
         async def create() -> bool:
             try:
-                await self._obstore.put_async(self._store, key, data, mode="create")
+                body = self._lent(data)
+                await lend(self._obstore.put_async(self._store, key, body, mode="create"))
             except self._obstore.exceptions.AlreadyExistsError:
                 return False
             return True
@@ -147,7 +153,7 @@ class ObstoreStore(ObjectStore):
     def head(self, key: str) -> ObjectInfo:
         """Returns what the store says about an object."""
         try:
-            meta = self._ask("read", key, lambda: self._obstore.head_async(self._store, key))
+            meta = self._ask("read", key, lambda: lend(self._obstore.head_async(self._store, key)))
         except IoError as error:
             if "(400)" in str(error):
                 # The answer to HEAD has no body, where S3 says that credentials have expired.
@@ -166,13 +172,27 @@ class ObstoreStore(ObjectStore):
 
         async def remove() -> None:
             with contextlib.suppress(FileNotFoundError):  # which some stores tell, and some not
-                await self._obstore.delete_async(self._store, key)
+                await lend(self._obstore.delete_async(self._store, key))
 
         return self._begin("removed", key, remove)
 
     def close(self) -> None:
         """Ends all that wait for this store."""
         self._requests.close()
+
+    def _range_request(
+        self, key: str, start: int, stop: int, etag: str | None
+    ) -> Callable[[], Awaitable[Any]]:
+        options: dict[str, Any] = {"range": (start, stop)}
+        if etag is not None:
+            options["if_match"] = etag
+        return lambda: lend(self._obstore.get_async(self._store, key, options=options))
+
+    def _body(self, key: str, result: Any, start: int, stop: int) -> memoryview:
+        """Returns what came of a request for bytes [start, stop); of a file in one read."""
+        data = memoryview(self._ask("read", key, lambda: lend(result.bytes_async())))
+        check_length(self.url_of(key), start=start, stop=stop, found=len(data))
+        return data
 
     def _begin(self, doing: str, key: str, request: Callable[[], Awaitable[Any]]) -> Future[None]:
         url = self.url_of(key)
@@ -183,10 +203,17 @@ class ObstoreStore(ObjectStore):
         return background_loop.submit(begun)
 
     def _put(self, key: str, data: bytes | Path) -> Awaitable[Any]:
+        body = data if isinstance(data, Path) else self._lent(data)
         found: Awaitable[Any] = self._obstore.put_async(
-            self._store, key, data, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            self._store, key, body, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )
-        return found
+        return lend(found)
+
+    def _lent(self, data: bytes) -> bytes | memoryview:
+        """Returns bytes that are to be put."""
+        if not data or scheme_of(self.url) == "memory":
+            return data  # obstore takes no empty buffers, and a store in memory keeps what it gets
+        return lend(memoryview(data))
 
     def _ask(self, doing: str, key: str, request: Callable[[], Awaitable[_Result]]) -> _Result:
         """Returns what a request gives, whose errors are then headrace's."""
@@ -199,7 +226,7 @@ class ObstoreStore(ObjectStore):
 async def _next(items: Any) -> Any:
     """Returns the next item of an asynchronous iterator; None behind the last one."""
     try:
-        return await items.__anext__()
+        return await lend(items.__anext__())
     except StopAsyncIteration:
         return None
 
@@ -208,15 +235,32 @@ def _info(meta: Any) -> ObjectInfo:
     return ObjectInfo(meta["path"], meta["size"], meta.get("e_tag"), meta.get("last_modified"))
 
 
-def _configured(url: str, storage_options: dict[str, Any]) -> Any:
+def _within(patience: float) -> dict[str, Any]:
+    """Returns settings of a client whose requests take no longer than that, with all retries.
+
+    A body that breaks off, or comes too slowly, goes on where it was with the next try.
+    """
+    seconds = patience / (_RETRIES + 1)
+    timeout = f"{math.ceil(seconds * 1e3)}ms"
+    connecting = {"connect_timeout": timeout} if seconds < 5 else {}
+    return {
+        "client_options": {**_CLIENT, **connecting, "timeout": timeout},
+        "retry_config": {**_RETRY, "retry_timeout": datetime.timedelta(seconds=patience)},
+    }
+
+
+def _configured(
+    url: str, storage_options: dict[str, Any], defaults: dict[str, dict[str, Any]]
+) -> Any:
     """Returns obstore's store for a URL of a cloud, or of a web server."""
     config = {k: v for k, v in storage_options.items() if k not in _GENERAL}
     general = {k: v for k, v in storage_options.items() if k in _GENERAL and v is not None}
-    client = {**_CLIENT, **general.pop("client_options", {})}
+    client = {**defaults["client_options"], **general.pop("client_options", {})}
     endpoints = [url, *(value for key, value in config.items() if "endpoint" in key.lower())]
+    endpoints += [os.environ.get(name, "") for name in _ENDPOINTS]
     if any(str(endpoint).lower().startswith("http://") for endpoint in endpoints):
         client.setdefault("allow_http", True)
-    general.setdefault("retry_config", dict(_RETRY))
+    general.setdefault("retry_config", dict(defaults["retry_config"]))
     stores = _stores()
     # obstore would take web servers of the clouds for their stores; a URL is what it says.
     is_web = scheme_of(url) in ("http", "https")
@@ -245,6 +289,8 @@ def _unknown_options(url: str, storage_options: dict[str, Any]) -> InvalidError:
 
 
 def _obstore() -> Any:
+    # References that obstore's threads drop go when it is called the next time.
+    background_loop.nudge_by(_stores().MemoryStore)
     return require("obstore", to="use object stores")
 
 

@@ -12,7 +12,12 @@ from headrace.stores.obstore_store import SCHEMES, ObstoreStore
 from headrace.stores.store_url import check_url, is_url, scheme_of, shown
 
 
-def open_store(url: str, storage_options: Mapping[str, Any] | None = None) -> ObjectStore:
+def open_store(
+    url: str,
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    patience: float | None = None,
+) -> ObjectStore:
     """Returns the store of the objects below `url`. Nothing is asked of it yet.
 
     Args:
@@ -22,6 +27,8 @@ def open_store(url: str, storage_options: Mapping[str, Any] | None = None) -> Ob
             ``access_key_id``, ``secret_access_key``, ``region``, ``endpoint``, and
             ``client_options``, ``retry_config``, ``credential_provider``; of fsspec those of its
             file system. What is not given is taken from the environment.
+        patience: Of a store that is read: seconds until a request fails, with its retries. None is
+            a minute for each. Nothing to fsspec.
 
     Raises:
         InvalidError: If it is no URL, holds credentials, or an option is not known.
@@ -34,8 +41,10 @@ def open_store(url: str, storage_options: Mapping[str, Any] | None = None) -> Ob
     """
     if not is_url(url):
         raise InvalidError(f"a store has a URL such as s3://bucket/data, not {url!r}")
-    kind = ObstoreStore if scheme_of(url) in SCHEMES else FsspecStore
-    return kind.open(check_url(url), _options(url, storage_options))
+    checked, options = check_url(url), _options(url, storage_options)
+    if scheme_of(url) in SCHEMES:
+        return ObstoreStore.open(checked, options, patience)
+    return FsspecStore.open(checked, options)
 
 
 def _options(url: str, given: object) -> dict[str, Any]:

@@ -9,31 +9,34 @@ store, and a commit (docs/format.md) goes like this:
 3. Otherwise take it back from the mirror, fetch the one that is there, and look whether it carries
    the UUID of a manifest of this commit: then it is done, and only the answer was lost. If not,
    again from 1.
-4. Move `latest`, a hint.
+4. Move `latest`, a hint, and where the manifest is a snapshot, collect leftovers.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from headrace import _core
 from headrace.errors import HeadraceError, InvalidError, IoError, NotFoundError
-from headrace.stores.manifests import LATEST, fetch_version, manifest_key, newest_version
+from headrace.stores.leftovers import COLLECTION_AGE_S, collect_leftovers
+from headrace.stores.manifests import (
+    LATEST,
+    fetch_version,
+    manifest_key,
+    newest_version,
+    shard_key,
+)
 from headrace.stores.object_store import ObjectStore
+from headrace.stores.retention import remove_dropped
 from headrace.stores.temporary_folder import make_folder
 
 # Each try that fails is another writer's success; more of them are no race.
 _MOST_TRIES = 1000
 
 _Failure = TypeVar("_Failure", bound=HeadraceError)
-
-
-def shard_key(shard: str) -> str:
-    """Returns the name of a shard's object."""
-    return f"shards/{shard}.arrow"
 
 
 class StoreDirectory:
@@ -95,6 +98,25 @@ class StoreDirectory:
             IoError: If the store failed. Where the message does not say otherwise, nothing is
                 visible.
         """
+        return self._commit(
+            lambda: self._mirror.commit(entries, schema, metadata, files_here=False)
+        )
+
+    def retain(self, shards: int, rows: int) -> int:
+        """Drops the oldest shards but so many, and so many rows; returns the version without them.
+
+        Raises as `commit`.
+        """
+        return self._commit(lambda: self._mirror.retain(shards, rows, files_here=False))
+
+    def remove_dropped(self, age: int) -> tuple[list[int], list[str]]:
+        """Removes what `_core.Directory.remove_dropped` does, by the store's clock."""
+        with self._named():
+            newest = self._fetched(0)
+            return remove_dropped(self._store, self._mirror, newest, age)
+
+    def _commit(self, commit_to_mirror: Callable[[], int]) -> int:
+        """Commits as the file says; returns the version, which is an old one if nothing changed."""
         commits: set[str] = set()
         for _ in range(_MOST_TRIES):
             newest = newest_version(self._store, trusted=self._trusted)
@@ -102,19 +124,30 @@ class StoreDirectory:
             with self._named():
                 if newest:
                     fetch_version(self._store, self._mirror.path, newest)
-                version = self._mirror.commit(entries, schema, metadata, files_here=False)
+                version = commit_to_mirror()
+                if version == newest:
+                    return version
                 commits.add(self._mirror.read(version)["commit"])
             done = self._put(version, commits)
             if done:
                 self._seen = version
-                with contextlib.suppress(HeadraceError):  # a hint
-                    self._store.put(LATEST, f"{version}\n".encode())
+                self._tidy_up(version)
                 return version
         raise IoError(
             f"{self.path}: other writers were first {_MOST_TRIES} times in a row; commit less "
             "often",
             file=self.path,
         )
+
+    def _tidy_up(self, version: int) -> None:
+        """Does what makes the next reader quicker, or a store smaller; a commit is done without.
+
+        Whoever were told of an error, whichever, would commit the same rows again.
+        """
+        with contextlib.suppress(Exception):
+            self._store.put(LATEST, f"{version}\n".encode())
+            if version > 1 and self._mirror.read(version)["kind"] == "snapshot":
+                collect_leftovers(self._store, self._mirror, version, COLLECTION_AGE_S)
 
     def discard(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Removes those of the shards that the newest version does not name.

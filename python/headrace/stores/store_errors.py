@@ -26,9 +26,14 @@ from headrace.errors import (
 
 _Result = TypeVar("_Result")
 
+NO_BUCKET = "the bucket does not exist"
+
 _STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNORECASE)
 _CODE = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{0,63})</Code>")
 _TIMED_OUT = re.compile(r"timed ?out|deadline has elapsed", re.IGNORECASE)
+_BROKEN = re.compile(r"IncompleteBody|IncompleteMessage|ConnectionReset|BrokenPipe")
+_OTHER_BYTES = re.compile(r"non-partial response|Requested \d+\.\.\d+, got \d", re.IGNORECASE)
+_IN_CIRCLES = re.compile(r"TooManyRedirects")
 _UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
 # Where clients look for credentials of a cloud's own machines, when nobody gave any.
 _NO_CREDENTIALS = re.compile(
@@ -77,6 +82,7 @@ _WHAT: dict[type[HeadraceError], str] = {
     PermissionDeniedError: "access was denied",
     StoreTimeoutError: "the store did not answer in time",
     ChangedError: "it is another object than when it was first looked at",
+    CorruptError: "the store sent other bytes than it was asked for",
     UnsupportedError: "the store has no such operation",
     InvalidError: "the store takes no such name",
     IoError: "the store failed",
@@ -96,7 +102,7 @@ def failure_of(error: BaseException, *, doing: str, url: str) -> HeadraceError:
     kind = _kind_of(error, text, status, code)
     facts = [str(fact) for fact in (status, code) if fact is not None]
     if kind is IoError and not facts:
-        facts = ["no connection" if _UNREACHED.search(text) else type(error).__name__]
+        facts = [_symptom(text) or type(error).__name__]
     said = f"{url} cannot be {doing}: {_what(kind, text, code)}"
     if facts:
         said += f" ({', '.join(facts)})"
@@ -118,7 +124,10 @@ def calling(doing: str, url: str, call: Callable[[], _Result]) -> _Result:
     except Exception as error:  # noqa: BLE001  # a client may raise anything
         failure = failure_of(error, doing=doing, url=url)
     # Outside of the block, so that the client's error is not the context of this one.
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # a cycle with its own traceback would keep all callers' objects
 
 
 async def awaiting(doing: str, url: str, call: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -129,7 +138,10 @@ async def awaiting(doing: str, url: str, call: Callable[[], Awaitable[_Result]])
         raise
     except Exception as error:  # noqa: BLE001  # a client may raise anything
         failure = failure_of(error, doing=doing, url=url)
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure
 
 
 def _kind_of(
@@ -142,12 +154,26 @@ def _kind_of(
             return _BY_NAME[base.__name__]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
+    if _OTHER_BYTES.search(text):
+        return CorruptError
     return StoreTimeoutError if _TIMED_OUT.search(text) else IoError
 
 
+def _symptom(text: str) -> str | None:
+    """Returns what was wrong with a connection, as far as the client tells."""
+    for pattern, found in (
+        (_UNREACHED, "no connection"),
+        (_BROKEN, "the connection broke"),
+        (_IN_CIRCLES, "it redirects in circles"),
+    ):
+        if pattern.search(text):
+            return found
+    return None
+
+
 def _what(kind: type[HeadraceError], text: str, code: str | None) -> str:
-    if code == "NoSuchBucket":
-        return "the bucket does not exist"
+    if code in ("NoSuchBucket", "ContainerNotFound"):
+        return NO_BUCKET
     if kind is PermissionDeniedError and code is None and _NO_CREDENTIALS.search(text):
         return "there are no credentials"
     return _WHAT[kind]
@@ -158,4 +184,6 @@ def _advice(kind: type[HeadraceError], text: str, code: str | None) -> str:
         return _ADVICE.get(code or "", _CHECK_CREDENTIALS)
     if kind is StoreTimeoutError or (kind is IoError and _UNREACHED.search(text)):
         return "check the URL, the endpoint in storage_options= and the network"
+    if kind is CorruptError:
+        return "if it always does, it has no ranges of bytes: copy the dataset to one that does"
     return ""

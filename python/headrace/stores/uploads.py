@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import HeadraceError, InvalidError
+from headrace.stores.leftovers import COLLECTION_AGE_S
+from headrace.stores.manifests import shard_key
 from headrace.stores.object_store import ObjectStore
-from headrace.stores.store_directory import shard_key
 
 _AT_ONCE = 4
 _SUFFIX = ".arrow"
 _PATIENCE_S = 2.0
-# Half of the age at which writers of a dataset remove shards that no version names.
-_MOST_AGE_S = 7 * 24 * 3600 / 2
+_MOST_AGE_S = COLLECTION_AGE_S / 2  # of a shard that is committed
 
 
 class Uploads:

@@ -21,12 +21,12 @@
 namespace headrace {
 
 // A dataset of shards that are made of their numbers, and whoever downloads them.
-class RemoteShards {
+class NumberedShards {
  public:
   static constexpr uint64_t kShardBytes = 20'000;  // counted as 20,480
   static constexpr uint64_t kCharge = 20'480;
 
-  explicit RemoteShards(size_t count) {
+  explicit NumberedShards(size_t count) {
     auto table = std::make_shared<ShardTable>();
     for (size_t i = 0; i < count; ++i) {
       Uuid id = {static_cast<uint8_t>(i * 37), static_cast<uint8_t>(i >> 8)};
@@ -37,6 +37,7 @@ class RemoteShards {
       table->bytes.push_back(kShardBytes);
       table->stored_bytes.push_back(kShardBytes);
       table->stored_xxh3.push_back(hash_bytes(content(i)));
+      table->encodings.push_back(ShardEncoding::kPlain);
     }
     table_ = std::move(table);
   }
@@ -47,8 +48,10 @@ class RemoteShards {
 
   static std::vector<std::byte> content(uint64_t shard) {
     std::vector<std::byte> bytes(kShardBytes);
+    uint64_t word = 0;
     for (size_t i = 0; i < bytes.size(); ++i) {
-      bytes[i] = static_cast<std::byte>(hash_words({shard, i / 64}) >> i % 57);
+      word = i % 64 == 0 ? hash_words({shard, i}) : word;
+      bytes[i] = static_cast<std::byte>(word >> i % 57);
     }
     return bytes;
   }
@@ -65,16 +68,19 @@ class RemoteShards {
   std::shared_ptr<const ShardTable> table_;
 };
 
-// Threads that download for a store. Each job's fault is what `fault` says.
+// Threads that download for a store. Each job's fault is what `fault` says, the bytes of a shard
+// what `content` gives.
 class Fetchers {
  public:
   enum class Fault : uint8_t { kNone, kFlip, kShort, kFail, kGone };
   using FaultOf = std::function<Fault(const FetchJob&)>;
+  using ContentOf = std::function<std::vector<std::byte>(uint64_t shard)>;
 
-  explicit Fetchers(
-      const ShardStore& store, int threads = 2,
-      FaultOf fault = [](const FetchJob&) { return Fault::kNone; })
-      : store_(store), fault_(std::move(fault)) {
+  static Fault no_fault(const FetchJob& /*job*/) { return Fault::kNone; }
+
+  explicit Fetchers(const ShardStore& store, int threads = 2, FaultOf fault = no_fault,
+                    ContentOf content = NumberedShards::content)
+      : store_(store), fault_(std::move(fault)), content_(std::move(content)) {
     for (int i = 0; i < threads; ++i) {
       threads_.emplace_back([this] { run(); });
     }
@@ -91,14 +97,15 @@ class Fetchers {
 
   uint64_t jobs() const noexcept { return jobs_; }
 
-  static void fetch(FetchJob& job, Fault fault) {
+  static void fetch(FetchJob& job, Fault fault,
+                    const ContentOf& content = NumberedShards::content) {
     if (fault == Fault::kFail || fault == Fault::kGone) {
       job.fail(fault == Fault::kFail ? "503" : "404",
                {.code = fault == Fault::kFail ? ErrorCode::kIo : ErrorCode::kNotFound,
                 .retryable = fault == Fault::kFail});
       return;
     }
-    std::vector<std::byte> bytes = RemoteShards::content(job.request().id);
+    std::vector<std::byte> bytes = content(job.request().id);
     if (fault == Fault::kFlip) {
       bytes[job.offset()] ^= std::byte{1};
     }
@@ -111,9 +118,9 @@ class Fetchers {
   void run() {
     while (!stop_) {
       try {
-        if (const auto job = store_.take(std::chrono::milliseconds(20))) {
+        if (const auto job = store_.jobs()->take(std::chrono::milliseconds(20))) {
           ++jobs_;
-          fetch(*job, fault_(*job));
+          fetch(*job, fault_(*job), content_);
         }
       } catch (const Error& error) {
         if (error.code() != ErrorCode::kCancelled) {
@@ -125,6 +132,7 @@ class Fetchers {
 
   const ShardStore& store_;
   FaultOf fault_;
+  ContentOf content_;
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> jobs_{0};
   std::vector<std::thread> threads_;

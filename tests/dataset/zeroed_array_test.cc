@@ -1,12 +1,14 @@
-#include "dataset/piece_table.h"
+#include "dataset/zeroed_array.h"
 
 #include <gtest/gtest.h>
+
+#include "column/gather.h"
 
 namespace headrace {
 namespace {
 
-TEST(PieceTable, IsUnsetWhereNobodySetIt) {
-  PieceTable table(uint64_t{1} << 24);  // 400 MB, of which two pages are touched
+TEST(ZeroedArray, IsZeroWhereNobodySetIt) {
+  ZeroedArray<PieceRows> table(uint64_t{1} << 24);  // 400 MB, of which two pages are touched
   const std::byte byte{};
   table[5] = {.rows = &byte, .stride = 8};
   table[uint64_t{1} << 23].stride = -1;

@@ -1,0 +1,92 @@
+"""The tasks about shards in a store."""
+
+from __future__ import annotations
+
+from harness.task import BACKED, ROWS_PER_S, Figure, Metric, Task
+
+_RIVALS = ("litdata", "webdataset", "mosaicml_streaming", "hf_streaming")
+
+
+def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
+    def figure(bound: float, other: str, what: str, ours: str = "headrace") -> Figure:
+        text = f"{ours}, rows/s / {what}"
+        return Figure(text, ours, "rows_per_s", bound, True, (other,), "rows_per_s")
+
+    return Task(
+        name=name,
+        title=title,
+        kind="stream",
+        source="stream",
+        data="stream",
+        rows=2_000_000,
+        width=256,
+        batch_size=1024,
+        files=32,
+        libraries=("obstore_download", "headrace", "headrace_warm", "headrace_local", *_RIVALS),
+        metrics=(
+            ROWS_PER_S,
+            Metric("seconds", "whole pass", "seconds"),
+            Metric("first_batch_s", "to the first batch", "seconds"),
+            Metric("downloads", "bytes sent / bytes stored", "number"),
+            Metric("anonymous_mib", "peak of own memory, MiB", "number"),
+        ),
+        megabytes_per_s=megabytes_per_s,
+        state=(
+            "One column of 256 float32, 2 GB in 32 shards of 64 MB in each library's own format,"
+            f" served by nginx on this machine from the page cache, {limit} Server and client share"
+            " the cores. Each run is a fresh process with an empty cache directory: a pass over"
+            " 2,048 rows of another dataset (late imports), then one pass in the order of the rows,"
+            " from before the dataset is opened; three values of every row and all of one batch in"
+            " 512 are checked. Own memory: anonymous memory of the process and its children; pages"
+            " that these share count in each."
+            + BACKED
+        ),
+        figures=(
+            figure(0.95, "obstore_download", "a bare download of the same objects"),
+            figure(0.9, "headrace_local", "the same shards on the disk", ours="headrace_warm"),
+            Figure("to the first batch / a download of the manifest and one shard", "headrace",
+                   "first_batch_s", 1.5, False, ("obstore_download",), "first_batch_s"),
+            figure(5, "litdata", "those of litData"),
+            figure(5, "webdataset", "those of WebDataset"),
+            figure(15, "mosaicml_streaming", "those of MosaicML Streaming"),
+            figure(15, "hf_streaming", "those of Hugging Face streaming"),
+            Figure("bytes sent / bytes stored", "headrace", "downloads", 1.01, False),
+            Figure("peak of own memory, MiB", "headrace", "anonymous_mib", 300, False),
+        ),
+    )  # fmt: skip
+
+
+def _open_store() -> Task:
+    return Task(
+        name="open_store",
+        title="Opening a dataset of 1,000,000 shards in a store",
+        kind="open",
+        rows=1_000_000_000,
+        width=16,
+        batch_size=1024,
+        files=1_000_000,
+        libraries=("headrace", "headrace_directory"),
+        metrics=(
+            Metric("open_ms", "to the open dataset, ms", "number"),
+            Metric("peak_mib", "peak memory, MiB", "number"),
+        ),
+        state=(
+            "A manifest of 1,000,000 shards of two record batches each, 104 MB in the page cache;"
+            " there are no shards, since none is read. Each run is a fresh process without warm-up,"
+            " which imports the store's client meanwhile. Peak memory: growth of the peak from"
+            " before to after."
+        ),
+        figures=(
+            Figure("milliseconds to the open dataset", "headrace", "open_ms", 1000, False),
+            Figure("peak memory, MiB (200 MB)", "headrace", "peak_mib", 190, False),
+        ),
+    )  # fmt: skip
+
+
+STREAM_TASKS = (
+    _stream("stream", "Streaming: 2 GB of 1 KiB rows from a store of 300 MB/s", 300,
+            "which gives 300 MB/s to eight connections, and an eighth of it to each."),
+    _stream("stream_unlimited", "Streaming: 2 GB of 1 KiB rows from a store without a limit", 0,
+            "as fast as it can."),
+    _open_store(),
+)  # fmt: skip

@@ -1,0 +1,117 @@
+"""nginx over a folder: a store for reads, with so many bytes per second as it is told.
+
+Objects are at URL/BUCKET/KEY, where the bucket is a folder; that is what S3 is to who only reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 8
+_START_SECONDS = 10.0
+_CONFIGURATION = """
+daemon off;
+master_process off;
+pid {home}/pid;
+error_log {home}/errors;
+events {{ worker_connections 512; }}
+http {{
+  log_format sent '$request_method $body_bytes_sent $uri';
+  access_log {home}/requests sent;
+  client_body_temp_path {home}/body;
+  proxy_temp_path {home}/proxy;
+  fastcgi_temp_path {home}/fastcgi;
+  uwsgi_temp_path {home}/uwsgi;
+  scgi_temp_path {home}/scgi;
+  sendfile on;
+  sendfile_max_chunk 1m;
+  tcp_nopush on;
+  keepalive_requests 1000000;
+  default_type application/octet-stream;
+  server {{
+    listen 127.0.0.1:{port};
+    root {root};
+    {limit}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """A server that runs.
+
+    Attributes:
+        url: where it is.
+        requests: the file that it adds a line to for each request that ended.
+    """
+
+    url: str
+    requests: Path
+
+    def sent_bytes(self, prefix: str) -> int:
+        """Returns how many bytes of objects below a path went out so far."""
+        lines = (line.split(maxsplit=2) for line in self.requests.read_text().splitlines())
+        return sum(
+            int(sent) for kind, sent, path in lines if kind == "GET" and path.startswith(prefix)
+        )
+
+
+@contextlib.contextmanager
+def serve(root: Path, *, megabytes_per_s: int = 0) -> Iterator[WebServer]:
+    """Serves a folder on a port of this machine.
+
+    Args:
+        root: what is served.
+        megabytes_per_s: of all connections together, where a client has `CONNECTIONS` of them:
+            nginx limits each. 0 is no limit.
+    """
+    limit = f"limit_rate {megabytes_per_s * 1_000_000 // CONNECTIONS};" if megabytes_per_s else ""
+    with tempfile.TemporaryDirectory(prefix="headrace-nginx-") as home:
+        port = _free_port()
+        file = Path(home, "nginx.conf")
+        file.write_text(
+            _CONFIGURATION.format(home=home, port=port, root=root.resolve(), limit=limit)
+        )
+        program = shutil.which("nginx")
+        if program is None:
+            raise FileNotFoundError("there is no nginx; install the Debian package nginx")
+        command = [program, "-p", home, "-c", str(file), "-e", f"{home}/errors"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                _wait_for(url, process, Path(home, "errors"))
+                yield WebServer(url, Path(home, "requests"))
+            finally:
+                process.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], errors: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(url).close()
+        except urllib.error.HTTPError:
+            return  # it answers: there is no page at /
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise RuntimeError(f"nginx does not answer: {errors.read_text()[-2000:]}")

@@ -1,0 +1,142 @@
+#include "engine/wanted_shards.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace headrace {
+
+WantedShards::WantedShards(ShardSupply& supply, ShardUses& uses,
+                           std::function<uint64_t(uint64_t)> later, const Setting& setting)
+    : supply_(supply), uses_(uses), later_(std::move(later)), setting_(setting) {}
+
+void WantedShards::advance(uint64_t oldest, uint64_t due) {
+  end_uses(oldest);
+  learn(oldest);
+  want_due(oldest, due);
+}
+
+void WantedShards::end_uses(uint64_t oldest) {
+  while (!ends_.empty() && ends_.top().first <= oldest) {
+    const uint64_t shard = ends_.top().second;
+    ends_.pop();
+    const uint64_t end = shards_.at(shard).uses.front().end;
+    if (end > oldest) {
+      ends_.emplace(end, shard);  // another use was found to follow without a gap
+    } else {
+      end_use(shard);
+    }
+  }
+}
+
+// The first use of a shard is over.
+void WantedShards::end_use(uint64_t shard) {
+  Shard& state = shards_.at(shard);
+  state.uses.pop_front();
+  if (state.wanted && !state.uses.empty() && state.uses.front().begin <= looked_at_) {
+    ends_.emplace(state.uses.front().end, shard);
+    supply_.want(shard, state.uses.front().begin);
+    return;
+  }
+  held_bytes_ -= state.wanted ? state.bytes : 0;
+  state.wanted = false;
+  const uint64_t next = state.uses.empty() ? later_(shard) : state.uses.front().begin;
+  if (state.uses.empty()) {
+    shards_.erase(shard);
+  }
+  supply_.release(shard, next);
+}
+
+// Takes up more uses.
+void WantedShards::learn(uint64_t oldest) {
+  for (size_t i = 0; i < kLearnedUses && coming_.size() < kKnownUses; ++i) {
+    const std::optional<ShardUse> use = uses_.next();
+    if (!use) {
+      return;
+    }
+    if (use->end <= oldest) {
+      continue;
+    }
+    Shard& state = shards_[use->shard];
+    if (!state.uses.empty() && state.uses.back().end >= use->begin) {
+      state.uses.back().end = std::max(state.uses.back().end, use->end);
+      continue;
+    }
+    if (state.uses.empty()) {
+      supply_.set_next_use(use->shard, use->begin);
+    }
+    state.uses.push_back(*use);
+    coming_.emplace_back(use->begin, use->shard);
+  }
+}
+
+void WantedShards::want_due(uint64_t oldest, uint64_t due) {
+  while (!ahead_.empty() && ahead_.front().begin < due) {
+    ahead_bytes_ -= ahead_.front().bytes;
+    ahead_.pop_front();
+  }
+  while (!coming_.empty()) {
+    const auto [begin, shard] = coming_.front();
+    const Shard& state = shards_.at(shard);
+    if (!state.wanted) {
+      const bool missed = state.uses.front().end <= oldest;
+      if (!missed && begin >= due && !has_room(supply_.charge(shard))) {
+        return;
+      }
+      coming_.pop_front();
+      looked_at_ = begin;
+      if (missed) {
+        end_use(shard);  // its readers came first, and may still hold it
+      } else {
+        want(shard, due);
+      }
+    } else {
+      coming_.pop_front();  // it stays for this use
+      looked_at_ = begin;
+    }
+  }
+}
+
+// For something that is not due.
+bool WantedShards::has_room(uint64_t bytes) const {
+  const uint64_t share = supply_.share_bytes();
+  const uint64_t most = std::min(std::max(setting_.ahead_bytes, share / setting_.ahead_part),
+                                 share / setting_.most_part);
+  return held_bytes_ == 0 ||
+         (held_bytes_ + bytes <= share && (ahead_bytes_ == 0 || ahead_bytes_ + bytes <= most));
+}
+
+void WantedShards::want(uint64_t shard, uint64_t due) {
+  Shard& state = shards_.at(shard);
+  const ShardUse& use = state.uses.front();
+  state.wanted = true;
+  state.bytes = supply_.charge(shard);
+  held_bytes_ += state.bytes;
+  ends_.emplace(use.end, shard);
+  if (use.begin >= due) {
+    ahead_.push_back({use.begin, state.bytes});
+    ahead_bytes_ += state.bytes;
+  }
+  supply_.want(shard, use.begin);
+}
+
+void WantedShards::release_all() noexcept {
+  for (const auto& [shard, state] : shards_) {
+    try {
+      if (state.wanted) {
+        supply_.release(shard, later_(shard));
+      } else {
+        supply_.set_next_use(shard, later_(shard));
+      }
+    } catch (const std::exception&) {
+      continue;  // the store is closed: nothing is held any more
+    }
+  }
+  shards_.clear();
+  coming_.clear();
+  ahead_.clear();
+  ends_ = {};
+  ahead_bytes_ = 0;
+  held_bytes_ = 0;
+}
+
+}  // namespace headrace

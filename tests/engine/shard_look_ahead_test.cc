@@ -1,0 +1,229 @@
+#include "engine/shard_look_ahead.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "dataset/source_runs.h"
+#include "testing/errors.h"
+#include "testing/loading.h"
+#include "testing/numbered_rows.h"
+#include "testing/stored_dataset.h"
+#include "testing/temp_dir.h"
+
+namespace headrace {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kSoon{20};
+
+// Passes of loaders over a dataset in a store of 12 shards.
+class ShardLookAheadTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kRows = 240;
+  static constexpr uint64_t kShards = 12;
+
+  Shuffle shards(uint64_t window, uint64_t lanes = 1) const {
+    return {.kind = Shuffle::Kind::kShards,
+            .window = window,
+            .lanes = lanes,
+            .units = shuffle_units(*local_)};
+  }
+
+  static LoaderOptions options(const Shuffle& shuffle, uint64_t num_threads = 2) {
+    LoaderOptions options = options_of(7, Shuffle::Kind::kSequential, num_threads);
+    options.shuffle = shuffle;
+    return options;
+  }
+
+  // The batches of a pass.
+  static Batches read(const DatasetPtr& dataset, const LoaderOptions& options, uint64_t epoch = 0,
+                      uint64_t position = 0) {
+    Loader loader(dataset, options);
+    const auto pass = loader.start(epoch, position);
+    return drain(*pass);
+  }
+
+  uint64_t bytes_in_cache() const {
+    uint64_t bytes = 0;
+    std::error_code ignored;  // files come and go
+    for (const auto& entry : fs::recursive_directory_iterator(stored_.default_cache(), ignored)) {
+      const auto extension = entry.path().extension();
+      if (extension == ".shard" || extension == ".part") {
+        const uint64_t size = entry.file_size(ignored);
+        bytes += ignored ? 0 : charged_bytes(size);
+      }
+    }
+    return bytes;
+  }
+
+  StoredDataset stored_{numbered_rows(kRows), std::vector<uint64_t>(kShards, kRows / kShards)};
+  DatasetPtr local_ = stored_.local();
+  TempDir caches_;
+};
+
+TEST_F(ShardLookAheadTest, GivesTheBatchesOfTheDirectory) {
+  const Shuffle exact{.kind = Shuffle::Kind::kExact};
+  const Shuffle blocks{.kind = Shuffle::Kind::kBlocks, .block_rows = 15, .window = 3};
+  for (const Shuffle& shuffle : {Shuffle{}, exact, blocks, shards(3), shards(2, 2)}) {
+    SCOPED_TRACE(static_cast<int>(shuffle.kind));
+    const ServedDataset served(stored_, kShards);
+    for (const uint64_t threads : {1, 2}) {
+      for (const uint64_t position : {0, 77}) {
+        EXPECT_EQ(read(served.dataset(), options(shuffle, threads), 1, position),
+                  read(local_, options(shuffle, threads), 1, position));
+      }
+    }
+    // Nothing is wanted after the pass; a few may be kept open.
+    EXPECT_LE(served.store().stats().held_bytes, served.store().share_bytes() / 4);
+    fs::remove_all(stored_.default_cache());
+  }
+}
+
+TEST_F(ShardLookAheadTest, EachShardIsDownloadedOnceWithRoomForTheWindowAndOneMore) {
+  const uint64_t room = 5;  // a window of 3, one that enters within a batch, and one more
+  const ServedDataset served(stored_, room);
+  std::atomic<bool> over{false};
+  uint64_t most = 0;
+  std::thread watch([&] {
+    while (!over) {
+      most = std::max(most, bytes_in_cache());
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  });
+  for (uint64_t epoch = 0; epoch < 2; ++epoch) {
+    EXPECT_EQ(read(served.dataset(), options(shards(3)), epoch),
+              read(local_, options(shards(3)), epoch));
+    EXPECT_LE(served.store().stats().fetches, kShards * (epoch + 1));
+  }
+  over = true;
+  watch.join();
+  EXPECT_GT(most, 0U);
+  EXPECT_LE(most, room * stored_.charge());
+}
+
+TEST_F(ShardLookAheadTest, WhatTheNextEpochUsesFirstStaysInTheCache) {
+  const ServedDataset served(stored_, 8);
+  read(served.dataset(), options({}), 0);
+  EXPECT_EQ(served.store().stats().fetches, kShards);
+  for (uint64_t epoch = 1; epoch < 4; ++epoch) {
+    read(served.dataset(), options({}), epoch);
+  }
+  // Eviction by age would have had them all again.
+  EXPECT_LT(served.store().stats().fetches, 4 * kShards - 6);
+}
+
+TEST_F(ShardLookAheadTest, ACacheThatHoldsAllIsFilledOnce) {
+  const ServedDataset served(stored_, kShards);
+  for (uint64_t epoch = 0; epoch < 3; ++epoch) {
+    read(served.dataset(), options({.kind = Shuffle::Kind::kExact}), epoch);
+  }
+  EXPECT_EQ(served.store().stats().fetches, kShards);
+}
+
+TEST_F(ShardLookAheadTest, AResumedPassFetchesWhatItStillNeeds) {
+  const ServedDataset served(stored_, kShards);
+  read(served.dataset(), options({}), 0, kRows - 45);
+  EXPECT_EQ(served.store().stats().fetches, 3U);
+}
+
+TEST_F(ShardLookAheadTest, RanksWithLanesOfTheirOwnShareOutTheShards) {
+  uint64_t fetches = 0;
+  for (const uint64_t rank : {0, 1}) {
+    const ServedDataset served(stored_, kShards, caches_.path(std::to_string(rank)));
+    LoaderOptions of_rank = options(shards(2, 2));
+    of_rank.split.world_size = 2;
+    of_rank.split.rank = rank;
+    EXPECT_EQ(read(served.dataset(), of_rank), read(local_, of_rank));
+    fetches += served.store().stats().fetches;
+  }
+  EXPECT_LE(fetches, kShards + 1) << "one shard may be cut";
+}
+
+TEST_F(ShardLookAheadTest, ListedBatchesComeThroughASmallCache) {
+  const ServedDataset served(stored_, 4);
+  LoaderOptions listed = options({});
+  listed.listed = 40;
+  listed.split.batch_size = 1;
+  Loader loader(served.dataset(), listed);
+  const auto pass = loader.start(0, 0);
+  Batches expected;
+  Batches found;
+  Batch batch;
+  while (found.size() < listed.listed) {
+    while (const auto wanted = pass->wanted()) {
+      const uint64_t first = wanted->item * 97 % (kRows - 25);
+      RowList list{.rows = {first, first + 22, first + 1}, .pools = loader.pools_of(3)};
+      expected.push_back(list.rows);
+      pass->name(std::move(list));
+    }
+    ASSERT_TRUE(next_batch(*pass, batch));
+    found.push_back(ids(batch));
+  }
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(ShardLookAheadTest, WhatCannotBeMadeIsRefusedBeforeAnythingIsFetched) {
+  const ServedDataset served(stored_, 3);
+  for (const Shuffle& shuffle : {Shuffle{.kind = Shuffle::Kind::kExact}, shards(4)}) {
+    expect_error(ErrorCode::kInvalid, {"cache_bytes"},
+                 [&] { read(served.dataset(), options(shuffle)); });
+  }
+  EXPECT_EQ(served.store().stats().fetches, 0U);
+}
+
+TEST_F(ShardLookAheadTest, CloseEndsAPassThatWaitsForAShard) {
+  const auto remote = stored_.open(4);  // nobody downloads
+  Loader loader(dataset_of_remote_shards(remote), options({}));
+  const auto pass = loader.start(0, 0);
+  Batch batch;
+  EXPECT_EQ(pass->next(batch, kSoon), Pass::Next::kWait);
+  const auto begin = Clock::now();
+  pass->close("closed by a test");
+  EXPECT_LT(Clock::now() - begin, milliseconds(2000));
+  expect_error(ErrorCode::kCancelled, {"closed by a test"}, [&] { pass->next(batch, kSoon); });
+  EXPECT_EQ(remote->store().describe(0), "") << "nothing is wanted any more";
+}
+
+TEST_F(ShardLookAheadTest, AShardThatCannotBeHadEndsThePassInItsPlace) {
+  const ServedDataset served(stored_, 4, stored_.default_cache(), [](const FetchJob& job) {
+    return job.request().id == 6 ? Fetchers::Fault::kGone : Fetchers::Fault::kNone;
+  });
+  Loader loader(served.dataset(), options({}));
+  const auto pass = loader.start(0, 0);
+  Batch batch;
+  for (uint64_t row = 0; row + 7 <= kRows / 2; row += 7) {
+    ASSERT_TRUE(next_batch(*pass, batch));
+    EXPECT_EQ(ids(batch).front(), row);
+  }
+  expect_error(ErrorCode::kNotFound, {"cannot be fetched"}, [&] { next_batch(*pass, batch); });
+}
+
+// Both need more than half of the cache, and the one that is not asked holds its part.
+TEST_F(ShardLookAheadTest, TwoPassesTakeTurnsInACacheForOne) {
+  const ServedDataset served(stored_, 4);
+  Loader one(served.dataset(), options(shards(3)));
+  Loader other(served.dataset(), options(shards(3)));
+  const auto first = one.start(0, 0);
+  const auto second = other.start(1, 100);
+  const Batches expected_first = read(local_, options(shards(3)), 0);
+  const Batches expected_second = read(local_, options(shards(3)), 1, 100);
+  Batch batch;
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(next_batch(*first, batch));
+    EXPECT_EQ(ids(batch), expected_first[i]);
+    ASSERT_TRUE(next_batch(*second, batch));
+    EXPECT_EQ(ids(batch), expected_second[i]);
+  }
+}
+
+}  // namespace
+}  // namespace headrace

@@ -1,0 +1,119 @@
+"""`Loader(follow=...)` and `retain` of a dataset in a store, beside its writers."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import headrace as hr
+
+pytest.importorskip("obstore")
+
+SOON = hr.Follow(stage_rows=20, poll_s=0.02)
+
+
+@pytest.fixture
+def url() -> str:
+    return f"memory://follow/{uuid.uuid4().hex}"
+
+
+def commit(url: str, first: int, rows: int) -> None:
+    with hr.Writer(url) as writer:
+        writer.write(y=np.arange(first, first + rows), x=np.zeros(rows, np.float32))
+
+
+def take(batches: Any, count: int) -> list[list[int]]:
+    return [batch["y"].tolist() for batch in itertools.islice(batches, count)]
+
+
+@pytest.fixture
+def follow(url: str, tmp_path: Path) -> Callable[..., hr.Loader]:
+    commit(url, 0, 30)
+
+    def loader(**arguments: Any) -> hr.Loader:
+        ds = hr.open(url, cache=tmp_path / "cache", cache_bytes="50MB")
+        settings: dict[str, Any] = {"batch_size": 5, "follow": SOON, "output": "numpy"}
+        return hr.Loader(ds, **(settings | arguments))
+
+    return loader
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_rows_are_the_same_whenever_they_were_committed(
+    url: str, follow: Callable[..., hr.Loader], shuffle: bool
+) -> None:
+    def grow() -> None:
+        for first in range(30, 100, 7):
+            commit(url, first, 7)
+            time.sleep(0.01)
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    seen = take(follow(shuffle=shuffle), 20)
+    writer.join()
+    assert sorted(itertools.chain.from_iterable(seen)) == list(range(100))
+    assert take(follow(shuffle=shuffle), 20) == seen
+    if not shuffle:
+        assert seen == [list(range(k, k + 5)) for k in range(0, 100, 5)]
+
+
+def test_a_full_cache_gives_the_room_of_stages_that_are_over(url: str, tmp_path: Path) -> None:
+    for first in range(0, 200, 10):
+        commit(url, first, 10)
+    ds = hr.open(url, cache=tmp_path, cache_bytes=5 * 4096)  # for five of twenty shards
+    with hr.Loader(ds, batch_size=5, shuffle=True, follow=SOON, output="numpy") as loader:
+        seen = take(loader, 40)
+        waited = loader.stats()["shard_wait_s"]
+    assert sorted(itertools.chain.from_iterable(seen)) == list(range(200))
+    assert waited < 2, "whoever waits for room that is not given waits half a second a shard"
+
+
+def test_stats_count_shards_of_all_versions(url: str, tmp_path: Path) -> None:
+    commit(url, 0, 20)
+    ds = hr.open(url, cache=tmp_path, cache_bytes="1MB")
+    with hr.Loader(ds, batch_size=20, follow=SOON, output="numpy") as loader:
+        batches = iter(loader)
+        next(batches)
+        for version in range(1, 5):
+            commit(url, 20 * version, 20)
+            next(batches)
+            assert loader.stats()["shard_fetches"] == version + 1
+
+
+def test_a_resume_goes_on_exactly(url: str, follow: Callable[..., hr.Loader]) -> None:
+    commit(url, 30, 30)
+    loader = follow()
+    take(iter(loader), 5)
+    other = follow()
+    other.load_state_dict(loader.state_dict())
+    assert take(other, 1) == [list(range(25, 30))]
+
+
+def test_the_wait_for_rows_is_ended_by_close(follow: Callable[..., hr.Loader]) -> None:
+    loader = follow()
+    batches = iter(loader)
+    take(batches, 4)
+    threading.Timer(0.2, loader.close).start()
+    with pytest.raises(hr.CancelledError, match="closed"):
+        next(batches)
+
+
+def test_shards_are_dropped(url: str, tmp_path: Path, follow: Callable[..., hr.Loader]) -> None:
+    commit(url, 30, 30)
+    commit(url, 60, 30)
+    ds = hr.open(url, cache=tmp_path / "cache", cache_bytes="50MB")
+    kept = ds.select_columns(["y"]).retain(newest=1)
+    assert kept["y"][:].tolist() == list(range(60, 90))
+    assert kept.version == 4
+    assert len(ds) == 90
+    loader = follow()
+    assert loader.epoch == 3
+    assert take(loader, 1) == [list(range(60, 65))]
