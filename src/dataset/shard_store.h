@@ -103,6 +103,17 @@ class ShardStore {
   // What this process may hold ahead of its need, in bytes. Throws as open().
   uint64_t share_bytes() const;
 
+  // The cache, which other stores may have too. Throws as open().
+  CacheId cache() const;
+
+  // The right to hold shards while waiting for others: `first` of wait() is for who has it. Nothing
+  // while anybody has it who shares the cache. Throws as open(); kIo.
+  std::unique_ptr<const WaitingTurn> take_turn() const;
+
+  // Has `give_up` called, from jobs() and wait(), while another one calls for room: to let go of
+  // what is kept without need. Throws as open().
+  void when_called(std::function<void()> give_up) const;
+
   // All that wait in this process wake and throw kCancelled, and so does whoever comes later;
   // what is pinned stays so. Nothing where this process has not used the store yet.
   void close() const;
