@@ -52,14 +52,14 @@ void FetchEntry::start_over() {
   phase = FetchPhase::kFetching;
 }
 
-void FetchEntry::ask_for(uint64_t bytes) {
+std::shared_ptr<const PartFile> FetchEntry::ask_for(uint64_t bytes) {
   request.bytes = bytes;
   request.outgrown = true;
   ++round;
-  file.reset();
   ranges.clear();
   deadline.reset();
   phase = FetchPhase::kQueued;
+  return std::exchange(file, nullptr);
 }
 
 std::optional<FetchEntry::TimePoint> FetchEntry::next_event(TimePoint now) const {

@@ -15,13 +15,14 @@ namespace headrace {
 
 // An object that is wanted from a store.
 struct FetchRequest {
-  uint64_t id = 0;        // the caller's number of it
-  uint64_t next_use = 0;  // what is used first is fetched first
-  uint64_t bytes = 0;     // it has exactly so many; of one that is made, at most
-  uint64_t xxh3 = 0;      // XXH3-64 of them
-  std::string name = {};  // below the store's URL; of one that is made, what messages call it
-  bool made = false;      // whoever takes the job makes it, all of it, and knows its size then
-  bool outgrown = false;  // it was made before, and `bytes` is what that took
+  uint64_t id = 0;          // the caller's number of it
+  uint64_t generation = 0;  // of his wants of it: another one is another request
+  uint64_t next_use = 0;    // what is used first is fetched first
+  uint64_t bytes = 0;       // it has exactly so many; of one that is made, at most
+  uint64_t xxh3 = 0;        // XXH3-64 of them
+  std::string name = {};    // below the store's URL; of one that is made, what messages call it
+  bool made = false;        // whoever takes the job makes it, all of it, and knows its size then
+  bool outgrown = false;    // it was made before, and `bytes` is what that took
 };
 
 enum class FetchPhase : uint8_t {
@@ -65,8 +66,9 @@ class FetchEntry {
   // What was made has so many bytes. Requires: request.made, and its range was taken.
   void set_bytes(uint64_t bytes) noexcept { request.bytes = ranges[0].bytes = bytes; }
 
-  // Gives the file back and is to be started again, with room for `bytes`.
-  void ask_for(uint64_t bytes);
+  // Is to be started again, with room for `bytes`. Returns the file, which is to be given back
+  // without the lock.
+  [[nodiscard]] std::shared_ptr<const PartFile> ask_for(uint64_t bytes);
 
   // When something is to be done without a call from outside; nothing if never.
   std::optional<TimePoint> next_event(TimePoint now) const;

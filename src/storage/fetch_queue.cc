@@ -58,28 +58,53 @@ std::shared_ptr<FetchQueue> FetchQueue::make(FetchHooks hooks, FetchOptions opti
 FetchQueue::FetchQueue(FetchHooks hooks, FetchOptions options)
     : hooks_(std::move(hooks)), options_(with_random(std::move(options))), process_(::getpid()) {}
 
+FetchQueue::Lock::~Lock() {
+  if (lock_.owns_lock()) {
+    unlock();
+  }
+}
+
+void FetchQueue::Lock::unlock() noexcept {
+  std::multimap<uint64_t, EntryPtr> gone;
+  gone.swap(ended);
+  lock_.unlock();
+  for (const auto& [id, entry] : gone) {
+    entry->file.reset();
+  }
+}
+
 bool FetchQueue::is_foreign() const noexcept { return process_ != ::getpid(); }
 
 void FetchQueue::push(const FetchRequest& request) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(*this);
   check_open();
+  const auto found = entries_.find(request.id);
+  EntryPtr entry = found != entries_.end() ? found->second : nullptr;
+  if (entry != nullptr && entry->request.generation > request.generation) {
+    return;
+  }
   failures_.erase(request.id);
-  auto& entry = entries_[request.id];
+  if (entry != nullptr && entry->request.generation < request.generation) {
+    finish(lock, entry, std::nullopt);
+    entry = nullptr;
+  }
   if (entry != nullptr) {
     order_.erase({entry->request.next_use, request.id});
     entry->request.next_use = request.next_use;
   } else {
     entry = std::make_shared<FetchEntry>(request);
+    entries_.emplace(request.id, entry);
   }
   order_.emplace(std::pair(request.next_use, request.id), entry);
   changed_.notify_all();
 }
 
-void FetchQueue::drop(uint64_t id) {
-  const std::lock_guard lock(mutex_);
+void FetchQueue::drop(uint64_t id, uint64_t generation) {
+  Lock lock(*this);
   failures_.erase(id);
-  if (const auto found = entries_.find(id); found != entries_.end()) {
-    finish(EntryPtr(found->second), std::nullopt);
+  if (const auto found = entries_.find(id);
+      found != entries_.end() && found->second->request.generation <= generation) {
+    finish(lock, EntryPtr(found->second), std::nullopt);
   }
 }
 
@@ -94,14 +119,13 @@ void FetchQueue::ask_again() {
 }
 
 void FetchQueue::close() noexcept {
-  const std::lock_guard lock(mutex_);
+  Lock lock(*this);
   closed_ = true;
   for (const auto& [id, entry] : entries_) {
     entry->dropped = true;
-    entry->file.reset();
   }
   order_.clear();
-  entries_.clear();
+  lock.ended.merge(entries_);
   changed_.notify_all();
 }
 
@@ -121,10 +145,10 @@ std::string FetchQueue::describe(uint64_t id) const {
 
 std::unique_ptr<FetchJob> FetchQueue::take(std::chrono::milliseconds timeout) {
   const TimePoint until = steady_clock::now() + timeout;
-  Lock lock(mutex_);
+  Lock lock(*this);
   while (true) {
     check_open();
-    expire();
+    expire(lock);
     if (auto job = take_range()) {
       return job;
     }
@@ -142,7 +166,7 @@ std::unique_ptr<FetchJob> FetchQueue::take(std::chrono::milliseconds timeout) {
 
 bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
   const TimePoint until = steady_clock::now() + timeout;
-  Lock lock(mutex_);
+  Lock lock(*this);
   const auto wanted = entries_.find(id);
   const EntryPtr entry = wanted != entries_.end() ? wanted->second : nullptr;
   if (entry != nullptr && ++entry->waiters == 1 && entry->phase == FetchPhase::kQueued) {
@@ -159,7 +183,7 @@ bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
   } const leave{entry};
   while (true) {
     check_open();
-    expire();
+    expire(lock);
     if (const auto failed = failures_.find(id); failed != failures_.end()) {
       throw Error(failed->second);
     }
@@ -185,13 +209,18 @@ void FetchQueue::check_open() const {
 
 // Sleeps until something changes, is due, or `until`.
 void FetchQueue::sleep_until(Lock& lock, TimePoint until) {
+  if (!lock.ended.empty()) {
+    lock.unlock();
+    lock.lock();
+    return;  // much may have changed
+  }
   const TimePoint now = options_.clock.now();
   for (const auto& [order, entry] : order_) {
     if (const auto event = entry->next_event(now)) {
       until = std::min(until, steady_clock::now() + (*event - now));
     }
   }
-  changed_.wait_until(lock, until);
+  changed_.wait_until(lock.to_wait(), until);
 }
 
 std::unique_ptr<FetchJob> FetchQueue::take_range() {
@@ -241,9 +270,12 @@ void FetchQueue::start(Lock& lock, const EntryPtr& entry) {
   starting_ = false;
   if (entry->dropped) {
     changed_.notify_all();
+    lock.unlock();
+    started.file.reset();
+    lock.lock();
   } else if (error) {
     ++counters_.failed;
-    finish(entry, std::move(error));
+    finish(lock, entry, std::move(error));
   } else {
     apply(lock, entry, started);
   }
@@ -255,7 +287,7 @@ void FetchQueue::apply(Lock& lock, const EntryPtr& entry, const FetchStart& star
   entry->holds_up = started.step == FetchStep::kNoRoom;
   switch (started.step) {
     case FetchStep::kReady:
-      finish(entry, std::nullopt);
+      finish(lock, entry, std::nullopt);
       return;
     case FetchStep::kCheck:
       check(lock, entry);
@@ -293,7 +325,7 @@ void FetchQueue::check(Lock& lock, const EntryPtr& entry) {
   }
   if (error || right) {
     counters_.failed += error ? 1 : 0;
-    finish(entry, std::move(error));
+    finish(lock, entry, std::move(error));
   } else {
     entry->phase = FetchPhase::kQueued;
     changed_.notify_all();
@@ -301,7 +333,7 @@ void FetchQueue::check(Lock& lock, const EntryPtr& entry) {
 }
 
 // Ends requests that are over their time, whatever their jobs are doing.
-void FetchQueue::expire() {
+void FetchQueue::expire(Lock& lock) {
   const TimePoint now = options_.clock.now();
   std::vector<EntryPtr> late;
   for (const auto& [order, entry] : order_) {
@@ -312,23 +344,23 @@ void FetchQueue::expire() {
   for (const EntryPtr& entry : late) {
     ++counters_.failed;
     const Error silent(ErrorCode::kIo, "its bytes did not come in time");
-    finish(entry, final_error(*entry, entry->last_error.value_or(silent), true));
+    finish(lock, entry, final_error(*entry, entry->last_error.value_or(silent), true));
   }
 }
 
-void FetchQueue::finish(const EntryPtr& entry, std::optional<Error> error) {
+void FetchQueue::finish(Lock& lock, const EntryPtr& entry, std::optional<Error> error) {
   const uint64_t id = entry->request.id;
   order_.erase({entry->request.next_use, id});
-  entries_.erase(id);
+  lock.ended.insert(entries_.extract(id));
   entry->dropped = true;
-  entry->file.reset();
   if (error) {
     failures_.insert_or_assign(id, *std::move(error));
   }
   changed_.notify_all();
 }
 
-void FetchQueue::retry(const EntryPtr& entry, const Error& error, const FetchFailure& how) {
+void FetchQueue::retry(Lock& lock, const EntryPtr& entry, const Error& error,
+                       const FetchFailure& how) {
   const TimePoint now = options_.clock.now();
   ++entry->failures;
   entry->wrong += bytes_are_wrong(error) ? 1 : 0;
@@ -338,7 +370,7 @@ void FetchQueue::retry(const EntryPtr& entry, const Error& error, const FetchFai
   const bool late = now + delay >= *entry->deadline;
   if (!how.retryable || late || entry->wrong >= options_.retry.max_wrong) {
     ++counters_.failed;
-    finish(entry, final_error(*entry, error, how.retryable && late));
+    finish(lock, entry, final_error(*entry, error, how.retryable && late));
     return;
   }
   ++counters_.retries;
@@ -386,7 +418,7 @@ void FetchQueue::end_write(const FetchJob& job, uint64_t bytes) noexcept {
 }
 
 void FetchQueue::range_done(const FetchJob& job, const std::string& version) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   check_wanted(job);
   const EntryPtr entry = job.entry_;
   if (job.request_.made) {
@@ -394,32 +426,34 @@ void FetchQueue::range_done(const FetchJob& job, const std::string& version) {
   }
   if (!entry->complete(job.number_, version)) {
     entry->start_over();
-    retry(entry, Error(ErrorCode::kCorrupt, "the object was changed while it was fetched"), {});
+    retry(lock, entry, Error(ErrorCode::kCorrupt, "the object was changed while it was fetched"),
+          {});
   } else if (entry->is_complete()) {
     admit(lock, entry);
   }
 }
 
 void FetchQueue::range_outgrown(const FetchJob& job, uint64_t bytes) {
+  std::shared_ptr<const PartFile> gone;
   const std::lock_guard lock(mutex_);
   check_wanted(job);
-  job.entry_->ask_for(bytes);
+  gone = job.entry_->ask_for(bytes);
   changed_.notify_all();
 }
 
 void FetchQueue::range_failed(const FetchJob& job, const Error& error, const FetchFailure& how) {
-  const std::lock_guard lock(mutex_);
+  Lock lock(*this);
   if (closed_ || job.entry_->dropped || job.entry_->round != job.round_) {
     return;
   }
   job.entry_->give_back(job.number_);
-  retry(job.entry_, error, how);
+  retry(lock, job.entry_, error, how);
 }
 
 void FetchQueue::admit(Lock& lock, const EntryPtr& entry) {
   entry->phase = FetchPhase::kAdmitting;
   // A job of an earlier round may still be in the middle of a write.
-  changed_.wait(lock, [&] { return entry->writers == 0; });
+  changed_.wait(lock.to_wait(), [&] { return entry->writers == 0; });
   const FetchRequest request = entry->request;
   lock.unlock();
   std::optional<Error> error = error_of_hook([&] { hooks_.admit(request); });
@@ -429,12 +463,12 @@ void FetchQueue::admit(Lock& lock, const EntryPtr& entry) {
   }
   if (!error) {
     ++counters_.completed;
-    finish(entry, std::nullopt);
+    finish(lock, entry, std::nullopt);
     return;
   }
   entry->start_over();
   const bool wrong = error->code() == ErrorCode::kCorrupt || error->code() == ErrorCode::kTruncated;
-  retry(entry, *error, {.code = error->code(), .retryable = wrong});
+  retry(lock, entry, *error, {.code = error->code(), .retryable = wrong});
 }
 
 }  // namespace headrace

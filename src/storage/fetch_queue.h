@@ -80,11 +80,11 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   static std::shared_ptr<FetchQueue> make(FetchHooks hooks, FetchOptions options);
 
   // Wants an object; where it is wanted already, changes only its next use. A failure of it is
-  // forgotten.
+  // forgotten. A later generation takes the place of an earlier one.
   void push(const FetchRequest& request);
 
-  // Wants it no more: jobs of it throw kCancelled.
-  void drop(uint64_t id);
+  // Wants it no more, unless by a later generation: jobs of it throw kCancelled.
+  void drop(uint64_t id, uint64_t generation = 0);
 
   // There may be room now: asks at once for those that found none.
   void ask_again();
@@ -111,9 +111,29 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
 
  private:
   friend class FetchJob;
-  using Lock = std::unique_lock<std::mutex>;
   using TimePoint = std::chrono::steady_clock::time_point;
   using EntryPtr = std::shared_ptr<FetchEntry>;
+
+  // The lock. Files of requests that have ended are dropped after it: that gives room back, for
+  // which it may have to wait for other processes.
+  class Lock {
+   public:
+    explicit Lock(const FetchQueue& queue) : lock_(queue.mutex_) {}
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+    void lock() { lock_.lock(); }
+    void unlock() noexcept;
+
+    // As std::condition_variable wants it. Requires: `ended` is empty.
+    std::unique_lock<std::mutex>& to_wait() noexcept { return lock_; }
+
+    std::multimap<uint64_t, EntryPtr> ended;  // nobody else touches their files
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+  };
 
   FetchQueue(FetchHooks hooks, FetchOptions options);
 
@@ -125,9 +145,9 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   void check(Lock& lock, const EntryPtr& entry);
   void admit(Lock& lock, const EntryPtr& entry);
   void sleep_until(Lock& lock, TimePoint until);
-  void expire();
-  void finish(const EntryPtr& entry, std::optional<Error> error);
-  void retry(const EntryPtr& entry, const Error& error, const FetchFailure& how);
+  void expire(Lock& lock);
+  void finish(Lock& lock, const EntryPtr& entry, std::optional<Error> error);
+  void retry(Lock& lock, const EntryPtr& entry, const Error& error, const FetchFailure& how);
   Error final_error(const FetchEntry& entry, const Error& cause, bool late) const;
 
   void check_wanted(const FetchJob& job) const;

@@ -13,6 +13,7 @@
 
 #include "testing/errors.h"
 #include "testing/fetching.h"
+#include "testing/lock_watch.h"
 
 namespace headrace {
 namespace {
@@ -286,6 +287,65 @@ TEST_F(FetchQueueTest, CloseWakesAll) {
   }
   EXPECT_EQ(woken, 4);
   expect_error(ErrorCode::kCancelled, {"closed"}, [&] { push(2, 1); });
+}
+
+TEST_F(FetchQueueTest, AnEarlierGenerationEndsNoLaterOne) {
+  queue_->push({.id = 1, .generation = 1, .bytes = FakeKeeper::kBytes});
+  const auto first = take();
+  queue_->push({.id = 1, .generation = 2, .bytes = FakeKeeper::kBytes});
+  EXPECT_TRUE(keeper_.files[1].expired());
+  expect_error(ErrorCode::kCancelled, {}, [&] { first->write(0, some_bytes(1)); });
+  queue_->push({.id = 1, .generation = 1, .bytes = FakeKeeper::kBytes});
+  queue_->drop(1, 1);
+  const auto second = take();
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(second->request().generation, 2U);
+  queue_->drop(1, 1);
+  second->write(0, some_bytes(1));
+  queue_->drop(1, 2);
+  EXPECT_FALSE(pending(1));
+}
+
+TEST_F(FetchQueueTest, FilesAreDroppedWithoutTheLock) {
+  LockWatch watch([this] { queue_->counters(); });
+  const FetchHooks hooks = keeper_.hooks();
+  queue_ = FetchQueue::make({.start =
+                                 [&](const FetchRequest& request, bool urgent) {
+                                   FetchStart started = hooks.start(request, urgent);
+                                   started.file = watch.watch(started.file);
+                                   if (request.id == 5) {
+                                     queue_->drop(5);
+                                   }
+                                   return started;
+                                 },
+                             .check = hooks.check,
+                             .admit = hooks.admit},
+                            {.clock = clock_.clock()});
+  push(1, 1);
+  EXPECT_EQ(take_id(), 1U);
+  queue_->drop(1);
+  EXPECT_EQ(watch.dropped(), 1);
+  push(2, 2);
+  take()->fail("404", {.retryable = false});
+  EXPECT_EQ(watch.dropped(), 2);
+  push(3, 3);
+  finish(*take());
+  EXPECT_EQ(watch.dropped(), 3);
+  push(4, 4);
+  EXPECT_EQ(take_id(), 4U);
+  clock_.go(std::chrono::hours(1));
+  EXPECT_EQ(take(), nullptr) << "its time is over";
+  EXPECT_EQ(watch.dropped(), 4);
+  push(5, 5);
+  EXPECT_EQ(take(), nullptr) << "it was dropped before it had begun";
+  EXPECT_EQ(watch.dropped(), 5);
+  queue_->push({.id = 6, .bytes = FakeKeeper::kBytes, .made = true});
+  take()->ask_for(2 * FakeKeeper::kBytes);
+  EXPECT_EQ(watch.dropped(), 6);
+  EXPECT_EQ(take_id(), 6U);
+  queue_->close();
+  EXPECT_EQ(watch.dropped(), 7);
+  EXPECT_EQ(watch.dropped_locked(), 0);
 }
 
 TEST_F(FetchQueueTest, ManyThreadsFetchEverythingOnce) {
