@@ -215,13 +215,13 @@ void RemoteShards::tell_of_wait(uint64_t shard, steady_clock::duration waited) c
   static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
 }
 
-void RemoteShards::retire(uint64_t shard, uint64_t next_use) const {
-  Opened& opened = this->opened();
-  if (const auto held = find_opened(shard); held != nullptr) {
-    held->retire();
-  }
-  opened.recent->drop(shard);
-  store_->release(shard, next_use);
+void RemoteShards::retire(ShardPass& pass, uint64_t shard, uint64_t next_use) const {
+  pass.release(shard, next_use, [&] {
+    if (const auto held = find_opened(shard); held != nullptr) {
+      held->retire();
+    }
+    opened().recent->drop(shard);
+  });
 }
 
 void RemoteShards::wake() const {

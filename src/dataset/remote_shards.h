@@ -74,7 +74,7 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
   std::string id(size_t shard) const override;
   ExpectedShard expected(size_t shard) const override;
 
-  // The shard, if it is here; else nothing, and it is on its way. Throws as ShardStore::want and
+  // The shard, if it is here; else nothing, and it is on its way. Throws as ShardStore::find and
   // HeldShard.
   std::shared_ptr<const HeldShard> find(uint64_t shard) const;
 
@@ -89,8 +89,9 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
   // A shard that find() or ask() sent for is not needed, or not any more.
   void abandon(uint64_t shard) const { store_->let_go(shard); }
 
-  // Releases a shard that was wanted of the store, and asks all who hold it to let it go.
-  void retire(uint64_t shard, uint64_t next_use) const;
+  // Releases a shard that a pass may have wanted of the store, as ShardPass::release(), and asks
+  // all who hold it to let it go, unless another pass wants it.
+  void retire(ShardPass& pass, uint64_t shard, uint64_t next_use) const;
 
   // Lets go of the shards that were opened last and that no reader holds; so does a call for room.
   void drop_recent() const noexcept;

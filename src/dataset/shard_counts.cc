@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
+
+#include "storage/eviction_order.h"
 
 namespace headrace {
 namespace {
@@ -18,20 +21,22 @@ std::shared_ptr<const HeldShard> hold(const RemoteShards& shards, uint64_t shard
 
 }  // namespace
 
-std::vector<ShardCount> count_shards(const RemoteShards& shards, uint64_t first, uint64_t stop,
-                                     uint64_t ahead, const std::function<void()>& poll) {
-  const uint64_t size = shards.table().size();
-  // Of those that were counted, the first is used first in the pass that comes after this one.
-  shards.store().set_pass_end(size);
-  uint64_t wanted = first;
+ShardCounter::ShardCounter(std::shared_ptr<const RemoteShards> shards, uint64_t ahead)
+    : shards_(std::move(shards)),
+      ahead_(ahead),
+      pass_(shards_->store().begin_pass(shards_->table().size())) {}
+
+std::vector<ShardCount> ShardCounter::count_to(uint64_t stop, const std::function<void()>& poll) {
+  const uint64_t size = shards_->table().size();
   std::vector<ShardCount> counts;
-  for (uint64_t shard = first; shard < stop; ++shard) {
-    for (; wanted < std::min(size, shard + ahead); ++wanted) {
-      shards.store().want(wanted, wanted);
+  for (; counted_ < stop; ++counted_) {
+    for (; wanted_ < std::min(size, counted_ + ahead_); ++wanted_) {
+      pass_->want(wanted_, wanted_);
     }
-    const auto held = hold(shards, shard, poll);
+    const auto held = hold(*shards_, counted_, poll);
     counts.push_back({.rows = held->file().layout.rows, .bytes = held->file().info.size});
-    shards.retire(shard, size + shard);
+    // Of those that were counted, the first is used first in the pass that comes after this one.
+    shards_->retire(*pass_, counted_, kLaterPass + counted_);
   }
   return counts;
 }

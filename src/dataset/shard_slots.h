@@ -41,15 +41,25 @@ struct ShardStoreStats {
   }
 };
 
-// The shards that a process wants: what it has of each, what that counts, and who waits. It calls
-// neither the cache nor the queue, which both call their owner while others hold its lock.
+// The shards that a process wants: what it has of each, what that counts, and who waits. Several
+// passes may want a shard: it is kept until the last of them releases it. Calls neither the cache
+// nor the queue while it holds its lock: others, of other processes too, may hold theirs.
 // Thread-safe.
 class ShardSlots {
  public:
+  // Of what no pass wants.
+  static constexpr uint64_t kNoPass = 0;
+
+  struct Want {
+    uint64_t pass = kNoPass;
+    uint64_t position = 0;
+  };
+
   // A shard that is wanted.
   struct Slot {
+    uint64_t generation = 0;  // of the shard's slots, from 1
     uint64_t position = 0;
-    bool kept = false;  // until it is taken, since somebody wanted it by name
+    std::vector<Want> wants = {};                         // one for each pass that wants it
     std::shared_ptr<const CacheMember> member = nullptr;  // also while it waits for room
     std::shared_ptr<const KeyPin> pin = nullptr;
     uint64_t held = 0;  // what is counted for it while it has a pin
@@ -64,12 +74,35 @@ class ShardSlots {
   // Requires, here and below: shard < `shards`.
   explicit ShardSlots(size_t shards) : fetched_(shards) {}
 
-  // Wants a shard at `position`, or changes that; `kept` until it is taken. Whether it is ready.
-  bool want(uint64_t shard, uint64_t position, bool kept,
-            std::shared_ptr<const CacheMember> member = nullptr);
+  // Wants a shard, or changes where: at the position of the pass that uses it first, but not behind
+  // where somebody waits for it; for kNoPass, at `want.position`. Whether it is ready.
+  bool want(uint64_t shard, const Want& want, std::shared_ptr<const CacheMember> member = nullptr);
 
-  // Takes the slot out: the shard is not wanted any more. Empty if it was not.
+  // What those that are wanted have as a member; null if there are none.
+  std::shared_ptr<const CacheMember> member() const;
+
+  // A pass does not want a shard any more. Whether none does.
+  bool release(uint64_t shard, uint64_t pass);
+
+  // The shards that a pass wants.
+  std::vector<uint64_t> wanted_by(uint64_t pass) const;
+
+  // Takes the slot out: the shard is not wanted any more. Empty, of generation 0, if it was not.
   Slot take(uint64_t shard);
+
+  // The same, unless a pass wants the shard or somebody waits for it.
+  Slot take_if_unwanted(uint64_t shard);
+
+  // The same, unless somebody holds it, too.
+  Slot take_if_idle(uint64_t shard);
+
+  // Where a shard stands that is wanted and not ready.
+  struct Place {
+    uint64_t generation = 0;
+    uint64_t position = 0;
+    bool operator==(const Place&) const = default;
+  };
+  std::optional<Place> place(uint64_t shard) const;
 
   // What is ready of a shard; nothing where it is not wanted.
   std::optional<std::shared_ptr<const CachedShard>> find(uint64_t shard) const;
@@ -77,10 +110,7 @@ class ShardSlots {
     return find(shard).value_or(nullptr);
   }
 
-  // Whether a shard is wanted that nobody keeps, holds or waits for.
-  bool is_idle(uint64_t shard) const;
-
-  // Counts a thread that waits for a shard. Whether the shard is kept already.
+  // Counts a thread that waits for a shard. Whether a pass wants it.
   bool begin_wait(uint64_t shard);
   void end_wait(uint64_t shard, std::chrono::nanoseconds waited);
 
@@ -94,13 +124,13 @@ class ShardSlots {
   // What counts, without `shard`.
   uint64_t held_by_others(uint64_t shard) const;
 
-  // Changes the slot of a shard by `change(slot)`. False where it is not wanted. Requires: `change`
-  // calls nothing that could wait.
+  // Changes the slot of a shard by `change(slot)`. False where that is not there any more.
+  // Requires: `change` calls nothing that could wait.
   template <typename Change>
-  bool change(uint64_t shard, Change&& change) {
+  bool change(uint64_t shard, uint64_t generation, Change&& change) {
     const std::lock_guard lock(mutex_);
     const auto slot = slots_.find(shard);
-    if (slot == slots_.end()) {
+    if (slot == slots_.end() || slot->second.generation != generation) {
       return false;
     }
     std::forward<Change>(change)(slot->second);
@@ -138,8 +168,13 @@ class ShardSlots {
     slot.held = bytes;
   }
 
+  template <typename Condition>
+  Slot take_if(uint64_t shard, Condition&& condition);
+
   mutable std::mutex mutex_;
   std::map<uint64_t, Slot> slots_;
+  uint64_t generations_ = 0;
+  std::weak_ptr<const CacheMember> member_ = {};
   std::map<uint64_t, uint32_t> waiting_;  // how many threads wait for a shard
   std::vector<bool> fetched_;
   ShardStoreStats stats_ = {};

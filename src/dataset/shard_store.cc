@@ -57,7 +57,9 @@ std::shared_ptr<ShardWindow> ShardStore::open_window(pid_t process) const {
 
 void ShardStore::open() const { window(); }
 
-void ShardStore::want(uint64_t shard, uint64_t position) const { window()->want(shard, position); }
+std::unique_ptr<ShardPass> ShardStore::begin_pass(uint64_t length) const {
+  return std::make_unique<ShardPass>(window(), length);
+}
 
 std::shared_ptr<const CachedShard> ShardStore::wait(uint64_t shard,
                                                     const std::function<void()>& poll,
@@ -72,16 +74,6 @@ std::shared_ptr<const CachedShard> ShardStore::find(uint64_t shard) const {
 void ShardStore::ask(uint64_t shard) const { window()->ask(shard); }
 
 void ShardStore::let_go(uint64_t shard) const { window()->let_go(shard); }
-
-void ShardStore::release(uint64_t shard, uint64_t position) const {
-  window()->release(shard, position);
-}
-
-void ShardStore::set_next_use(uint64_t shard, uint64_t position) const {
-  window()->set_next_use(shard, position);
-}
-
-void ShardStore::set_pass_end(uint64_t end) const { window()->set_pass_end(end); }
 
 std::shared_ptr<FetchQueue> ShardStore::jobs() const { return window()->jobs(); }
 

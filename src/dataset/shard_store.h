@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/uuid.h"
+#include "dataset/shard_pass.h"
 #include "dataset/shard_window.h"
 #include "format/manifest.h"
 #include "storage/fetch_queue.h"
@@ -19,10 +20,9 @@ namespace headrace {
 // mapped from, and the queue of those that are to be downloaded. It has no threads: whoever
 // downloads takes jobs, whoever needs a shard waits for it.
 //
-// Who reads in an order says so: want() some time ahead with the position of the next use, wait()
-// when it is needed, release() when it was used, with the position of the use after that. What is
-// wanted beyond the share of this process is fetched later. Positions are those of some order that
-// goes on from pass to pass, and are below 2^62.
+// Who reads in an order begins a pass and says in it what he will need: want() some time ahead with
+// the position of the next use, release() when it was used, with the position of the use after
+// that; wait() when it is needed. What is wanted beyond the share of this process is fetched later.
 //
 // Thread-safe. What has threads and locks is made at the first use in a process: a child of fork()
 // makes its own, and shares the cache with its parent like any other process.
@@ -40,13 +40,12 @@ class ShardStore {
   // Opens the cache, unless this process has. Throws as ShardCache::open.
   void open() const;
 
-  // Wants a shard, whose next use is at `position`; or changes that position. Throws kInvalid for a
-  // number that is none, or a shard larger than the cache; as open(); kCancelled after close().
-  void want(uint64_t shard, uint64_t position) const;
+  // Begins a pass of `length` positions. Throws as open().
+  std::unique_ptr<ShardPass> begin_pass(uint64_t length) const;
 
   // The shard, pinned and mapped; wants it at once if nobody has. Calls `poll` every 50 ms; what it
-  // throws ends the call. Throws as want(); what fetching the shard failed with, and it is not
-  // wanted any more then: the next call tries again.
+  // throws ends the call. Throws as ShardPass::want() and open(); what fetching the shard failed
+  // with, and it is not wanted any more then: the next call tries again.
   // `first`, asked again and again after half a second: from when it says so, this goes before all
   // others that wait, and takes the room of whatever nobody holds; one of a process at a time, or
   // they take it from each other.
@@ -54,27 +53,16 @@ class ShardStore {
                                           const std::function<bool()>& first = {}) const;
 
   // The shard if it is here; else nothing, and unless somebody wants it already it is wanted at
-  // once, by nobody in particular: let_go() ends that. Throws as want().
+  // once, by no pass: let_go() ends that. Throws as wait() at its begin.
   std::shared_ptr<const CachedShard> find(uint64_t shard) const;
 
   // Wants a shard that is read next, unless somebody wants it already: after all that is wanted by
-  // its position, and before what later passes use. let_go() ends that. Throws as want().
+  // its position, and before what later passes use. let_go() ends that. Throws as find().
   void ask(uint64_t shard) const;
 
-  // Releases a shard that find(), wait() or ask() wanted and no want() did, unless somebody holds
-  // it.
+  // Releases a shard that find(), wait() or ask() wanted and no pass does, unless somebody holds
+  // it or waits for it.
   void let_go(uint64_t shard) const;
-
-  // Has no more use for the shard before `position`, kNoKnownUse if that is not known. It stays in
-  // the cache while there is room, and pinned while somebody holds what wait() returned.
-  void release(uint64_t shard, uint64_t position) const;
-
-  // The position of the next use of a shard that is not wanted yet: what is evicted depends on it.
-  void set_next_use(uint64_t shard, uint64_t position) const;
-
-  // Positions from `end` on are of later passes: what is used next there is dead for this one, and
-  // the first to leave the cache. As open().
-  void set_pass_end(uint64_t end) const;
 
   // Where threads that download take their jobs. Who waits there keeps none of this alive, and is
   // told kCancelled when it goes, as after close(). Asked for before each job: that gives back what

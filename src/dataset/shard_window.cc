@@ -19,11 +19,13 @@ constexpr std::chrono::milliseconds kPollPause{50};
 // Then it goes first: what is used before may be wanted by somebody who does not go on.
 constexpr std::chrono::milliseconds kPatience{500};
 
-// Positions of what no order has named, before kOrdered: what one waits for who goes before all
-// others, what others wait for, and what was looked for.
+// Positions of what no pass has named, before all of any pass: what one waits for who goes before
+// all others, what others wait for, and what was looked for; and behind them: what was asked for.
 constexpr uint64_t kNow = 0;
 constexpr uint64_t kWaiting = 1;
 constexpr uint64_t kSoon = 2;
+constexpr uint64_t kAsked = kLaterPass - 1;
+static_assert(kSoon < NextUses::kFirst);
 
 }  // namespace
 
@@ -71,13 +73,6 @@ std::shared_ptr<ShardWindow> ShardWindow::open(const Uuid& dataset,
   return window;
 }
 
-void ShardWindow::check_position(uint64_t position) {
-  if (position >= kLaterPass && position != kNoKnownUse) {
-    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) +
-                                         " is out of range; positions are below 2^62");
-  }
-}
-
 void ShardWindow::check_number(uint64_t shard) const {
   if (shard >= shards_->size()) {
     throw Error(ErrorCode::kInvalid, "there is no shard " + std::to_string(shard) +
@@ -86,28 +81,60 @@ void ShardWindow::check_number(uint64_t shard) const {
   }
 }
 
-void ShardWindow::want_as(uint64_t shard, uint64_t position, bool kept) {
-  check_number(shard);
-  check_position(position);
-  if (kept) {
-    next_uses_->set(shard, position);  // others do not know the order, and must not change it
+void ShardWindow::end_pass(uint64_t pass) noexcept {
+  try {
+    for (const uint64_t shard : slots_.wanted_by(pass)) {
+      release(pass, shard, kNoKnownUse, {});
+    }
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): no memory, or it is closed
   }
-  if (!slots_.want(shard, position, kept, cache_->join())) {
-    queue_->push(rooms_.request(shard, position));
+  next_uses_->end_pass(pass);
+}
+
+void ShardWindow::want(uint64_t pass, uint64_t shard, uint64_t position) {
+  check_number(shard);
+  if (position >= kLaterPass) {
+    throw Error(ErrorCode::kInvalid, "position " + std::to_string(position) +
+                                         " is out of range; those of a pass are below 2^62");
+  }
+  want_as(shard, {.pass = pass, .position = next_uses_->set(pass, shard, position)});
+}
+
+void ShardWindow::want_as(uint64_t shard, const ShardSlots::Want& want) {
+  auto member = slots_.member();
+  if (member == nullptr) {
+    member = cache_->join();
+  }
+  if (!slots_.want(shard, want, std::move(member))) {
+    push(shard);
   }
 }
 
-// For somebody who needs it and did not want it before: at `position`, unless a use in this pass is
+// Has a shard fetched where its slot stands, also if others change that meanwhile.
+void ShardWindow::push(uint64_t shard) {
+  auto place = slots_.place(shard);
+  while (place) {
+    FetchRequest request = rooms_.request(shard, place->position);
+    request.generation = place->generation;
+    queue_->push(request);
+    const auto now = slots_.place(shard);
+    if (now == place) {
+      return;
+    }
+    place = now;
+  }
+}
+
+// For somebody who needs it and did not want it before: at `position`, unless a use in a pass is
 // known. Whoever reads in order has not come to want it then, and it must not take the room of what
 // is used sooner.
 void ShardWindow::want_unnamed(uint64_t shard, uint64_t position) {
-  want_as(shard, position_of(shard, position), false);
+  want_as(shard, {.position = position_of(shard, position)});
 }
 
-void ShardWindow::set_next_use(uint64_t shard, uint64_t position) {
+void ShardWindow::set_next_use(uint64_t pass, uint64_t shard, uint64_t position) {
   check_number(shard);
-  check_position(position);
-  next_uses_->set(shard, position);
+  next_uses_->set(pass, shard, position);
 }
 
 std::shared_ptr<const CachedShard> ShardWindow::find(uint64_t shard) {
@@ -122,26 +149,36 @@ std::shared_ptr<const CachedShard> ShardWindow::find(uint64_t shard) {
 void ShardWindow::ask(uint64_t shard) {
   check_number(shard);
   if (!slots_.find(shard)) {
-    want_unnamed(shard, std::max(next_uses_->last_of_pass(), kOrdered));
+    want_unnamed(shard, kAsked);
   }
 }
 
 void ShardWindow::let_go(uint64_t shard) {
-  if (slots_.is_idle(shard)) {
-    release(shard, next_uses_->position(shard));
+  if (auto gone = slots_.take_if_idle(shard); gone.generation != 0) {
+    drop(shard, std::move(gone));
   }
 }
 
-void ShardWindow::release(uint64_t shard, uint64_t position) {
+void ShardWindow::release(uint64_t pass, uint64_t shard, uint64_t position,
+                          const std::function<void()>& retire) {
   check_number(shard);
-  check_position(position);
-  next_uses_->set(shard, position);
-  // The slot first: who wants it anew meanwhile must find its own request in the queue.
-  ShardSlots::Slot gone = slots_.take(shard);
-  queue_->drop(shard);
+  next_uses_->set(pass, shard, position);
+  if (!slots_.release(shard, pass)) {
+    push(shard);  // for the others it may come later
+    return;
+  }
+  if (retire) {
+    retire();
+  }
+  drop(shard, slots_.take_if_unwanted(shard));
+}
+
+// What was taken of a shard: who wants it anew meanwhile has a request of his own in the queue.
+void ShardWindow::drop(uint64_t shard, ShardSlots::Slot gone) {
+  queue_->drop(shard, gone.generation);
   if (gone.ready != nullptr) {
     gone = {};
-    cache_->release(next_uses_->key(shard), next_uses_->ranked(position));
+    cache_->release(next_uses_->key(shard), next_uses_->next_use(shard));
   }
   queue_->ask_again();
 }
@@ -198,7 +235,7 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
     // What is not pending was given back, or released by somebody else.
     if (!patient && (ask_at < asked_at || !pending)) {
       asked_at = ask_at;
-      want_as(shard, ask_at, false);
+      want_as(shard, {.position = ask_at});
     } else if (!pending) {
       want_unnamed(shard, kWaiting);
     }
@@ -267,7 +304,7 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
 FetchStart ShardWindow::start_claimed(const FetchRequest& request,
                                       std::unique_ptr<const KeyClaim> claim, bool urgent) {
   const auto unchecked = cache_->unchecked(*claim, rooms_.most_kept(request.id));
-  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+  const bool wanted = slots_.change(request.id, request.generation, [&](ShardSlots::Slot& slot) {
     if (unchecked && !slot.check_failed) {
       slot.unchecked = *unchecked;
       slot.claim = std::move(claim);
@@ -284,20 +321,20 @@ FetchStart ShardWindow::reserve(const FetchRequest& request, std::unique_ptr<con
   std::shared_ptr<Reservation> reservation;
   const ShardRoom room = rooms_.room_of_request(request);
   do {
-    reservation = cache_->reserve(claim, room, next_uses_->ranked(request.next_use));
+    reservation = cache_->reserve(claim, room, request.next_use);
   } while (reservation == nullptr && give_back(request.next_use, urgent));
   if (reservation == nullptr && urgent) {
     reservation = reserve_rest(request, claim);
   }
   if (reservation == nullptr) {
     if (urgent && request.next_use == kNow) {
-      call_for_room(request.id);
+      call_for_room(request);
     }
     slots_.unpin(request.id);
     return {.step = FetchStep::kNoRoom};
   }
   std::shared_ptr<const RoomCall> answered;
-  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+  const bool wanted = slots_.change(request.id, request.generation, [&](ShardSlots::Slot& slot) {
     slot.reservation = reservation;
     answered = std::move(slot.call);
   });
@@ -313,9 +350,9 @@ FetchStart ShardWindow::reserve(const FetchRequest& request, std::unique_ptr<con
 
 // The turn is that of who waits: what others hold without reading it, and not he, keeps him
 // waiting.
-void ShardWindow::call_for_room(uint64_t shard) {
+void ShardWindow::call_for_room(const FetchRequest& request) {
   auto call = cache_->turns().call();
-  slots_.change(shard, [&](ShardSlots::Slot& slot) {
+  slots_.change(request.id, request.generation, [&](ShardSlots::Slot& slot) {
     if (slot.call == nullptr) {
       slot.call = std::move(call);
     }
@@ -337,14 +374,14 @@ std::shared_ptr<Reservation> ShardWindow::reserve_rest(const FetchRequest& reque
   // Whole blocks, as the cache counts them.
   const ShardRoom rest{.bytes =
                            std::min(request.bytes, left / charged_bytes(1) * charged_bytes(1))};
-  return cache_->reserve(claim, rest, next_uses_->ranked(request.next_use));
+  return cache_->reserve(claim, rest, request.next_use);
 }
 
 bool ShardWindow::check(const FetchRequest& request) {
   std::unique_ptr<const KeyClaim> claim;
   std::shared_ptr<const KeyPin> pin;
   std::string path;
-  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+  const bool wanted = slots_.change(request.id, request.generation, [&](ShardSlots::Slot& slot) {
     claim = std::move(slot.claim);
     pin = slot.pin;
     path = slot.unchecked;
@@ -371,7 +408,7 @@ bool ShardWindow::check(const FetchRequest& request) {
 void ShardWindow::admit(const FetchRequest& request) {
   std::shared_ptr<Reservation> reservation;
   std::shared_ptr<const KeyPin> pin;
-  slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+  slots_.change(request.id, request.generation, [&](ShardSlots::Slot& slot) {
     reservation = slot.reservation.lock();
     pin = slot.pin;
   });
@@ -400,16 +437,17 @@ bool ShardWindow::give_back(uint64_t position, bool urgent) {
   // Not in front, where somebody may have waited for it: there it would hold up all others. What
   // was asked for stays behind them.
   const auto again = [this](uint64_t shard, const ShardSlots::Slot& slot) {
-    return position_of(shard, slot.kept ? kSoon : std::max(slot.position, kSoon));
+    return position_of(shard, slot.wants.empty() ? std::max(slot.position, kSoon) : kSoon);
   };
   auto given = slots_.give_back(position, urgent && position == kNow, again);
   if (!given) {
     return false;
   }
-  const auto [shard, next] = std::pair(given->shard, given->position);
+  const uint64_t shard = given->shard;
+  const uint64_t next = given->position;
   given.reset();
-  cache_->release(next_uses_->key(shard), next_uses_->ranked(next));
-  queue_->push(rooms_.request(shard, next));
+  cache_->release(next_uses_->key(shard), next);
+  push(shard);
   return true;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -46,17 +45,20 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   pid_t process() const noexcept { return process_; }
   FetchQueue& queue() const noexcept { return *queue_; }
 
-  void want(uint64_t shard, uint64_t position) {
-    want_as(shard, std::max(position, kOrdered), true);
-  }
+  // For ShardPass: a number of a pass, for the other calls with one; want() and so on of it.
+  uint64_t begin_pass(uint64_t length) { return next_uses_->begin_pass(length); }
+  void end_pass(uint64_t pass) noexcept;
+  void want(uint64_t pass, uint64_t shard, uint64_t position);
+  void release(uint64_t pass, uint64_t shard, uint64_t position,
+               const std::function<void()>& retire);
+  void set_next_use(uint64_t pass, uint64_t shard, uint64_t position);
+  void advance(uint64_t pass, uint64_t position) { next_uses_->advance(pass, position); }
+
   std::shared_ptr<const CachedShard> wait(uint64_t shard, const std::function<void()>& poll,
                                           const std::function<bool()>& first = {});
   std::shared_ptr<const CachedShard> find(uint64_t shard);
   void ask(uint64_t shard);
   void let_go(uint64_t shard);
-  void release(uint64_t shard, uint64_t position);
-  void set_next_use(uint64_t shard, uint64_t position);
-  void set_pass_end(uint64_t end) noexcept { next_uses_->set_pass_end(end); }
   std::shared_ptr<FetchQueue> jobs();
   ShardStoreStats stats() const;
   uint64_t share_bytes() { return share_.bytes(); }
@@ -66,29 +68,27 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   void when_called(std::function<void()> give_up);
 
  private:
-  // The first position of an order in the queue: what lies before goes before all of it.
-  static constexpr uint64_t kOrdered = 3;
-
   ShardWindow(const Uuid& dataset, std::shared_ptr<const ShardTable> shards,
               const ShardStoreOptions& options);
 
   uint64_t fetch_charge(uint64_t shard) const { return rooms_.room(shard).charge(); }
   void check_number(uint64_t shard) const;
-  void want_as(uint64_t shard, uint64_t position, bool kept);
+  void want_as(uint64_t shard, const ShardSlots::Want& want);
   void want_unnamed(uint64_t shard, uint64_t position);
-  // Its next use in this pass, or `otherwise` if none is known.
+  void push(uint64_t shard);
+  void drop(uint64_t shard, ShardSlots::Slot gone);
+  // Its next use in a pass that goes on, or `otherwise` if none is known.
   uint64_t position_of(uint64_t shard, uint64_t otherwise) const {
-    const uint64_t next = next_uses_->position(shard);
-    return next_uses_->ranked(next) < kLaterPass ? std::max(next, kOrdered) : otherwise;
+    const uint64_t next = next_uses_->next_use(shard);
+    return next < kLaterPass ? next : otherwise;
   }
-  static void check_position(uint64_t position);
 
   FetchStart start(const FetchRequest& request, bool urgent);
   FetchStart start_claimed(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
                            bool urgent);
   FetchStart reserve(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
                      bool urgent);
-  void call_for_room(uint64_t shard);
+  void call_for_room(const FetchRequest& request);
   std::shared_ptr<Reservation> reserve_rest(const FetchRequest& request,
                                             std::unique_ptr<const KeyClaim>& claim);
   bool check(const FetchRequest& request);

@@ -17,40 +17,31 @@ constexpr std::chrono::milliseconds kAdvanceEvery{1};
 // So many uses of the next epoch are looked at.
 constexpr uint64_t kLaterUses = 65536;
 
-// The store as a pass sees it: positions of the pass begin at 0 and those of the next one at
-// kLaterPass, while those of a store go on from pass to pass.
+// The store as a pass sees it.
 class RemoteSupply : public ShardSupply {
  public:
-  // `length`: positions of a pass.
-  RemoteSupply(const RemoteShards& shards, uint64_t epoch, uint64_t length)
-      : shards_(shards), length_(length), begin_(epoch % (kLaterPass / 2 / length) * length) {}
+  // Begins a pass of `length` positions. Throws as ShardStore::open().
+  RemoteSupply(const RemoteShards& shards, uint64_t length)
+      : shards_(shards), pass_(shards.store().begin_pass(length)) {}
 
-  // Says which positions are of this pass. Throws as ShardStore::open().
-  void begin() const { shards_.store().set_pass_end(begin_ + length_); }
+  void advance(uint64_t position) { pass_->advance(position); }
 
-  void want(uint64_t shard, uint64_t position) override {
-    shards_.store().want(shard, in_store(position));
-  }
+  // Ends the pass: nothing is wanted or said any more.
+  void end() noexcept { pass_.reset(); }
+
+  void want(uint64_t shard, uint64_t position) override { pass_->want(shard, position); }
   void release(uint64_t shard, uint64_t position) override {
-    shards_.retire(shard, in_store(position));
+    shards_.retire(*pass_, shard, position);
   }
   void set_next_use(uint64_t shard, uint64_t position) override {
-    shards_.store().set_next_use(shard, in_store(position));
+    pass_->set_next_use(shard, position);
   }
   uint64_t charge(uint64_t shard) const override { return shards_.store().charge(shard); }
   uint64_t share_bytes() const override { return shards_.store().share_bytes(); }
 
  private:
-  uint64_t in_store(uint64_t position) const noexcept {
-    if (position == kNoKnownUse) {
-      return position;
-    }
-    return begin_ + (position < kLaterPass ? position : length_ + (position - kLaterPass));
-  }
-
   const RemoteShards& shards_;
-  uint64_t length_;
-  uint64_t begin_;
+  std::unique_ptr<ShardPass> pass_;
 };
 
 }  // namespace
@@ -60,8 +51,7 @@ class ShardLookAhead::Store {
   Store(const DatasetPtr& dataset, const RemoteShards& remote, const BatchMaker& maker,
         const Setting& setting)
       : shards_(std::make_shared<const RowShards>(*dataset, remote)),
-        supply_(remote, setting.epoch, maker.order()->order().rows() + 1) {
-    supply_.begin();
+        supply_(remote, maker.order()->order().rows() + 1) {
     if (maker.listed()) {
       auto listed = std::make_unique<ListedUses>(shards_);
       listed_ = listed.get();
@@ -84,7 +74,18 @@ class ShardLookAhead::Store {
   }
 
   ListedUses* listed() const noexcept { return listed_; }
-  WantedShards& wanted() const noexcept { return *wanted_; }
+
+  // As WantedShards::advance(). Not after release_all().
+  void advance(uint64_t oldest, uint64_t due) {
+    supply_.advance(oldest);
+    wanted_->advance(oldest, due);
+  }
+
+  // Lets everything go, and ends the pass.
+  void release_all() noexcept {
+    wanted_->release_all();
+    supply_.end();
+  }
 
   // Looks up what the next epoch uses first: as much as the cache may hold of it.
   void look_at_next_epoch() {
@@ -143,7 +144,7 @@ void ShardLookAhead::begin() noexcept {
 
 void ShardLookAhead::release_all() noexcept {
   for (const auto& store : stores_) {
-    store->wanted().release_all();
+    store->release_all();
   }
   for (const RemoteShards* remote : dataset_->remotes()) {
     remote->drop_recent();  // or they keep the room of another dataset
@@ -191,7 +192,7 @@ void ShardLookAhead::advance() {
   const uint64_t oldest = position_of(ring_.made());
   const uint64_t due = position_of(ring_.claimed() + makers_);
   for (const auto& store : stores_) {
-    store->wanted().advance(oldest, due);
+    store->advance(oldest, due);
   }
 }
 

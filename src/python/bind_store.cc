@@ -197,14 +197,17 @@ std::shared_ptr<RemoteShards> make_shards(const std::string& origin, const nb::l
                             {.cache_directory = cache, .cache_bytes = cache_bytes});
 }
 
-// Rows and bytes of shards [first, stop), which come into the cache for it.
-std::vector<std::tuple<uint64_t, uint64_t>> count(const RemoteShards& shards, uint64_t first,
-                                                  uint64_t stop, uint64_t ahead) {
-  shards.wake();
+std::shared_ptr<ShardCounter> counter(const std::shared_ptr<RemoteShards>& shards, uint64_t ahead) {
+  shards->wake();
+  const GilRelease unlocked;
+  return std::make_shared<ShardCounter>(shards, ahead);
+}
+
+// Rows and bytes.
+std::vector<std::tuple<uint64_t, uint64_t>> count_to(ShardCounter& counter, uint64_t stop) {
   std::vector<std::tuple<uint64_t, uint64_t>> counts;
   Interruptible work;
-  for (const auto& [rows, bytes] :
-       count_shards(shards, first, stop, ahead, [&work] { work.poll(); })) {
+  for (const auto& [rows, bytes] : counter.count_to(stop, [&work] { work.poll(); })) {
     counts.emplace_back(rows, bytes);
   }
   return counts;
@@ -253,6 +256,9 @@ void bind_store(nb::module_& module) {
       .def("take", &FetchPort::take, "timeout"_a,
            nb::sig("def take(self, timeout: float) -> FetchJob | None"))
       .def("close", &FetchPort::close);
+  nb::class_<ShardCounter>(module, "ShardCounter", "Looks at shards in their order.")
+      .def("count_to", &count_to, "stop"_a,
+           "Rows and bytes of the shards before `stop` that were not looked at yet.");
   nb::class_<RemoteShards>(module, "RemoteShards", "The shards of a dataset in a store.")
       .def_static("open", &open_shards, "directory"_a, "version"_a, "url"_a, "cache"_a,
                   "cache_bytes"_a, "deadline"_a)
@@ -263,8 +269,8 @@ void bind_store(nb::module_& module) {
                           "dataset: str, shards: list[tuple[str, str, int, int, int]], "
                           "batch_rows: int, seen: tuple[int, int], cache: str, "
                           "cache_bytes: int) -> RemoteShards"))
-      .def("count", &count, "first"_a, "stop"_a, "ahead"_a,
-           "Rows and bytes of some shards, which come into the cache for it.")
+      .def("counter", &counter, "ahead"_a,
+           "Looks at all shards in their order; so many come into the cache at a time.")
       .def_prop_ro(
           "seen",
           [](const RemoteShards& self) {

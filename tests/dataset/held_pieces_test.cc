@@ -223,7 +223,7 @@ TEST_F(HeldPiecesTest, WhatIsRetiredIsDropped) {
   holder.held.drop_retired();
   EXPECT_TRUE(holder.holds(0) && holder.holds(2));
   holder.dropped.clear();
-  served.shards()->retire(0, kNoKnownUse);
+  served.shards()->retire(*served.store().begin_pass(1), 0, kNoKnownUse);
   holder.held.drop_retired();
   std::sort(holder.dropped.begin(), holder.dropped.end());
   EXPECT_EQ(holder.dropped, (Pieces{0, 1}));

@@ -78,7 +78,7 @@ TEST_F(RemoteShardsTest, WhatThreadsOpenAtTheSameTimeIsOneShard) {
     for (std::thread& thread : threads) {
       thread.join();
     }
-    served.shards()->retire(1, kNoKnownUse);
+    served.shards()->retire(*served.store().begin_pass(1), 1, kNoKnownUse);
     for (const auto& mine : held) {
       EXPECT_TRUE(mine->retired());
     }
@@ -127,7 +127,7 @@ TEST_F(RemoteShardsTest, RetiredShardsAreFoundAnewByWhoComesLater) {
   const ServedDataset served(stored_, 16);
   const auto held = get(*served.shards(), 0);
   EXPECT_FALSE(held->retired());
-  served.shards()->retire(0, kNoKnownUse);
+  served.shards()->retire(*served.store().begin_pass(1), 0, kNoKnownUse);
   EXPECT_TRUE(held->retired());
   EXPECT_TRUE(held->batch(0, 0, 8).retired->load());
   EXPECT_EQ(served.store().stats().held_bytes, 0U);
@@ -140,12 +140,29 @@ TEST_F(RemoteShardsTest, RetiredShardsAreFoundAnewByWhoComesLater) {
 
 TEST_F(RemoteShardsTest, WhatWasWantedStaysUntilItIsReleased) {
   const ServedDataset served(stored_, 2);
-  served.store().want(3, 7);
+  const auto pass = served.store().begin_pass(10);
+  pass->want(3, 7);
   get(*served.shards(), 3);
   EXPECT_EQ(served.store().stats().held_bytes, served.store().charge(3));
   served.shards()->abandon(3);
   EXPECT_EQ(served.store().stats().held_bytes, served.store().charge(3));
-  served.shards()->retire(3, kNoKnownUse);
+  served.shards()->retire(*pass, 3, kNoKnownUse);
+  EXPECT_EQ(served.store().stats().held_bytes, 0U);
+}
+
+TEST_F(RemoteShardsTest, WhatAnotherPassWantsIsNotRetired) {
+  const ServedDataset served(stored_, 2);
+  const auto training = served.store().begin_pass(75);
+  const auto validation = served.store().begin_pass(30);
+  training->want(3, 7);
+  validation->want(3, 5);
+  const auto held = get(*served.shards(), 3);
+  served.shards()->retire(*validation, 3, kLaterPass);
+  EXPECT_FALSE(held->retired());
+  EXPECT_EQ(get(*served.shards(), 3), held);
+  EXPECT_EQ(served.store().stats().held_bytes, served.store().charge(3));
+  served.shards()->retire(*training, 3, kLaterPass);
+  EXPECT_TRUE(held->retired());
   EXPECT_EQ(served.store().stats().held_bytes, 0U);
 }
 
@@ -183,10 +200,10 @@ TEST_F(RemoteShardsTest, AChildOpensItsOwn) {
 
 TEST_F(RemoteShardsTest, TheirEndClosesTheStoreThatAThreadStillHas) {
   auto shards = stored_.open(5);
-  shards->store().open();
   const std::shared_ptr<const ShardStore> store = shards->shared_store();
+  const auto pass = store->begin_pass(10);
   shards.reset();
-  expect_error(ErrorCode::kCancelled, {"closed"}, [&] { store->want(1, 1); });
+  expect_error(ErrorCode::kCancelled, {"closed"}, [&] { pass->want(1, 1); });
 }
 
 TEST_F(RemoteShardsTest, AChildThatDropsThemLeavesItsParents) {

@@ -83,7 +83,7 @@ TEST_F(RemoteSources, WhatIsHeldIsReadWhateverBecomesOfTheShard) {
   const Source& source = source_of(served.dataset(), 1);
   source.fetch([] {});
   const auto held = source.hold();
-  served.shards()->retire(0, kNoKnownUse);
+  served.shards()->retire(*served.store().begin_pass(1), 0, kNoKnownUse);
   const uint64_t jobs = served.store().stats().fetches;
   OpenFiles files;
   std::vector<std::byte> rows(2 * 6);

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "dataset/shard_pass.h"
 #include "dataset/shard_rooms.h"
 #include "dataset/shard_window.h"
 #include "testing/errors.h"
@@ -101,8 +102,9 @@ TEST_F(ShardAdmissionTest, RoomIsForWhatIsKeptAndForWhatItIsMadeOf) {
 
 TEST_F(ShardAdmissionTest, CompressedShardsAreKeptWithoutCompression) {
   const auto window = open();
+  ShardPass pass(window, 100);
   for (const size_t shard : {kPlain, kZstd}) {
-    window->want(shard, shard);
+    pass.want(shard, shard);
     ASSERT_EQ(fetch(*window, stored_[shard]), 1);
     EXPECT_EQ(bytes_of(*window->wait(shard, no_poll)), expanded_[shard]);
   }
@@ -121,7 +123,8 @@ TEST_F(ShardAdmissionTest, CompressedShardsAreKeptWithoutCompression) {
 TEST_F(ShardAdmissionTest, AShardThatIsSmallerThanTheManifestSaysTakesWhatItHas) {
   table_.bytes[kZstd] += 100'000;
   const auto window = open();
-  window->want(kZstd, 0);
+  ShardPass pass(window, 100);
+  pass.want(kZstd, 0);
   fetch(*window, stored_[kZstd]);
   EXPECT_EQ(bytes_of(*window->wait(kZstd, no_poll)), expanded_[kZstd]);
   EXPECT_EQ(window->stats().held_bytes, charged_bytes(expanded_[kZstd].size()));
@@ -131,7 +134,8 @@ TEST_F(ShardAdmissionTest, AShardThatIsSmallerThanTheManifestSaysTakesWhatItHas)
 
 TEST_F(ShardAdmissionTest, WrongBytesAreFetchedAgainBeforeOneIsExpanded) {
   const auto window = open();
-  window->want(kZstd, 0);
+  ShardPass pass(window, 100);
+  pass.want(kZstd, 0);
   Bytes damaged = stored_[kZstd];
   damaged[damaged.size() / 2] ^= std::byte{1};
   auto job = window->jobs()->take(milliseconds(0));
@@ -185,7 +189,8 @@ TEST_F(ShardAdmissionTest, WhatNobodyWantsAnyMoreIsNotExpanded) {
 TEST_F(ShardAdmissionTest, WhatAnEarlierBootHasExpandedIsCheckedByItsOwnHashes) {
   {
     const auto window = open();
-    window->want(kZstd, 0);
+    ShardPass pass(window, 100);
+    pass.want(kZstd, 0);
     fetch(*window, stored_[kZstd]);
   }
   const std::string before = dir_.path("cache/" + uuid_text(make_uuid()));
@@ -204,7 +209,8 @@ TEST_F(ShardAdmissionTest, WhatAnEarlierBootHasExpandedIsCheckedByItsOwnHashes) 
     damaged[at] ^= std::byte{1};
     dir_.write(before.substr(dir_.path().size() + 1) + "/" + name, damaged);
     const auto window = open();
-    window->want(kZstd, 0);
+    ShardPass pass(window, 100);
+    pass.want(kZstd, 0);
     EXPECT_EQ(fetch(*window, stored_[kZstd]), 1) << "byte " << at;
     EXPECT_EQ(bytes_of(*window->wait(kZstd, no_poll)), expanded_[kZstd]);
     fs::remove_all(before);

@@ -23,7 +23,8 @@ class ShardCountsTest : public testing::Test {
 TEST_F(ShardCountsTest, SaysRowsAndBytesOfShardsOfWhichNothingIsKnown) {
   const auto shards = dataset_.open(uint64_t{1} << 22, false);
   const MadeDatasetForTests::Makers makers(dataset_, shards);
-  const auto counts = count_shards(*shards, 0, 3, 2, no_poll);
+  ShardCounter counter(shards, 2);
+  const auto counts = counter.count_to(3, no_poll);
   ASSERT_EQ(counts.size(), 3U);
   EXPECT_EQ(counts[0].rows, 20U);
   EXPECT_EQ(counts[1].rows, 15U);
@@ -31,7 +32,9 @@ TEST_F(ShardCountsTest, SaysRowsAndBytesOfShardsOfWhichNothingIsKnown) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(counts[i].bytes, dataset_.bytes(i));
   }
-  EXPECT_EQ(count_shards(*shards, 3, 4, 2, no_poll)[0].rows, 24U);
+  const auto last = counter.count_to(4, no_poll);
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].rows, 24U);
   EXPECT_EQ(shards->store().stats().fetches, 4U);
   EXPECT_EQ(shards->store().stats().refetches, 0U) << "asking for more room is none";
   EXPECT_EQ(shards->store().stats().held_bytes, 0U);
@@ -41,15 +44,15 @@ TEST_F(ShardCountsTest, SaysRowsAndBytesOfShardsOfWhichNothingIsKnown) {
 TEST_F(ShardCountsTest, TheFirstStayWhereThereIsNoRoomForAll) {
   const auto shards = dataset_.open(2 * dataset_.bytes(3) + 40'000, false);
   const MadeDatasetForTests::Makers makers(dataset_, shards);
-  EXPECT_EQ(count_shards(*shards, 0, 4, 1, no_poll).size(), 4U);
-  EXPECT_EQ(count_shards(*shards, 0, 1, 1, no_poll)[0].rows, 20U);
+  EXPECT_EQ(ShardCounter(shards, 1).count_to(4, no_poll).size(), 4U);
+  EXPECT_EQ(ShardCounter(shards, 1).count_to(1, no_poll)[0].rows, 20U);
   EXPECT_EQ(shards->store().stats().hits, 1U);
 }
 
 TEST_F(ShardCountsTest, EndsWhenItIsPolledTo) {
   const auto shards = dataset_.open(uint64_t{1} << 22, false);  // that nobody makes
   const auto stop = [] { throw Error(ErrorCode::kCancelled, "stop"); };
-  expect_error(ErrorCode::kCancelled, {"stop"}, [&] { count_shards(*shards, 0, 4, 2, stop); });
+  expect_error(ErrorCode::kCancelled, {"stop"}, [&] { ShardCounter(shards, 2).count_to(4, stop); });
 }
 
 }  // namespace

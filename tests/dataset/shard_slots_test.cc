@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "testing/cache_shards.h"
+#include "testing/lock_watch.h"
 #include "testing/temp_dir.h"
 
 namespace headrace {
@@ -13,11 +15,13 @@ namespace {
 
 class ShardSlotsTest : public testing::Test {
  protected:
+  static constexpr uint64_t kPass = 1;
+
   static uint64_t soon(uint64_t /*shard*/, const ShardSlots::Slot& /*slot*/) { return 2; }
 
   // Wants a shard, which is there then and counts kCachedCharge.
-  void want_ready(uint64_t shard, uint64_t position, bool kept = true) {
-    slots_.want(shard, position, kept);
+  void want_ready(uint64_t shard, uint64_t position, uint64_t pass = kPass) {
+    slots_.want(shard, {.pass = pass, .position = position});
     slots_.pin(shard, cache_->pin(cache_key(shard)), kCachedCharge);
     slots_.settle(shard, put_shard(*cache_, shard), kCachedCharge, false);
   }
@@ -29,26 +33,26 @@ class ShardSlotsTest : public testing::Test {
 
 TEST_F(ShardSlotsTest, AreWantedUntilTheyAreTaken) {
   EXPECT_EQ(slots_.find(1), std::nullopt);
-  EXPECT_FALSE(slots_.want(1, 10, true));
+  EXPECT_FALSE(slots_.want(1, {.pass = kPass, .position = 10}));
   EXPECT_EQ(slots_.find(1), std::shared_ptr<const CachedShard>());
   want_ready(1, 11);
   EXPECT_NE(slots_.ready(1), nullptr);
-  EXPECT_TRUE(slots_.want(1, 12, false));
+  EXPECT_TRUE(slots_.want(1, {.position = 12}));
   EXPECT_EQ(slots_.stats().held_bytes, kCachedCharge);
   const ShardSlots::Slot taken = slots_.take(1);
   EXPECT_EQ(taken.position, 12U);
-  EXPECT_TRUE(taken.kept);
+  EXPECT_EQ(taken.wants.size(), 1U);
   EXPECT_NE(taken.ready, nullptr);
   EXPECT_EQ(slots_.find(1), std::nullopt);
   EXPECT_EQ(slots_.stats().held_bytes, 0U);
-  EXPECT_EQ(slots_.take(1).ready, nullptr);
+  EXPECT_EQ(slots_.take(1).generation, 0U);
 }
 
 TEST_F(ShardSlotsTest, CountWhatIsPinned) {
   const auto pin = cache_->pin(cache_key(1));
   EXPECT_EQ(slots_.pin(1, pin, 100), nullptr) << "nobody wants it";
-  slots_.want(1, 10, true);
-  slots_.want(2, 10, true);
+  slots_.want(1, {.pass = kPass, .position = 10});
+  slots_.want(2, {.pass = kPass, .position = 10});
   EXPECT_EQ(slots_.pin(1, pin, 100), pin);
   EXPECT_EQ(slots_.pin(1, cache_->pin(cache_key(1)), 300), pin) << "it has one";
   EXPECT_EQ(slots_.stats().held_bytes, 300U) << "it turned out to need more";
@@ -92,18 +96,89 @@ TEST_F(ShardSlotsTest, GiveNothingBackThatIsHeldOrWaitedFor) {
 }
 
 TEST_F(ShardSlotsTest, AreIdleWhenNobodyKeepsHoldsOrAwaitsThem) {
-  EXPECT_FALSE(slots_.is_idle(1));
-  want_ready(1, 10, false);
-  EXPECT_TRUE(slots_.is_idle(1));
+  EXPECT_EQ(slots_.take_if_idle(1).generation, 0U);
+  want_ready(1, 10, ShardSlots::kNoPass);
   EXPECT_FALSE(slots_.begin_wait(1));
-  EXPECT_FALSE(slots_.is_idle(1));
+  EXPECT_EQ(slots_.take_if_idle(1).generation, 0U);
+  EXPECT_EQ(slots_.take_if_unwanted(1).generation, 0U);
   slots_.end_wait(1, {});
   {
     const auto held = slots_.ready(1);
-    EXPECT_FALSE(slots_.is_idle(1));
+    EXPECT_EQ(slots_.take_if_idle(1).generation, 0U);
   }
-  slots_.want(1, 11, true);
-  EXPECT_FALSE(slots_.is_idle(1));
+  slots_.want(1, {.pass = kPass, .position = 11});
+  EXPECT_EQ(slots_.take_if_idle(1).generation, 0U);
+  EXPECT_EQ(slots_.take_if_unwanted(1).generation, 0U);
+  EXPECT_TRUE(slots_.release(1, kPass));
+  EXPECT_NE(slots_.take_if_idle(1).generation, 0U);
+  want_ready(1, 10, ShardSlots::kNoPass);
+  const auto held = slots_.ready(1);
+  EXPECT_NE(slots_.take_if_unwanted(1).generation, 0U);
+}
+
+TEST_F(ShardSlotsTest, AreKeptUntilTheLastPassReleasesThem) {
+  slots_.want(1, {.pass = 1, .position = 30});
+  slots_.want(1, {.pass = 2, .position = 20});
+  slots_.want(2, {.pass = 2, .position = 5});
+  EXPECT_EQ(slots_.place(1)->position, 20U) << "that of the first";
+  EXPECT_EQ(slots_.wanted_by(2), (std::vector<uint64_t>{1, 2}));
+  EXPECT_FALSE(slots_.release(1, 2));
+  EXPECT_FALSE(slots_.release(1, 3)) << "a pass that did not want it changes nothing";
+  EXPECT_EQ(slots_.place(1)->position, 30U);
+  EXPECT_EQ(slots_.take_if_unwanted(1).generation, 0U);
+  EXPECT_TRUE(slots_.release(1, 1));
+  EXPECT_EQ(slots_.take_if_unwanted(1).position, 30U);
+  EXPECT_EQ(slots_.wanted_by(2), (std::vector<uint64_t>{2}));
+}
+
+TEST_F(ShardSlotsTest, StandInFrontWhileSomebodyWaitsForThem) {
+  slots_.want(1, {.pass = 1, .position = 30});
+  EXPECT_TRUE(slots_.begin_wait(1));
+  slots_.want(1, {.position = 1});
+  slots_.want(1, {.pass = 2, .position = 20});
+  EXPECT_FALSE(slots_.release(1, 2));
+  EXPECT_EQ(slots_.place(1)->position, 1U);
+  slots_.end_wait(1, {});
+  slots_.want(1, {.pass = 1, .position = 25});
+  EXPECT_EQ(slots_.place(1)->position, 25U);
+}
+
+TEST_F(ShardSlotsTest, OfAnotherGenerationAreLeftAlone) {
+  slots_.want(1, {.position = 5});
+  const uint64_t first = slots_.take(1).generation;
+  slots_.want(1, {.position = 6});
+  const auto fail = [](ShardSlots::Slot& /*slot*/) { FAIL(); };
+  EXPECT_FALSE(slots_.change(1, first, fail));
+  const uint64_t second = slots_.place(1)->generation;
+  EXPECT_GT(second, first);
+  EXPECT_TRUE(slots_.change(1, second, [](ShardSlots::Slot& slot) { slot.check_failed = true; }));
+}
+
+TEST_F(ShardSlotsTest, ShareWhatTheyHaveAsAMember) {
+  EXPECT_EQ(slots_.member(), nullptr);
+  auto member = cache_->join();
+  slots_.want(1, {.position = 5}, member);
+  EXPECT_EQ(slots_.member(), member);
+  slots_.want(1, {.position = 6}, cache_->join());
+  EXPECT_EQ(slots_.member(), member) << "it has one";
+  slots_.take(1);
+  member.reset();
+  EXPECT_EQ(slots_.member(), nullptr) << "none is kept for nobody";
+}
+
+TEST_F(ShardSlotsTest, DropPinsAndCallsWithoutTheLock) {
+  LockWatch watch([this] { slots_.stats(); });
+  slots_.want(1, {.pass = kPass, .position = 10});
+  slots_.pin(1, watch.watch(cache_->pin(cache_key(1))), 100);
+  slots_.unpin(1);
+  EXPECT_EQ(watch.dropped(), 1);
+  slots_.begin_wait(1);
+  slots_.change(1, slots_.place(1)->generation, [&](ShardSlots::Slot& slot) {
+    slot.call = watch.watch(std::shared_ptr<const RoomCall>(cache_->turns().call()));
+  });
+  slots_.end_wait(1, {});
+  EXPECT_EQ(watch.dropped(), 2);
+  EXPECT_EQ(watch.dropped_locked(), 0);
 }
 
 TEST_F(ShardSlotsTest, CountWhatIsFetchedAgain) {

@@ -100,19 +100,20 @@ struct Soak {
              : chance < 30 ? Fetchers::Fault::kFail
                            : Fetchers::Fault::kNone;
     });
+    const auto pass = store.begin_pass(500);
     std::vector<uint64_t> line;
     for (uint64_t position = 0; !tally->stop; ++position) {
-      store.set_pass_end(position + 500);
+      pass->advance(position);
       line.push_back(random() % kShards);
-      store.want(line[position], position);
+      pass->want(line[position], position);
       if (position >= kAhead) {
         read(store, line[position - kAhead]);
         ::usleep(static_cast<useconds_t>(random() % kMostStepUs));
         const bool again =
             std::find(line.end() - kAhead, line.end(), line[position - kAhead]) != line.end();
         if (!again) {
-          store.release(line[position - kAhead],
-                        random() % 2 == 0 ? kNoKnownUse : position + random() % 1000);
+          const uint64_t next = (random() % 2) * kLaterPass + position + random() % 500;
+          pass->release(line[position - kAhead], random() % 2 == 0 ? kNoKnownUse : next);
         }
       }
     }

@@ -36,16 +36,15 @@ class ShardStoreTest : public testing::Test {
   }
 
   // Reads all shards in order, `ahead` of them wanted, and says when each is used next.
-  static void read_pass(const ShardStore& store, uint64_t ahead, uint64_t pass = 0) {
-    const uint64_t begin = pass * store.size();
-    store.set_pass_end(begin + store.size());
+  static void read_pass(const ShardStore& store, uint64_t ahead) {
+    const auto pass = store.begin_pass(store.size());
     for (uint64_t i = 0; i < store.size() + ahead; ++i) {
       if (i < store.size()) {
-        store.want(i, begin + i);
+        pass->want(i, i);
       }
       if (i >= ahead) {
         expect_content(store, i - ahead);
-        store.release(i - ahead, begin + store.size() + i - ahead);
+        pass->release(i - ahead, kLaterPass + i - ahead);
       }
     }
   }
@@ -68,8 +67,8 @@ TEST_F(ShardStoreTest, FetchesEachShardOnceInAPassWithRoomForItsWindow) {
 TEST_F(ShardStoreTest, FindsInTheNextPassWhatTheCacheHolds) {
   const auto store = make(24);
   const Fetchers fetchers(*store);
-  read_pass(*store, 3, 0);
-  read_pass(*store, 3, 1);
+  read_pass(*store, 3);
+  read_pass(*store, 3);
   EXPECT_EQ(store->stats().fetches, 24U);
   EXPECT_EQ(store->stats().hits, 24U);
 }
@@ -80,7 +79,7 @@ TEST_F(ShardStoreTest, KeepsWhatTheNextPassUsesFirst) {
   const auto store = make(12);
   const Fetchers fetchers(*store, 1);
   for (uint64_t pass = 0; pass < 4; ++pass) {
-    read_pass(*store, 1, pass);
+    read_pass(*store, 1);
   }
   EXPECT_GE(store->stats().hits, 3 * 9U);
   EXPECT_EQ(store->stats().hits + store->stats().fetches, 4 * 24U);
@@ -103,7 +102,7 @@ TEST_F(ShardStoreTest, BadAnswersNeverBecomeRows) {
       EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kTruncated)
           << error.what();
     }
-    store->release(shard, kNoKnownUse);
+    store->begin_pass(1)->release(shard, kNoKnownUse);
   }
   EXPECT_GT(store->stats().retries, 0U);
 }
@@ -131,13 +130,14 @@ TEST_F(ShardStoreTest, AllWaitersHaveTheErrorOfAShardThatIsGone) {
 
 TEST_F(ShardStoreTest, CloseEndsWaits) {
   const auto store = make(4);
+  const auto pass = store->begin_pass(10);
   std::thread closer([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     store->close();
   });
   expect_error(ErrorCode::kCancelled, {"closed"}, [&] { store->wait(1, [] {}); });
   closer.join();
-  expect_error(ErrorCode::kCancelled, {"closed"}, [&] { store->want(1, 1); });
+  expect_error(ErrorCode::kCancelled, {"closed"}, [&] { pass->want(1, 1); });
 }
 
 TEST_F(ShardStoreTest, WhoWaitsForAJobDoesNotKeepItAlive) {
@@ -155,13 +155,14 @@ TEST_F(ShardStoreTest, WhoWaitsForAJobDoesNotKeepItAlive) {
 
 TEST_F(ShardStoreTest, AChildHasItsOwn) {
   const auto store = make(4);
-  store->want(1, 1);
+  const auto pass = store->begin_pass(10);
+  pass->want(1, 1);
   const auto job = store->jobs()->take(std::chrono::milliseconds(0));
   ChildProcess child([&] {
     // Its parent fetches shard 1; it fetches 2 for itself, and 1 comes when the parent has it.
     const Fetchers fetchers(*store, 1);
     expect_content(*store, 2);
-    store->release(2, kNoKnownUse);
+    store->let_go(2);
     expect_content(*store, 1);
     return store->stats().fetches == 1 && !HasFailure() ? 0 : 1;
   });
@@ -180,9 +181,9 @@ TEST_F(ShardStoreTest, WhoHasTheTurnGetsTheRoomOfWhatOthersDoNotRead) {
   const Fetchers others(*other);
   int given_up = 0;
   one->when_called([&] { ++given_up; });
-  one->set_pass_end(100);
+  const auto pass = one->begin_pass(100);
   for (const uint64_t shard : {1, 2, 3, 4}) {
-    one->want(shard, shard);
+    pass->want(shard, shard);
   }
   expect_content(*one, 1);
   const auto turn = other->take_turn();

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataset/shard_pass.h"
 #include "testing/errors.h"
 #include "testing/numbered_shards.h"
 #include "testing/temp_dir.h"
@@ -53,24 +54,26 @@ class ShardWindowTest : public testing::Test {
 
 TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
   const auto window = open(3);
+  ShardPass pass(window, 1000);
   for (const uint64_t shard : {5, 3, 4, 1, 2}) {
-    window->want(shard, shard * 10);
+    pass.want(shard, shard * 10);
   }
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1, 2, 3}));
   EXPECT_EQ(window->stats().held_bytes, 3 * NumberedShards::kCharge);
   EXPECT_NE(window->queue().describe(4).find("room in the cache"), std::string::npos);
-  window->release(1, kNoKnownUse);
+  pass.release(1, kNoKnownUse);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{4}));
   EXPECT_EQ(files(), 3U);
 }
 
 TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
   const auto window = open(3);
+  ShardPass pass(window, 1000);
   for (const uint64_t shard : {7, 8, 9}) {
-    window->want(shard, shard * 10);
+    pass.want(shard, shard * 10);
   }
   EXPECT_EQ(fetch_all(*window).size(), 3U);
-  window->want(1, 1);
+  pass.want(1, 1);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
   EXPECT_EQ(window->wait(7, no_poll)->key().shard, shards_.table()->ids[7]);
   EXPECT_EQ(files(), 3U) << "that of 9 had to go";
@@ -79,13 +82,14 @@ TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
 
 TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
   const auto window = open(2);
+  ShardPass pass(window, 1000);
   for (const uint64_t shard : {7, 8}) {
-    window->want(shard, shard * 10);
+    pass.want(shard, shard * 10);
   }
   fetch_all(*window);
   const auto seven = window->wait(7, no_poll);
   const auto eight = window->wait(8, no_poll);
-  window->want(1, 1);
+  pass.want(1, 1);
   EXPECT_TRUE(fetch_all(*window).empty());
   EXPECT_EQ(eight->map()->size(), NumberedShards::kShardBytes);
 }
@@ -93,11 +97,13 @@ TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
 TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
   {
     const auto window = open(5);
-    window->want(1, 1);
-    window->want(2, 2);
+    ShardPass pass(window, 1000);
+    pass.want(1, 1);
+    pass.want(2, 2);
     fetch_all(*window);
   }
   const auto window = open(5);
+  ShardPass pass(window, 1000);
   const auto shard = window->wait(1, no_poll);
   const auto bytes = NumberedShards::content(1);
   EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), shard->map()->data()));
@@ -109,8 +115,9 @@ TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
 TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
   {
     const auto window = open(5);
-    window->want(1, 1);
-    window->want(2, 2);
+    ShardPass pass(window, 1000);
+    pass.want(1, 1);
+    pass.want(2, 2);
     fetch_all(*window);
   }
   const std::string boot = dir_.path("cache/" + uuid_text(boot_id()));
@@ -120,9 +127,10 @@ TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
   const std::string damaged = cache_file_name(names.key(2), CacheFileKind::kShard);
   dir_.fill(before.substr(dir_.path().size() + 1) + "/" + damaged, NumberedShards::kShardBytes);
   const auto window = open(5);
+  ShardPass pass(window, 1000);
   EXPECT_NE(window->wait(1, no_poll), nullptr);
   EXPECT_EQ(window->stats().hits, 1U);
-  window->want(2, 2);
+  pass.want(2, 2);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{2}));
   EXPECT_FALSE(fs::exists(before + "/" + damaged));
   EXPECT_TRUE(fs::exists(boot + "/" + damaged));
@@ -130,10 +138,11 @@ TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
 
 TEST_F(ShardWindowTest, CountsWhatItFetchesAgain) {
   const auto window = open(1);
+  ShardPass pass(window, 1000);
   for (const uint64_t shard : {1, 2, 1}) {
-    window->want(shard, 1);
+    pass.want(shard, 1);
     EXPECT_EQ(fetch_all(*window).size(), 1U);
-    window->release(shard, kNoKnownUse);
+    pass.release(shard, kNoKnownUse);
   }
   EXPECT_EQ(window->stats().fetches, 3U);
   EXPECT_EQ(window->stats().refetches, 1U);
@@ -143,13 +152,15 @@ TEST_F(ShardWindowTest, CountsWhatItFetchesAgain) {
 
 TEST_F(ShardWindowTest, HoldsItsShareOfWhatSeveralProcessesHave) {
   const auto window = open(4);
+  ShardPass pass(window, 1000);
   for (const uint64_t shard : {1, 2, 3, 4}) {
-    window->want(shard, shard * 10);
+    pass.want(shard, shard * 10);
   }
   EXPECT_EQ(fetch_all(*window).size(), 4U);
   const auto other = open(4);
-  other->want(5, 1);
-  other->want(6, 2);
+  ShardPass others(other, 1000);
+  others.want(5, 1);
+  others.want(6, 2);
   std::vector<uint64_t> fetched;
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   while (fetched.size() < 2 && std::chrono::steady_clock::now() < until) {
@@ -165,40 +176,43 @@ TEST_F(ShardWindowTest, HoldsItsShareOfWhatSeveralProcessesHave) {
 
 TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
   const auto window = open(3);
-  window->want(1, 1);
+  ShardPass pass(window, 1000);
+  pass.want(1, 1);
   Fetchers::fetch(*window->jobs()->take(milliseconds(0)), Fetchers::Fault::kGone);
   const Error error = expect_error(ErrorCode::kNotFound, {"shards/", "mem://bucket/d", "404"},
                                    [&] { window->wait(1, no_poll); });
   EXPECT_EQ(std::string(error.what()).find("SECRET"), std::string::npos);
   EXPECT_EQ(window->stats().held_bytes, 0U);
-  window->want(1, 1);
+  pass.want(1, 1);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
   EXPECT_NE(window->wait(1, no_poll), nullptr);
 }
 
 TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {
   const auto window = open(3);
+  ShardPass pass(window, 1000);
   expect_error(ErrorCode::kInvalid, {"interrupt"},
                [&] { window->wait(1, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
   EXPECT_EQ(window->stats().waits, 1U);
   EXPECT_EQ(window->jobs()->take(milliseconds(0)), nullptr) << "nobody wants it any more";
   EXPECT_EQ(window->stats().held_bytes, 0U);
-  window->want(2, 2);
+  pass.want(2, 2);
   expect_error(ErrorCode::kInvalid, {"interrupt"},
                [&] { window->wait(2, [] { throw Error(ErrorCode::kInvalid, "interrupt"); }); });
   EXPECT_NE(window->jobs()->take(milliseconds(0)), nullptr) << "it was wanted for later";
-  expect_error(ErrorCode::kInvalid, {"no shard 20", "has 20"}, [&] { window->want(20, 0); });
-  expect_error(ErrorCode::kInvalid, {"2^62"}, [&] { window->want(1, kLaterPass); });
+  expect_error(ErrorCode::kInvalid, {"no shard 20", "has 20"}, [&] { pass.want(20, 0); });
+  expect_error(ErrorCode::kInvalid, {"2^62"}, [&] { pass.want(1, kLaterPass); });
 }
 
 TEST_F(ShardWindowTest, WhatIsReleasedWhileItIsFetchedGivesItsRoomBack) {
   const auto window = open(1);
-  window->want(1, 1);
+  ShardPass pass(window, 1000);
+  pass.want(1, 1);
   auto job = window->jobs()->take(milliseconds(0));
-  window->release(1, kNoKnownUse);
+  pass.release(1, kNoKnownUse);
   expect_error(ErrorCode::kCancelled, {}, [&] { job->write(0, std::vector<std::byte>(10)); });
   job.reset();
-  window->want(2, 1);
+  pass.want(2, 1);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{2}));
 }
 

@@ -1,6 +1,7 @@
 #include "engine/shard_look_ahead.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/source_runs.h"
+#include "dataset/views.h"
 #include "testing/errors.h"
 #include "testing/loading.h"
 #include "testing/numbered_rows.h"
@@ -223,6 +225,47 @@ TEST_F(ShardLookAheadTest, TwoPassesTakeTurnsInACacheForOne) {
     ASSERT_TRUE(next_batch(*second, batch));
     EXPECT_EQ(ids(batch), expected_second[i]);
   }
+}
+
+// Training somewhere in its sixth epoch, and validation over some of the rows again and again.
+TEST_F(ShardLookAheadTest, TwoPassesWithRoomForBothFetchEachShardOnce) {
+  const ServedDataset served(stored_, kShards);
+  Loader training(served.dataset(), options(shards(3)));
+  Loader validation(slice(served.dataset(), 0, 100, 1), options({}));
+  const DatasetPtr local_rows = slice(local_, 0, 100, 1);
+  const auto pass = training.start(5, 30);
+  const Batches expected = read(local_, options(shards(3)), 5, 30);
+  Batch batch;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_TRUE(next_batch(*pass, batch));
+    EXPECT_EQ(ids(batch), expected[i]);
+    if (i % 8 == 2) {
+      const auto other = validation.start(i / 8, 0);
+      EXPECT_EQ(drain(*other), read(local_rows, options({}), i / 8));
+    }
+  }
+  EXPECT_EQ(served.store().stats().fetches, kShards);
+}
+
+TEST_F(ShardLookAheadTest, APassThatIsClosedLeavesTheDownloadsOfAnother) {
+  std::atomic<bool> slow{true};
+  const ServedDataset served(stored_, kShards, stored_.default_cache(), [&](const FetchJob&) {
+    while (slow) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return Fetchers::Fault::kNone;
+  });
+  Loader training(served.dataset(), options({}));
+  const auto pass = training.start(5, 0);
+  Batch batch;
+  EXPECT_EQ(pass->next(batch, kSoon), Pass::Next::kWait);
+  Loader validation(slice(served.dataset(), 0, 100, 1), options({}));
+  const auto other = validation.start(0, 0);
+  EXPECT_EQ(other->next(batch, kSoon), Pass::Next::kWait);
+  other->close("closed by a test");
+  slow = false;
+  EXPECT_EQ(drain(*pass), read(local_, options({}), 5));
+  EXPECT_EQ(served.store().stats().fetches, kShards);
 }
 
 }  // namespace

@@ -195,10 +195,11 @@ class _Finder:
         loaded = {numbers.index(number): shard for number, shard in kept.items()}
         remote, fetching = place.only(shards).open_shards(folder, loaded)
         try:
+            counter = remote.counter(place.threads + 1)
             with reporting(progress, len(shards)) as report:
                 for first in range(0, len(shards), _COUNTED):
                     stop = min(first + _COUNTED, len(shards))
-                    counts = remote.count(first, stop, place.threads + 1)
+                    counts = counter.count_to(stop)
                     for shard, (rows, size) in zip(shards[first:stop], counts, strict=True):
                         self.known.learn(shard.name, rows, size)
                     self.known.see(*remote.seen)
