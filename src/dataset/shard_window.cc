@@ -194,9 +194,10 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
       return there;
     }
     const bool patient = steady_clock::now() < patient_until;
-    const uint64_t ask_at = patient ? kSoon : first && first() ? kNow : kWaiting;
+    const bool goes_first = first && first();
+    const uint64_t ask_at = goes_first ? kNow : patient ? kSoon : kWaiting;
     // What is not pending was given back, or released by somebody else.
-    if (!patient && (ask_at < asked_at || !pending)) {
+    if (ask_at < kSoon && (ask_at < asked_at || !pending)) {
       asked_at = ask_at;
       want_as(shard, ask_at, false);
     } else if (!pending) {
