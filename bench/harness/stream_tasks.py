@@ -37,8 +37,10 @@ def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
             " the cores. Each run is a fresh process with an empty cache directory: a pass over"
             " 2,048 rows of another dataset (late imports), then one pass in the order of the rows,"
             " from before the dataset is opened; three values of every row and all of one batch in"
-            " 512 are checked. Own memory: anonymous memory of the process and its children; pages"
-            " that these share count in each."
+            " 512 are checked. A library whose line says that it is on a part of the rows takes"
+            " minutes for all of them: its dataset is that part of the 32 files, of which all its"
+            " columns tell; its start is counted too, and weighs more. Own memory: anonymous memory"
+            " of the process and its children; pages that these share count in each."
             + BACKED
         ),
         figures=(
