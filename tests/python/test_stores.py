@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,34 @@ def test_what_is_missing_is_named(store: ObjectStore) -> None:
     assert list(store.list()) == []
 
 
+def test_small_objects_come_together_and_large_ones_do_not(store: ObjectStore) -> None:
+    for key, size in ("a", 3), ("b", 4), ("c", 0):
+        store.put(key, bytes(size))
+    assert store.get_small(["b", "c", "a"], 3) == [None, b"", bytes(3)]
+    with pytest.raises(hr.NotFoundError):
+        store.get_small(["a", "no"], 3)
+
+
+def test_deletions_go_in_lots_of_which_all_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(f"memory://{uuid.uuid4()}")
+    begun: list[Future[None]] = []
+
+    def begin_delete(key: str) -> Future[None]:
+        begun.append(Future())
+        assert sum(not deletion.done() for deletion in begun) <= 64
+        fails = key == "70"
+        result = hr.IoError("no") if fails else None
+        done = begun[-1].set_exception if fails else begun[-1].set_result
+        threading.Timer(0.01 if fails else 0.1, done, [result]).start()
+        return begun[-1]
+
+    monkeypatch.setattr(store, "begin_delete", begin_delete)
+    with pytest.raises(hr.IoError):
+        store.delete_all([str(key) for key in range(200)])
+    assert len(begun) == 128, "after a failure no more are begun"
+    assert all(deletion.done() for deletion in begun)
+
+
 def test_stores_are_pickled(store: ObjectStore) -> None:
     if store.url.startswith("memory"):
         pytest.skip("what is in the memory of a process stays there")
@@ -145,6 +174,8 @@ def test_fsspec_reads_what_obstore_does_not_know(tmp_path: Path) -> None:
     info = store.head("sub/a")
     assert (info.key, info.size) == ("sub/a", 10)
     assert [found.key for found in store.list()] == ["sub/a"]
+    assert store.get_small(["sub/a", "sub/a"], 10) == [bytes(range(10))] * 2
+    assert store.get_small(["sub/a"], 9) == [None]
     assert store.get_ranges("sub/a", [(2, 4), (0, 0)], etag=info.etag) == [b"\2\3", b""]
     with pytest.raises(hr.ChangedError, match="sftp://host/data/sub/a"):
         store.get_ranges("sub/a", [(2, 4)], etag="another")

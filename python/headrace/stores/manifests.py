@@ -31,6 +31,8 @@ from headrace.stores.store_errors import NO_BUCKET
 LATEST = "latest"
 _FOLDER = "manifests"
 _MOST_DIGITS = 18  # of a version that a hint may name
+_SMALL_BYTES = 2**20  # of a manifest that is held in memory
+_AT_ONCE = 64  # of small ones
 
 
 def manifest_key(version: int) -> str:
@@ -194,11 +196,13 @@ def _fetch(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
     keys = [manifest_key(version) for version in versions]
     keys = [key for key in keys if not os.path.exists(os.path.join(directory, key))]
     try:
-        if len(keys) == 1:  # which may be that of a million shards
-            _write(os.path.join(directory, keys[0]), store.pieces(keys[0]))
-        elif keys:
-            for key, data in zip(keys, store.get_many(keys), strict=True):
-                _write(os.path.join(directory, key), [data])
+        for start in range(0, len(keys), _AT_ONCE):
+            lot = keys[start : start + _AT_ONCE]
+            found = [None] if len(lot) == 1 else store.get_small(lot, _SMALL_BYTES)
+            for key, data in zip(lot, found, strict=True):
+                # One may be that of a million shards: it is never in memory as a whole.
+                pieces = store.pieces(key) if data is None else [data]
+                _write(os.path.join(directory, key), pieces)
     except NotFoundError as error:
         raise NotFoundError(
             f"{store.url} lacks a version that was asked for, or that one rests on: {error}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from headrace.errors import TruncatedError
+
+_DELETIONS = 64  # at the same time
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class ObjectStore(abc.ABC):
         """Returns the bytes of an object; raises as `pieces`."""
         return b"".join(self.pieces(key))
 
-    def get_many(self, keys: Sequence[str]) -> list[bytes]:
-        """Returns the bytes of small objects; some of them are asked for at the same time."""
-        return [self.get(key) for key in keys]
+    def get_small(self, keys: Sequence[str], most: int) -> list[bytes | None]:
+        """Returns the bytes of objects, None for one of more than `most`; asks for some at once."""
+        return [None if self.head(key).size > most else self.get(key) for key in keys]
 
     @abc.abstractmethod
     def stream(
@@ -115,6 +117,17 @@ class ObjectStore(abc.ABC):
     def delete(self, key: str) -> None:
         """Removes an object; fine where there is none."""
         self.begin_delete(key).result()
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Removes any number of objects, many at a time; fine where one is not there.
+
+        Where one cannot be removed those that were begun with it end before it raises.
+        """
+        for start in range(0, len(keys), _DELETIONS):
+            begun = [self.begin_delete(key) for key in keys[start : start + _DELETIONS]]
+            wait(begun)
+            for deletion in begun:
+                deletion.result()
 
     @abc.abstractmethod
     def begin_delete(self, key: str) -> Future[None]:
