@@ -6,9 +6,11 @@ import functools
 import itertools
 import json
 import pickle
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 import headrace as hr
 
 SIDS = ["a", "b", "c", "d", "e"]
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Source:
@@ -211,6 +214,29 @@ class Labelled:
         return self.load(sid)
 
 
+class Slotted(Labelled):
+    """With an attribute in a slot, beside those that are not."""
+
+    __slots__ = ("more",)
+
+    def __init__(self, more: int) -> None:
+        super().__init__(0)
+        self.more = more
+
+    def load(self, sid: str) -> Any:
+        return super().load(sid) + self.more
+
+
+@dataclass(slots=True)
+class Rooted:
+    """Whose only attribute is in a slot."""
+
+    label: int
+
+    def load(self, sid: str) -> Any:
+        return np.full(3, self.label + len(sid))
+
+
 def load_labelled(label: int, sid: str, *, more: int = 0) -> Any:
     return np.full(3, label + more + len(sid))
 
@@ -221,6 +247,8 @@ def test_a_named_version_does_not_stand_for_what_a_function_is_called_with(tmp_p
         "keyword": [functools.partial(load_labelled, 0, more=label) for label in (1, 2)],
         "method": [Labelled(label).load for label in (1, np.int64(2))],
         "object": [Labelled(label) for label in ((1,), (1, 1))],
+        "slot": [Slotted(label).load for label in (1, 2)],
+        "slots": [Rooted(label).load for label in (1, 2)],
     }
     for kind, (first, second) in loads.items():
         for load, value in ((first, 2), (second, 3), (first, 2)):
@@ -229,6 +257,21 @@ def test_a_named_version_does_not_stand_for_what_a_function_is_called_with(tmp_p
     for token in "xy":
         hr.from_shards(["a"], Labelled(1, token).load, cache=tmp_path / "token", version="1")
     assert len(list((tmp_path / "token").glob("*.loads.json"))) == 1
+
+
+def test_a_class_of_a_notebook_has_no_file(run_script: RunScript) -> None:
+    done = run_script(
+        """
+        import numpy as np
+        import headrace as hr
+        class Source:
+            def __call__(self, sid):
+                return np.arange(3)
+        for version in None, "1":
+            print(len(hr.from_shards(["a"], Source(), version=version)))
+        """
+    )
+    assert (done.stdout, done.stderr) == ("3\n3\n", "")
 
 
 def test_shards_without_rows_are_left_out(tmp_path: Path) -> None:
