@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import headrace as hr
+from headrace.loaded import catalogue
 
 SIDS = ["a", "b", "c", "d", "e"]
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
@@ -179,7 +180,10 @@ def test_counts_are_kept_beyond_the_shards(source: Source, tmp_path: Path) -> No
         {"shards": {sid: [2**60, 9] for sid in SIDS}},
         {"columns": content["columns"] | {"batch_rows": 2**61}},
     ]
-    for damage in ("{", "[]", *(json.dumps(content | change) for change in changes)):
+    del content["hash"]
+    damaged = [content | change for change in changes]
+    whole = [json.dumps(data | {"hash": catalogue._hash(data)}) for data in damaged]
+    for damage in ("{", "[]", json.dumps(damaged[0] | {"hash": ""}), *whole):
         file.write_text(damage)
         assert len(open_numbered(Source(), tmp_path, cache_bytes="40KB")) == 200
 
