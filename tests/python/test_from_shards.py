@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import itertools
 import json
 import pickle
+import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -433,6 +437,36 @@ def test_an_executor_and_threads_call_it(tmp_path: Path) -> None:
     ds = hr.from_shards(range(20), load, cache=tmp_path / "b", version="1", threads=1)
     assert len(ds) == 20_000
     assert most == [1]
+
+
+def test_one_thread_makes_all_calls(tmp_path: Path) -> None:
+    database = tmp_path / "rows.db"
+    with contextlib.closing(sqlite3.connect(database)) as made, made:
+        made.execute("CREATE TABLE rows (sid INTEGER, x INTEGER)")
+        made.executemany("INSERT INTO rows VALUES (?, ?)", [(k // 10, k) for k in range(100)])
+    callers = set()
+
+    @functools.cache
+    def connection() -> sqlite3.Connection:
+        return sqlite3.connect(database)  # for the thread that makes it
+
+    def load(sid: int) -> Any:
+        callers.add(threading.get_ident())
+        rows = connection().execute("SELECT x FROM rows WHERE sid = ? ORDER BY x", (sid,))
+        return np.array([x for (x,) in rows])
+
+    ds = hr.from_shards(range(10), load, cache_bytes=4 * 8192, version="1", threads=1)
+    assert ds["0"][70:90].tolist() == list(range(70, 90))
+    with hr.Loader(ds, batch_size=10, output="numpy") as loader:
+        assert sum(batch[0].sum() for batch in loader) == 4950
+    assert len(callers) == 1
+    assert threading.get_ident() not in callers
+    del ds, loader
+    deadline = time.monotonic() + 10
+    while any(thread.ident in callers for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "the thread ends with the dataset"
+        gc.collect()
+        time.sleep(0.02)
 
 
 def test_progress_of_counting_and_ids_of_any_plain_kind(tmp_path: Path) -> None:

@@ -79,6 +79,20 @@ def test_counting_that_fails_loads_no_more_and_says_why(
     assert len(calls) == begun < 20
 
 
+def test_who_tries_again_after_a_failure_meets_no_call_of_before() -> None:
+    at_work: list[int] = []
+
+    def load(sid: int) -> Any:
+        at_work.append(sid)
+        time.sleep(0.2 if sid == 3 else 0)
+        at_work.remove(sid)
+        return None if sid == 2 else np.arange(3)
+
+    with pytest.raises(hr.TransformError, match=r"shard 2 .*None"):
+        hr.from_shards(range(9), load, version="1", threads=1)
+    assert at_work == []
+
+
 def test_catalogues_are_written_at_the_same_time(tmp_path: Path) -> None:
     name = "11111111-1111-1111-1111-111111111111"
 
