@@ -60,11 +60,12 @@ def test_large_objects_go_in_parts_and_come_in_ranges(store: ObjectStore, tmp_pa
 def test_ranges_are_those_bytes(store: ObjectStore) -> None:
     store.put("a", bytes(range(100)))
     etag = store.head("a").etag
-    found = store.get_ranges("a", [(0, 3), (90, 100), (5, 5)], etag=etag)
-    assert found == [bytes(range(3)), bytes(range(90, 100)), b""]
+    for start, stop in (0, 3), (90, 100), (5, 5):
+        found = b"".join(store.stream("a", start, stop, etag=etag))
+        assert found == bytes(range(start, stop))
     for start, stop in (90, 101), (100, 110):
         with pytest.raises((hr.TruncatedError, hr.IoError)) as caught:
-            store.get_ranges("a", [(start, stop)])
+            list(store.stream("a", start, stop))
         assert caught.value.file == store.url_of("a")
 
 
@@ -73,7 +74,7 @@ def test_an_object_that_was_replaced_is_noticed(store: ObjectStore) -> None:
     etag = store.head("a").etag
     store.put("a", b"second")
     with pytest.raises(hr.ChangedError, match="another object"):
-        store.get_ranges("a", [(0, 3)], etag=etag)
+        list(store.stream("a", 0, 3, etag=etag))
 
 
 def test_of_many_who_create_one_does(store: ObjectStore) -> None:
@@ -102,7 +103,7 @@ def test_what_is_missing_is_named(store: ObjectStore) -> None:
     for ask in (
         lambda: store.get("no"),
         lambda: store.head("no"),
-        lambda: store.get_ranges("no", [(0, 1)]),
+        lambda: list(store.stream("no", 0, 1)),
     ):
         with pytest.raises(hr.NotFoundError, match="no cannot be read: it does not exist") as found:
             ask()
@@ -176,11 +177,12 @@ def test_fsspec_reads_what_obstore_does_not_know(tmp_path: Path) -> None:
     assert [found.key for found in store.list()] == ["sub/a"]
     assert store.get_small(["sub/a", "sub/a"], 10) == [bytes(range(10))] * 2
     assert store.get_small(["sub/a"], 9) == [None]
-    assert store.get_ranges("sub/a", [(2, 4), (0, 0)], etag=info.etag) == [b"\2\3", b""]
+    assert b"".join(store.stream("sub/a", 2, 4, etag=info.etag)) == b"\2\3"
+    assert list(store.stream("sub/a", 0, 0, etag=info.etag)) == []
     with pytest.raises(hr.ChangedError, match="sftp://host/data/sub/a"):
-        store.get_ranges("sub/a", [(2, 4)], etag="another")
+        list(store.stream("sub/a", 2, 4, etag="another"))
     with pytest.raises(hr.TruncatedError):
-        store.get_ranges("sub/a", [(2, 20)])
+        list(store.stream("sub/a", 2, 20))
     with pytest.raises(hr.NotFoundError, match="sftp://host/data/b cannot be read"):
         store.get("b")
     for write in (
@@ -208,7 +210,7 @@ def test_web_servers_are_read() -> None:
     with http_server(answer) as url:
         store = open_store(f"{url}/data/")
         assert store.get("a") == b"0123456789"
-        assert store.get_ranges("a", [(3, 5)]) == [b"34"]
+        assert b"".join(store.stream("a", 3, 5)) == b"34"
         assert store.head("a") == ObjectInfo("a", 10, '"e"', store.head("a").modified)
         with pytest.raises(hr.NotFoundError):
             store.head("b")
@@ -218,8 +220,17 @@ def test_a_server_that_ignores_ranges_is_an_error() -> None:
     with http_server(lambda *_: (200, {}, b"0123456789")) as url:
         store = open_store(url)
         with pytest.raises(hr.HeadraceError) as caught:
-            store.get_ranges("a", [(3, 5)])
+            list(store.stream("a", 3, 5))
         assert caught.value.file == f"{url}/a"
+
+
+def test_more_bytes_than_were_asked_for_are_an_error() -> None:
+    headers = {"Content-Range": "bytes 3-4/10", "ETag": '"e"'}
+    with http_server(lambda *_: (206, headers, b"3456789")) as url:
+        found: list[memoryview] = []
+        with pytest.raises(hr.CorruptError, match="7 bytes or more where 2 from byte 3") as caught:
+            found.extend(open_store(url).stream("a", 3, 5))
+    assert (found, caught.value.file, caught.value.offset) == ([], f"{url}/a", 3)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from headrace import _core
 from headrace.errors import (
@@ -25,7 +24,6 @@ from headrace.errors import (
     PermissionDeniedError,
 )
 from headrace.stores.object_store import ObjectInfo, ObjectStore
-from headrace.stores.opening import open_store
 from headrace.stores.store_errors import NO_BUCKET
 
 LATEST = "latest"
@@ -129,28 +127,6 @@ def listed_versions(store: ObjectStore) -> dict[int, ObjectInfo]:
 def fetch_range(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
     """Fetches the manifests of `versions` into `directory`, those that are not there."""
     _fetch(store, directory, versions)
-
-
-def manifest_bytes(
-    url: str,
-    *,
-    version: int | None = None,
-    storage_options: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Returns the manifest of a version of the dataset at `url`, as it is stored.
-
-    Args:
-        url: As for `open_store`.
-        version: Which; None is the newest.
-        storage_options: As for `open_store`.
-
-    Raises:
-        NotFoundError: If there is no dataset, or no such version.
-        HeadraceError: What the store raises.
-    """
-    store = open_store(url, storage_options)
-    number = newest_version(store) if version is None else version
-    return store.get(manifest_key(max(1, number)))
 
 
 class _Search:

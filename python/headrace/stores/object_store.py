@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from headrace.errors import TruncatedError
+from headrace.errors import CorruptError, TruncatedError
 
 _DELETIONS = 64  # at the same time
 
@@ -76,13 +76,8 @@ class ObjectStore(abc.ABC):
         Raises:
             ChangedError: If the object is no longer that of `etag`.
             TruncatedError: If it ends before `stop`.
+            CorruptError: If more comes.
         """
-
-    def get_ranges(
-        self, key: str, ranges: Sequence[tuple[int, int]], *, etag: str | None = None
-    ) -> list[bytes]:
-        """Returns the bytes [start, stop) of each range; raises as `stream`."""
-        return [b"".join(self.stream(key, start, stop, etag=etag)) for start, stop in ranges]
 
     @abc.abstractmethod
     def put(self, key: str, data: bytes | Path) -> None:
@@ -146,11 +141,22 @@ class ObjectStore(abc.ABC):
 
 
 def check_length(url: str, *, start: int, stop: int, found: int) -> None:
-    """Raises TruncatedError unless `found` bytes came of the range [start, stop)."""
-    if found != stop - start:
+    """Raises TruncatedError or CorruptError unless `found` bytes came of the range [start, stop).
+
+    Of more bytes those that came first count; the rest need not be waited for.
+    """
+    wanted = stop - start
+    if found < wanted:
         raise TruncatedError(
-            f"{url} gave {found} bytes of the {stop - start} from byte {start}: it is shorter than "
-            "its dataset says, or the connection broke; copy it there again if this stays so",
+            f"{url} gave {found} bytes of the {wanted} from byte {start}: it is shorter than its "
+            "dataset says, or the connection broke; copy it there again if this stays so",
+            file=url,
+            offset=start,
+        )
+    if found > wanted:
+        raise CorruptError(
+            f"{url} gave {found} bytes or more where {wanted} from byte {start} were asked for; "
+            "whatever answers there does not heed ranges of bytes: name a server that does",
             file=url,
             offset=start,
         )
