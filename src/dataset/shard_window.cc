@@ -179,9 +179,10 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
   return wait_until_ready(shard, poll, first, failed_before);
 }
 
-std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
-    uint64_t shard, const std::function<void()>& poll, const std::function<bool()>& first,
-    uint64_t failed_before) {
+std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
+                                                                 const std::function<void()>& poll,
+                                                                 const std::function<bool()>& first,
+                                                                 uint64_t failed_before) {
   const auto patient_until = steady_clock::now() + kPatience;
   uint64_t asked_at = kSoon;
   while (true) {

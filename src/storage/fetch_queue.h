@@ -96,8 +96,7 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   // needs no download. False: it is not wanted (any more), since it is there. Throws what it failed
   // with; kCancelled after close(). Who waits in several calls says how many had failed before the
   // first one: he is told of a failure also if somebody has wanted the object anew meanwhile.
-  bool wait(uint64_t id, std::chrono::milliseconds timeout,
-            uint64_t failed_before = UINT64_MAX);
+  bool wait(uint64_t id, std::chrono::milliseconds timeout, uint64_t failed_before = UINT64_MAX);
 
   // What a wanted object waits for, for messages; empty for others.
   std::string describe(uint64_t id) const;

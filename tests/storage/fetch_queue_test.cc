@@ -199,8 +199,7 @@ TEST_F(FetchQueueTest, WhoWaitedIsToldOfAFailureThoughItIsWantedAgain) {
   EXPECT_TRUE(queue_->wait(1, milliseconds(0), before));
   take()->fail("404", {.code = ErrorCode::kNotFound, .retryable = false});
   push(1, 1);
-  expect_error(ErrorCode::kNotFound, {"404"},
-               [&] { queue_->wait(1, milliseconds(0), before); });
+  expect_error(ErrorCode::kNotFound, {"404"}, [&] { queue_->wait(1, milliseconds(0), before); });
   EXPECT_TRUE(queue_->wait(1, milliseconds(0), queue_->counters().failed));
   const auto job = take();
   ASSERT_NE(job, nullptr);
