@@ -28,6 +28,7 @@ ROWS = 3000  # three batches of 1,024, the last one short
 SPARSE_ROWS = 1100  # two batches of 123 MB, the last one short
 TUTORIAL_ROWS = 200  # one at a time, milliseconds each
 FILES = 8
+WINDOW_ROWS = 2048 * FILES  # a batch must lie in few shards
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,8 @@ def test_a_library_delivers_each_row_once(
     rows = TUTORIAL_ROWS if library == "tutorial" or task.startswith("text_") else ROWS
     if task.startswith("sparse"):
         rows = SPARSE_ROWS
+    elif task == "cache_limit":
+        rows = WINDOW_ROWS
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}
@@ -486,6 +489,22 @@ def test_sizes_of_a_cache_are_compared_and_drawn(tmp_path: Path) -> None:
     drawn = [node for node in image.iter() if node.tag.endswith("circle")]
     assert len(drawn) == 6
     assert all(34 <= float(node.get("cy", "-1")) <= 234 for node in drawn)
+
+
+def test_all_that_a_cache_takes_of_the_disk_is_seen(tmp_path: Path) -> None:
+    limits = of_bench("harness.cache_limit")
+    shards = tmp_path / "boot"
+    shards.mkdir()
+    (tmp_path / "ledger").touch()
+    (shards / "a.shard").write_bytes(bytes(5000))  # two blocks
+    (shards / "b.part").write_bytes(bytes(4096))
+    mapped = np.memmap(shards / "b.part", np.uint8, mode="r")
+    (shards / "b.part").unlink()
+    with limits._Looks(tmp_path) as looks:
+        end = time.monotonic() + 60
+        while looks.number == 0 and time.monotonic() < end:
+            time.sleep(0.001)
+    assert looks.most == 3 * len(mapped)
 
 
 def test_density_is_measured_and_drawn() -> None:
