@@ -269,7 +269,8 @@ class Dataset(Columns):
         What other writers commit meanwhile stays, and so does what readers have: whoever opened an
         older version reads its files, which are there until a later version is `age` seconds old.
         Then a call of `retain` removes them, and such versions cannot be opened any more. (Files
-        that are open when they are removed stay readable until they are closed.)
+        that are open when they are removed stay readable until they are closed.) In a store that
+        takes the permission to list and to delete; without it they stay.
 
         Args:
             newest: How many shards stay.
