@@ -176,6 +176,19 @@ TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
   EXPECT_NE(window->wait(1, no_poll), nullptr);
 }
 
+TEST_F(ShardWindowTest, AFailureIsThrownThoughAnotherOneWantsTheShardAnewMeanwhile) {
+  const auto window = open(3);
+  window->want(1, 1);
+  // Between two looks at the queue.
+  const auto fail_and_want = [&] {
+    if (const auto job = window->jobs()->take(milliseconds(0))) {
+      Fetchers::fetch(*job, Fetchers::Fault::kGone);
+      window->want(1, 1);
+    }
+  };
+  expect_error(ErrorCode::kNotFound, {"404"}, [&] { window->wait(1, fail_and_want); });
+}
+
 TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {
   const auto window = open(3);
   expect_error(ErrorCode::kInvalid, {"interrupt"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 import subprocess
 import threading
@@ -143,6 +144,28 @@ def test_what_is_not_there_is_waited_for_and_close_ends_the_wait(corpus: Path) -
     assert 0.1 < time.monotonic() - start < 5
     commit(corpus, 30, 10)
     assert take(loader, 1) == [[20, 21, 22, 23, 24]], "nothing was used up by the wait"
+
+
+def test_who_waits_for_long_is_told_for_what(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("headrace.follow._TELL_S", 0.1)
+    loader = follow(corpus, follow=hr.Follow(stage_rows=20, poll_s=0.25))
+    batches = iter(loader)
+    take(batches, 4)
+    assert capsys.readouterr().err == ""
+    commit(corpus, 30, 3)
+    closing = threading.Timer(0.9, loader.close)
+    closing.start()
+    start = time.monotonic()
+    with pytest.raises(hr.CancelledError, match="closed"):
+        next(batches)
+    most = math.log2((time.monotonic() - start) / 0.1) + 1
+    told = capsys.readouterr().err.splitlines()
+    assert 2 <= len(told) <= most, "after 0.1 s, 0.2 s, 0.4 s and so on"
+    place = f"s for rows [20, 40) of {corpus}, stage 1: "
+    assert all(line.startswith("headrace: has waited ") and place in line for line in told)
+    assert told[-1].endswith("version 2 ends with row 32, and 7 rows are still to be committed")
 
 
 def test_ctrl_c_ends_the_wait(
