@@ -220,7 +220,7 @@ class Dataset(Columns):
         Raises:
             InvalidError: If the rows do not lie in shards of a directory, in their order.
         """
-        return list(self._shard_table())
+        return self._shard_table().ids.copy()
 
     def shard(self, sid: str) -> Dataset:
         """Returns the rows of one shard.
@@ -255,7 +255,7 @@ class Dataset(Columns):
         up to 256 MiB into memory, of a store into the cache, where there is room for both.
         """
         table = self._shard_table()
-        return _asked_for(self._of_ranges(table.rows([sid])) for sid in table)
+        return _asked_for(self._of_ranges(table.rows([sid])) for sid in table.ids)
 
     def retain(
         self,

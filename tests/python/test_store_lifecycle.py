@@ -371,4 +371,5 @@ def test_a_fork_is_told_to_spawn(tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=25)
     assert process.returncode == 7, errors
     assert "spawn or forkserver" in output
+    assert "DataLoader with multiprocessing_context='spawn'" in output
     assert output.endswith("ready\n")

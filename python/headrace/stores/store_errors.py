@@ -32,7 +32,11 @@ _STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNO
 _CODE = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{0,63})</Code>")
 _TIMED_OUT = re.compile(r"timed ?out|deadline has elapsed", re.IGNORECASE)
 _BROKEN = re.compile(r"IncompleteBody|IncompleteMessage|ConnectionReset|BrokenPipe")
-_OTHER_BYTES = re.compile(r"non-partial response|Requested \d+\.\.\d+, got \d", re.IGNORECASE)
+# The client wants a range of its own accord when it goes on with a body that broke off, or that was
+# asked for after its time.
+_OTHER_BYTES = re.compile(
+    r"non-partial response|Content[-_]Range header|Requested \d+\.\.\d+, got \d", re.IGNORECASE
+)
 _IN_CIRCLES = re.compile(r"TooManyRedirects")
 _UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
 # Where clients look for credentials of a cloud's own machines, when nobody gave any.
