@@ -137,6 +137,16 @@ def test_a_store_that_stalls_is_a_timeout() -> None:
     assert is_retryable(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["s3", "http"])
+def test_a_store_without_ranges_is_said_to_have_none(scheme: str) -> None:
+    headers = {"ETag": '"e"', "Last-Modified": formatdate(0, usegmt=True)}
+    with http_server(lambda *_: (200, headers, b"0123456789")) as url:
+        store = s3_store(url) if scheme == "s3" else open_store(f"{url}/data")
+        with pytest.raises(hr.CorruptError, match="it has no ranges of bytes") as caught:
+            list(store.stream("a", 2, 8))
+    assert is_retryable(caught.value)
+
+
 @pytest.mark.parametrize("body", [b"", b"0123456789"])
 def test_a_store_without_ranges_of_which_a_busy_process_asks_a_body_too_late(body: bytes) -> None:
     async def be_busy() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import running
 from fault_server import fault_server
 from object_stores import Answer, http_server
 
@@ -210,22 +211,15 @@ def stalling() -> Iterator[str]:
         end.set()
 
 
-@contextlib.contextmanager
-def started(script: str, tmp_path: Path, endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
-    """A process that runs a script, and its children; killed where the test ends before them."""
-    with subprocess.Popen(
+def started(
+    script: str, tmp_path: Path, endpoint: str = ""
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    """A process that runs a script, and its children."""
+    return running(
         [sys.executable, "-c", _BEGIN + script, json.dumps({**_OPTIONS, "endpoint": endpoint})],
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    )
 
 
 @pytest.mark.parametrize("script", [_UPLOAD, _DOWNLOAD], ids=["upload", "download"])

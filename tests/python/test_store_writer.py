@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from child_processes import running
 from object_stores import S3, Answer, download, http_server
 
 import headrace as hr
@@ -361,13 +361,10 @@ with hr.Writer(sys.argv[1], storage_options=json.loads(sys.argv[2]), shard_bytes
 @pytest.mark.parametrize("doing", ["upload", "commit"])
 def test_a_killed_writer_leaves_whole_versions_only(s3: S3, tmp_path: Path, doing: str) -> None:
     arguments = [s3.url(), json.dumps(s3.options), doing]
-    with subprocess.Popen(
-        [sys.executable, "-c", _KILLED, *arguments],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    ) as process:
+    command = [sys.executable, "-c", _KILLED, *arguments]
+    with running(command, env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+        assert process.stdout.readline() == "ready\n"
         time.sleep(0.4)
         process.send_signal(signal.SIGKILL)
     newest = newest_version(s3.open())

@@ -164,9 +164,8 @@ class StoreDirectory:
             return
         with contextlib.suppress(HeadraceError):
             kept = {entry["id"] for entry in self.entries()} if self.newest() else set()
-            for entry in entries:
-                if entry["id"] not in kept:
-                    self._store.delete(shard_key(entry["id"]))
+            dropped = [entry["id"] for entry in entries if entry["id"] not in kept]
+            self._store.delete_all([shard_key(shard) for shard in dropped])
 
     def _put(self, version: int, commits: set[str]) -> bool:
         """Puts the mirror's manifest into the store; whether one of `commits` is there then."""

@@ -35,7 +35,9 @@ _BROKEN = re.compile(r"IncompleteBody|IncompleteMessage|ConnectionReset|BrokenPi
 # The client wants a range of its own accord when it goes on with a body that broke off, or that was
 # asked for after its time.
 _OTHER_BYTES = re.compile(
-    r"non-partial response|Content[-_]Range header|Requested \d+\.\.\d+, got \d", re.IGNORECASE
+    r"non-partial response|Content[-_]Range header|Requested \d+\.\.\d+, got \d"
+    r"|Range request not supported",
+    re.IGNORECASE,
 )
 _IN_CIRCLES = re.compile(r"TooManyRedirects")
 _UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
@@ -153,13 +155,13 @@ def _kind_of(
 ) -> type[HeadraceError]:
     if code in _DENIED_CODES or _NO_CREDENTIALS.search(text):
         return PermissionDeniedError
+    if _OTHER_BYTES.search(text):
+        return CorruptError
     for base in type(error).__mro__:
         if base.__name__ in _BY_NAME:
             return _BY_NAME[base.__name__]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if _OTHER_BYTES.search(text):
-        return CorruptError
     return StoreTimeoutError if _TIMED_OUT.search(text) else IoError
 
 
