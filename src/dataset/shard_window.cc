@@ -165,6 +165,7 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
                                                              const std::function<void()>& poll,
                                                              const std::function<bool()>& first) {
   const auto since = steady_clock::now();
+  const uint64_t failed_before = queue_->counters().failed;
   const bool wanted = slots_.begin_wait(shard);  // at a position of its own
   struct Leave {
     ShardSlots& slots;
@@ -175,17 +176,19 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
   if (!wanted) {
     want_unnamed(shard, kWaiting);
   }
-  return wait_until_ready(shard, poll, first);
+  return wait_until_ready(shard, poll, first, failed_before);
 }
 
-std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
-    uint64_t shard, const std::function<void()>& poll, const std::function<bool()>& first) {
+std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
+                                                                 const std::function<void()>& poll,
+                                                                 const std::function<bool()>& first,
+                                                                 uint64_t failed_before) {
   const auto patient_until = steady_clock::now() + kPatience;
   uint64_t asked_at = kSoon;
   while (true) {
     bool pending = false;
     try {
-      pending = queue_->wait(shard, kPollPause);
+      pending = queue_->wait(shard, kPollPause, failed_before);
     } catch (const Error&) {
       slots_.take(shard);  // others may still have to see it
       throw;
@@ -251,16 +254,23 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
   if (pin == nullptr) {
     return {.step = FetchStep::kReady};
   }
-  auto claim = std::unique_ptr<const KeyClaim>();
-  // Again with the claim: whoever had it may have brought the shard.
-  for (const bool claimed : {false, true}) {
-    if (auto found = cache_->find(pin, rooms_.most_kept(request.id))) {
+  const auto find = [&] {
+    auto found = cache_->find(pin, rooms_.most_kept(request.id));
+    const bool there = found != nullptr;
+    if (there) {
       settle(request.id, std::move(found), true);
-      return {.step = FetchStep::kReady};
     }
-    if (!claimed && (claim = cache_->claim(pin->key())) == nullptr) {
-      return {.step = FetchStep::kElsewhere};
-    }
+    return there;
+  };
+  if (find()) {
+    return {.step = FetchStep::kReady};
+  }
+  auto claim = cache_->claim(pin->key());
+  if (claim == nullptr) {
+    return {.step = FetchStep::kElsewhere};
+  }
+  if (find()) {  // whoever had the claim may have brought the shard
+    return {.step = FetchStep::kReady};
   }
   return start_claimed(request, std::move(claim), urgent);
 }
