@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +191,12 @@ def _stream(library: Library, data: Data, task: Task, min_seconds: float) -> Mea
     return measure(library, data, task)
 
 
+def _cache_limit(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    measure: Callable[[Library, Data], Measurement]
+    measure = importlib.import_module("harness.cache_limit").measure_cache_limit
+    return measure(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -206,6 +212,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "text": _text,
     "text_shards": _text_shards,
     "stream": _stream,
+    "cache_limit": _cache_limit,
 }
 
 
@@ -244,9 +251,7 @@ def measure(spec: Spec) -> Measurement:
         files=spec.files,
         seed=spec.seed,
         root=Path(spec.root),
-    )
-    if library.rows_share != 1.0:
-        data = replace(data, rows=max(1, int(data.rows * library.rows_share)))
+    ).reduced(library.rows_share)
     return _PROCEDURES[task.kind](library, data, task, spec.min_seconds)
 
 

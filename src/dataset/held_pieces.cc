@@ -1,6 +1,7 @@
 #include "dataset/held_pieces.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,12 @@
 
 namespace headrace {
 namespace {
+
+using std::chrono::steady_clock;
+
+// So long who waits leaves others what they have ready: that comes to be used. Once for all that it
+// waits for.
+constexpr std::chrono::milliseconds kPatience{500};
 
 // One batch, or one step of a slice, needs all of its shards at the same time. What is not known of
 // their sizes is not held against it: it is looked at again when it is.
@@ -87,6 +94,8 @@ void HeldPieces::wait_for(const Source* missing, uint32_t group, std::span<const
     }
     return !turns.empty();
   };
+  const auto patient_until = steady_clock::now() + kPatience;
+  const auto goes_first = [&] { return steady_clock::now() >= patient_until && has_turn(); };
   while (missing != nullptr) {
     check();
     if (turns.empty()) {
@@ -94,7 +103,7 @@ void HeldPieces::wait_for(const Source* missing, uint32_t group, std::span<const
       before_wait();
       has_turn();
     }
-    missing->fetch(check_and_poll, has_turn);
+    missing->fetch(check_and_poll, goes_first);
     missing = try_hold(group, pieces);
   }
 }

@@ -46,9 +46,9 @@ class ShardStore {
   // The shard, pinned and mapped; wants it at once if nobody has. Calls `poll` every 50 ms; what it
   // throws ends the call. Throws as ShardPass::want() and open(); what fetching the shard failed
   // with, and it is not wanted any more then: the next call tries again.
-  // `first`, asked again and again after half a second: from when it says so, this goes before all
-  // others that wait, and takes the room of whatever nobody holds; one of a process at a time, or
-  // they take it from each other.
+  // `first`, asked again and again: from when it says so, this goes before all others that wait,
+  // and takes the room of whatever nobody holds. It is for who has the turn: others would take it
+  // from each other.
   std::shared_ptr<const CachedShard> wait(uint64_t shard, const std::function<void()>& poll,
                                           const std::function<bool()>& first = {}) const;
 

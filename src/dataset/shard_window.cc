@@ -202,6 +202,7 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
                                                              const std::function<void()>& poll,
                                                              const std::function<bool()>& first) {
   const auto since = steady_clock::now();
+  const uint64_t failed_before = queue_->counters().failed;
   const bool wanted = slots_.begin_wait(shard);  // at a position of its own
   struct Leave {
     ShardSlots& slots;
@@ -212,17 +213,19 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
   if (!wanted) {
     want_unnamed(shard, kWaiting);
   }
-  return wait_until_ready(shard, poll, first);
+  return wait_until_ready(shard, poll, first, failed_before);
 }
 
-std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
-    uint64_t shard, const std::function<void()>& poll, const std::function<bool()>& first) {
+std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
+                                                                 const std::function<void()>& poll,
+                                                                 const std::function<bool()>& first,
+                                                                 uint64_t failed_before) {
   const auto patient_until = steady_clock::now() + kPatience;
   uint64_t asked_at = kSoon;
   while (true) {
     bool pending = false;
     try {
-      pending = queue_->wait(shard, kPollPause);
+      pending = queue_->wait(shard, kPollPause, failed_before);
     } catch (const Error&) {
       slots_.take(shard);  // others may still have to see it
       throw;
@@ -231,9 +234,10 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
       return there;
     }
     const bool patient = steady_clock::now() < patient_until;
-    const uint64_t ask_at = patient ? kSoon : first && first() ? kNow : kWaiting;
+    const bool goes_first = first && first();
+    const uint64_t ask_at = goes_first ? kNow : patient ? kSoon : kWaiting;
     // What is not pending was given back, or released by somebody else.
-    if (!patient && (ask_at < asked_at || !pending)) {
+    if (ask_at < kSoon && (ask_at < asked_at || !pending)) {
       asked_at = ask_at;
       want_as(shard, {.position = ask_at});
     } else if (!pending) {
@@ -287,16 +291,23 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
   if (pin == nullptr) {
     return {.step = FetchStep::kReady};
   }
-  auto claim = std::unique_ptr<const KeyClaim>();
-  // Again with the claim: whoever had it may have brought the shard.
-  for (const bool claimed : {false, true}) {
-    if (auto found = cache_->find(pin, rooms_.most_kept(request.id))) {
+  const auto find = [&] {
+    auto found = cache_->find(pin, rooms_.most_kept(request.id));
+    const bool there = found != nullptr;
+    if (there) {
       settle(request.id, std::move(found), true);
-      return {.step = FetchStep::kReady};
     }
-    if (!claimed && (claim = cache_->claim(pin->key())) == nullptr) {
-      return {.step = FetchStep::kElsewhere};
-    }
+    return there;
+  };
+  if (find()) {
+    return {.step = FetchStep::kReady};
+  }
+  auto claim = cache_->claim(pin->key());
+  if (claim == nullptr) {
+    return {.step = FetchStep::kElsewhere};
+  }
+  if (find()) {  // whoever had the claim may have brought the shard
+    return {.step = FetchStep::kReady};
   }
   return start_claimed(request, std::move(claim), urgent);
 }

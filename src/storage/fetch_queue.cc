@@ -83,9 +83,11 @@ void FetchQueue::push(const FetchRequest& request) {
   if (entry != nullptr && entry->request.generation > request.generation) {
     return;
   }
-  failures_.erase(request.id);
+  if (const auto failed = failures_.find(request.id); failed != failures_.end()) {
+    failed->second.forgotten = true;
+  }
   if (entry != nullptr && entry->request.generation < request.generation) {
-    finish(lock, entry, std::nullopt);
+    end(lock, entry);
     entry = nullptr;
   }
   if (entry != nullptr) {
@@ -164,7 +166,7 @@ std::unique_ptr<FetchJob> FetchQueue::take(std::chrono::milliseconds timeout) {
   }
 }
 
-bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
+bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout, uint64_t failed_before) {
   const TimePoint until = steady_clock::now() + timeout;
   Lock lock(*this);
   const auto wanted = entries_.find(id);
@@ -184,8 +186,10 @@ bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
   while (true) {
     check_open();
     expire(lock);
-    if (const auto failed = failures_.find(id); failed != failures_.end()) {
-      throw Error(failed->second);
+    if (const auto failed = failures_.find(id);
+        failed != failures_.end() &&
+        (!failed->second.forgotten || failed->second.number > failed_before)) {
+      throw Error(failed->second.error);
     }
     if (!entries_.contains(id)) {
       return false;
@@ -348,13 +352,20 @@ void FetchQueue::expire(Lock& lock) {
   }
 }
 
-void FetchQueue::finish(Lock& lock, const EntryPtr& entry, std::optional<Error> error) {
+void FetchQueue::end(Lock& lock, const EntryPtr& entry) {
   const uint64_t id = entry->request.id;
   order_.erase({entry->request.next_use, id});
   lock.ended.insert(entries_.extract(id));
   entry->dropped = true;
+}
+
+void FetchQueue::finish(Lock& lock, const EntryPtr& entry, std::optional<Error> error) {
+  const uint64_t id = entry->request.id;
+  end(lock, entry);
   if (error) {
-    failures_.insert_or_assign(id, *std::move(error));
+    failures_.insert_or_assign(id, Failure{*std::move(error), counters_.failed});
+  } else {
+    failures_.erase(id);
   }
   changed_.notify_all();
 }
@@ -385,7 +396,9 @@ Error FetchQueue::final_error(const FetchEntry& entry, const Error& cause, bool 
                      without_url_secrets(options_.origin) + " cannot be " +
                      (made ? "made: " : "fetched: ") + cause.what();
   if (entry.failures > (made ? 1U : 0U)) {
-    text += " (tried " + std::to_string(entry.failures) + " times in " + seconds_text(taken) + ")";
+    const bool once = entry.failures == 1;
+    text += " (tried " + (once ? "once" : std::to_string(entry.failures) + " times") + " in " +
+            seconds_text(taken) + ")";
   }
   if (late) {
     text +=

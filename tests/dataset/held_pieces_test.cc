@@ -178,12 +178,13 @@ class TwoDatasets : public HeldPiecesTest {
 TEST_F(TwoDatasets, DoNotWaitForEachOther) {
   const ServedDataset one = serve(stored_);
   const ServedDataset two = serve(other_);
-  std::atomic<int> rounds{0};
+  constexpr uint32_t kRounds = 20;
+  std::atomic<uint32_t> rounds{0};
   std::vector<std::thread> threads;
   for (const ServedDataset* served : {&one, &two, &one, &two}) {
     threads.emplace_back([&, served] {
       Holder holder(served->dataset());
-      for (uint32_t i = 0; i < 6; ++i) {
+      for (uint32_t i = 0; i < kRounds; ++i) {
         const Pieces pieces = {i % 3 * 2, (i + 1) % 3 * 2};
         try {
           holder.held.hold(
@@ -199,7 +200,7 @@ TEST_F(TwoDatasets, DoNotWaitForEachOther) {
   for (std::thread& thread : threads) {
     thread.join();
   }
-  EXPECT_EQ(rounds, 4 * 6);
+  EXPECT_EQ(rounds, 4 * kRounds);
 }
 
 TEST_F(TwoDatasets, ThatAreReadTogetherNeedRoomTogether) {

@@ -64,7 +64,7 @@ TEST_F(RemoteShardsTest, AShardIsOpenOnceWhileAnybodyHoldsIt) {
 
 TEST_F(RemoteShardsTest, WhatThreadsOpenAtTheSameTimeIsOneShard) {
   const ServedDataset served(stored_, 5);
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 300; ++round) {
     served.store().wait(1, [] {});
     std::array<std::shared_ptr<const HeldShard>, 4> held;
     std::barrier start(4);

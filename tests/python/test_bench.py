@@ -27,6 +27,7 @@ ROWS = 3000  # three batches of 1,024, the last one short
 SPARSE_ROWS = 1100  # two batches of 123 MB, the last one short
 TUTORIAL_ROWS = 200  # one at a time, milliseconds each
 FILES = 8
+WINDOW_ROWS = 2048 * FILES  # a batch must lie in few shards
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,8 @@ def test_a_library_delivers_each_row_once(
     rows = TUTORIAL_ROWS if library == "tutorial" or task.startswith("text_") else ROWS
     if task.startswith("sparse"):
         rows = SPARSE_ROWS
+    elif task == "cache_limit":
+        rows = WINDOW_ROWS
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}

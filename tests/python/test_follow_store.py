@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
+import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from growing import commit, flat, growing, take
 
 import headrace as hr
 
 pytest.importorskip("obstore")
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 SOON = hr.Follow(stage_rows=20, poll_s=0.02)
 
@@ -23,15 +24,6 @@ SOON = hr.Follow(stage_rows=20, poll_s=0.02)
 @pytest.fixture
 def url() -> str:
     return f"memory://follow/{uuid.uuid4().hex}"
-
-
-def commit(url: str, first: int, rows: int) -> None:
-    with hr.Writer(url) as writer:
-        writer.write(y=np.arange(first, first + rows), x=np.zeros(rows, np.float32))
-
-
-def take(batches: Any, count: int) -> list[list[int]]:
-    return [batch["y"].tolist() for batch in itertools.islice(batches, count)]
 
 
 @pytest.fixture
@@ -50,16 +42,9 @@ def follow(url: str, tmp_path: Path) -> Callable[..., hr.Loader]:
 def test_rows_are_the_same_whenever_they_were_committed(
     url: str, follow: Callable[..., hr.Loader], shuffle: bool
 ) -> None:
-    def grow() -> None:
-        for first in range(30, 100, 7):
-            commit(url, first, 7)
-            time.sleep(0.01)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    seen = take(follow(shuffle=shuffle), 20)
-    writer.join()
-    assert sorted(itertools.chain.from_iterable(seen)) == list(range(100))
+    with growing(url, 30, 100):
+        seen = take(follow(shuffle=shuffle), 20)
+    assert sorted(flat(seen)) == list(range(100))
     assert take(follow(shuffle=shuffle), 20) == seen
     if not shuffle:
         assert seen == [list(range(k, k + 5)) for k in range(0, 100, 5)]
@@ -72,7 +57,7 @@ def test_a_full_cache_gives_the_room_of_stages_that_are_over(url: str, tmp_path:
     with hr.Loader(ds, batch_size=5, shuffle=True, follow=SOON, output="numpy") as loader:
         seen = take(loader, 40)
         waited = loader.stats()["shard_wait_s"]
-    assert sorted(itertools.chain.from_iterable(seen)) == list(range(200))
+    assert sorted(flat(seen)) == list(range(200))
     assert waited < 2, "whoever waits for room that is not given waits half a second a shard"
 
 
@@ -117,3 +102,42 @@ def test_shards_are_dropped(url: str, tmp_path: Path, follow: Callable[..., hr.L
     loader = follow()
     assert loader.epoch == 3
     assert take(loader, 1) == [list(range(60, 65))]
+
+
+def test_a_fork_during_a_look_is_told_so(run_script: RunScript) -> None:
+    done = run_script(
+        """
+        import os, signal, threading
+        import numpy as np
+        import headrace as hr
+        from headrace.stores.store_directory import StoreDirectory
+        with hr.Writer("memory://data") as writer:
+            writer.write(y=np.arange(30))
+        follow = hr.Follow(stage_rows=20, poll_s=0.02)
+        loader = hr.Loader(hr.open("memory://data"), batch_size=5, follow=follow, output="numpy")
+        looks, go_on, parent = threading.Event(), threading.Event(), os.getpid()
+        def newest(self, really=StoreDirectory.newest):
+            if os.getpid() == parent:
+                looks.set()
+                go_on.wait()
+            return really(self)
+        StoreDirectory.newest = newest
+        loader.set_epoch(1)
+        assert loader.peek() is None
+        looks.wait()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)  # a hang ends the child, and fails the test
+            try:
+                next(iter(loader))
+            except hr.UnsupportedError:
+                os._exit(7)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        go_on.set()
+        with hr.Writer("memory://data") as writer:
+            writer.write(y=np.arange(30, 60))
+        assert next(iter(loader))["y"].tolist() == [20, 21, 22, 23, 24]
+        """
+    )
+    assert done.returncode == 0, done.stderr
