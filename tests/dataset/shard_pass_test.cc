@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -103,7 +104,8 @@ TEST_F(ShardPassTest, LeavesWhatAnotherOneWants) {
   validation->want(1, 2);
   const auto job = store->jobs()->take(milliseconds(0));
   validation->release(1, kLaterPass, [] { FAIL() << "the other one reads it"; });
-  job->write(0, std::span(NumberedShards::content(1)).first(job->bytes()));
+  const auto content = NumberedShards::content(1);
+  job->write(0, std::span(content).first(job->bytes()));
   job->done("");
   fetch_all(*store);
   EXPECT_EQ(store->stats().held_bytes, NumberedShards::kCharge);

@@ -257,7 +257,7 @@ TEST(ShardStoreCrash, KillsHarmNobodyAndTheLimitIsKept) {
   const Fetchers fetchers(store);
   for (uint64_t shard = 0; shard < kShards; ++shard) {
     soak.read(store, shard);
-    store.release(shard, kNoKnownUse);
+    store.let_go(shard);
   }
   EXPECT_EQ(soak.tally->wrong, 0U);
   EXPECT_EQ(soak.tally->errors, 0U);
