@@ -433,6 +433,14 @@ class FetchPort:
 
     def close(self) -> None: ...
 
+class ShardCounter:
+    """Looks at shards in their order."""
+
+    def count_to(self, stop: int) -> list[tuple[int, int]]:
+        """
+        Rows and bytes of the shards before `stop` that were not looked at yet.
+        """
+
 class RemoteShards:
     """The shards of a dataset in a store."""
 
@@ -443,8 +451,10 @@ class RemoteShards:
     def make(origin: str, schema: list[tuple[Any, ...]], dataset: str, shards: list[tuple[str, str, int, int, int]], batch_rows: int, seen: tuple[int, int], cache: str, cache_bytes: int) -> RemoteShards:
         """Shards that whoever takes their jobs makes."""
 
-    def count(self, first: int, stop: int, ahead: int) -> list[tuple[int, int]]:
-        """Rows and bytes of some shards, which come into the cache for it."""
+    def counter(self, ahead: int) -> ShardCounter:
+        """
+        Looks at all shards in their order; so many come into the cache at a time.
+        """
 
     @property
     def seen(self) -> tuple[int, int]:
