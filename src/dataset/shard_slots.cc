@@ -21,18 +21,17 @@ bool ShardSlots::want(uint64_t shard, const Want& want, std::shared_ptr<const Ca
     member_ = member;
     slot.member = std::move(member);
   }
-  if (want.pass == kNoPass) {
-    slot.position = want.position;
-    return slot.ready != nullptr;
+  uint64_t position = want.position;
+  if (want.pass != kNoPass) {
+    const auto own = std::ranges::find(slot.wants, want.pass, &Want::pass);
+    if (own != slot.wants.end()) {
+      *own = want;
+    } else {
+      slot.wants.push_back(want);
+    }
+    position = least_position(slot);
   }
-  const auto own = std::ranges::find(slot.wants, want.pass, &Want::pass);
-  if (own != slot.wants.end()) {
-    *own = want;
-  } else {
-    slot.wants.push_back(want);
-  }
-  const uint64_t least = least_position(slot);
-  slot.position = waiting_.contains(shard) ? std::min(slot.position, least) : least;
+  slot.position = waiting_.contains(shard) ? std::min(slot.position, position) : position;
   return slot.ready != nullptr;
 }
 

@@ -138,6 +138,9 @@ TEST_F(ShardSlotsTest, StandInFrontWhileSomebodyWaitsForThem) {
   slots_.want(1, {.pass = 2, .position = 20});
   EXPECT_FALSE(slots_.release(1, 2));
   EXPECT_EQ(slots_.place(1)->position, 1U);
+  slots_.want(1, {.position = 0});
+  slots_.want(1, {.position = 1});
+  EXPECT_EQ(slots_.place(1)->position, 0U) << "one of those that wait goes before all others";
   slots_.end_wait(1, {});
   slots_.want(1, {.pass = 1, .position = 25});
   EXPECT_EQ(slots_.place(1)->position, 25U);
