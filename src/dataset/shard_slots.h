@@ -74,8 +74,8 @@ class ShardSlots {
   // Requires, here and below: shard < `shards`.
   explicit ShardSlots(size_t shards) : fetched_(shards) {}
 
-  // Wants a shard, or changes where: at the position of the pass that uses it first; for kNoPass, at
-  // `want.position`; but not behind where somebody waits for it already. Whether it is ready.
+  // Wants a shard, or changes where: at the position of the pass that uses it first; for kNoPass,
+  // at `want.position`; but not behind where somebody waits for it already. Whether it is ready.
   bool want(uint64_t shard, const Want& want, std::shared_ptr<const CacheMember> member = nullptr);
 
   // What those that are wanted have as a member; null if there are none.
