@@ -11,8 +11,10 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Each target uses all cores itself.
+# Each target uses all cores itself, but for some that `test` runs side by side.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -53,9 +55,9 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 
 .PHONY: test
 test: packages-test ## everything that a change must pass
-	$(MAKE) -j 2 lint build-asan  # the first installs packages, which takes one processor
+	$(MAKE) -j 2 SIDE_BY_SIDE=yes lint build-asan  # the first installs packages, which takes one processor
 	$(MAKE) $(STAMPS)/headrace
-	$(MAKE) -j 2 --output-sync=target typecheck test-crash  # one waits for one processor, one for disks
+	$(MAKE) -j 2 SIDE_BY_SIDE=yes --output-sync=target typecheck test-crash  # one waits for one processor, one for disks
 	$(MAKE) test-asan
 	$(MAKE) test-python
 

@@ -341,7 +341,7 @@ void FetchQueue::retry(const EntryPtr& entry, const Error& error, const FetchFai
   entry->last_error = error;
   const auto delay = std::max<std::chrono::nanoseconds>(
       retry_delay(options_.retry, entry->failures, options_.clock.random()), how.retry_after);
-  const bool late = now + delay >= *entry->deadline;
+  const bool late = entry->is_late(now + delay);
   if (!how.retryable || late || entry->wrong >= options_.retry.max_wrong) {
     ++counters_.failed;
     finish(entry, final_error(*entry, error, how.retryable && late));
