@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,10 @@ class Data:
         """Returns how many rows each file has; they differ by at most one."""
         ends = [self.rows * (number + 1) // self.files for number in range(self.files)]
         return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+    def reduced(self, share: float) -> Data:
+        """Returns the first rows, so large a share of all, in as many files."""
+        return replace(self, rows=max(1, int(self.rows * share)))
 
     def write_files(self) -> None:
         """Writes the raw files, once: the directory appears complete or not at all."""

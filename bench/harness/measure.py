@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -244,9 +244,7 @@ def measure(spec: Spec) -> Measurement:
         files=spec.files,
         seed=spec.seed,
         root=Path(spec.root),
-    )
-    if library.rows_share != 1.0:
-        data = replace(data, rows=max(1, int(data.rows * library.rows_share)))
+    ).reduced(library.rows_share)
     return _PROCEDURES[task.kind](library, data, task, spec.min_seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.open_tasks import OPEN_TASKS
 from harness.sparse_tasks import SPARSE_TASKS
 from harness.stream_tasks import STREAM_TASKS
 from harness.task import BACKED, COLD_METRICS, ROWS_PER_S, Figure, Metric, Task
@@ -233,32 +234,6 @@ def _shards() -> Task:
     )  # fmt: skip
 
 
-def _open_shards() -> Task:
-    return Task(
-        name="open_shards",
-        title="Opening a dataset of 100,000 shards",
-        kind="open",
-        rows=100_000_000,
-        width=16,
-        batch_size=1024,
-        files=100_000,
-        libraries=("headrace",),
-        metrics=(
-            Metric("open_ms", "to the open dataset, ms", "number"),
-            Metric("peak_mib", "peak memory, MiB", "number"),
-        ),
-        state=(
-            "A directory with a manifest of 100,000 shards of two record batches each, in the page"
-            " cache; the shards are empty files, since none is opened. Each run is a fresh process"
-            " without warm-up. Peak memory: growth of the peak from before to after."
-        ),
-        figures=(
-            Figure("milliseconds to the open dataset", "headrace", "open_ms", 100, False),
-            Figure("peak memory, MiB", "headrace", "peak_mib", 61, False),
-        ),
-    )  # fmt: skip
-
-
 def _write() -> Task:
     return Task(
         name="write",
@@ -425,7 +400,7 @@ TASKS: dict[str, Task] = {
         _from_items(),
         _map_files(),
         _shards(),
-        _open_shards(),
+        *OPEN_TASKS,
         _write(),
         *SPARSE_TASKS,
         *TEXT_TASKS,

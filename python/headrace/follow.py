@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -90,8 +91,7 @@ class Stages:
         self._next_look = 0.0
         # Training does not wait for the network while it has rows.
         self._in_background = not isinstance(self._versions, _core.Directory)
-        self._looking: Future[_Newer | None] | None = None
-        self._looking_for = -1
+        self._looking: _Look | None = None
 
     def get(self, stage: int) -> Dataset | None:
         """Returns the rows of a stage; None where they are not all there at this look.
@@ -129,18 +129,19 @@ class Stages:
 
     def _look_for(self, stage: int) -> None:
         """Opens the newest version, if it has all rows of a stage, and a look is due."""
-        if self._looking is None:
+        look = self._looking
+        if look is None or look.process != os.getpid():  # in a fork there is no thread to end it
             if time.monotonic() < self._next_look:
                 return
-            self._looking_for = stage
-            self._looking = _begin(lambda: self._find(stage), in_background=self._in_background)
-        if not self._looking.done():
+            found = _begin(lambda: self._find(stage), in_background=self._in_background)
+            self._looking = look = _Look(stage, os.getpid(), found)
+        if not look.found.done():
             return
-        looked, self._looking = self._looking, None
+        self._looking = None
         self._next_look = time.monotonic() + self.follow.poll_s
-        if stage != self._looking_for and looked.exception() is not None:
+        if stage != look.stage and look.found.exception() is not None:
             return  # of a stage that is not asked for any more
-        newer = looked.result()
+        newer = look.found.result()
         if newer is not None:
             self._opened, self._version, self._first_row = newer
 
@@ -198,6 +199,14 @@ class _Newer(NamedTuple):
     dataset: Dataset
     version: int
     first_row: int
+
+
+class _Look(NamedTuple):
+    """A look for a newer version that is under way."""
+
+    stage: int
+    process: int
+    found: Future[_Newer | None]
 
 
 def _begin(look: Callable[[], _Newer | None], *, in_background: bool) -> Future[_Newer | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import threading
 import time
 import uuid
@@ -16,6 +17,8 @@ import pytest
 import headrace as hr
 
 pytest.importorskip("obstore")
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 SOON = hr.Follow(stage_rows=20, poll_s=0.02)
 
@@ -117,3 +120,42 @@ def test_shards_are_dropped(url: str, tmp_path: Path, follow: Callable[..., hr.L
     loader = follow()
     assert loader.epoch == 3
     assert take(loader, 1) == [list(range(60, 65))]
+
+
+def test_a_fork_during_a_look_is_told_so(run_script: RunScript) -> None:
+    done = run_script(
+        """
+        import os, signal, threading
+        import numpy as np
+        import headrace as hr
+        from headrace.stores.store_directory import StoreDirectory
+        with hr.Writer("memory://data") as writer:
+            writer.write(y=np.arange(30))
+        follow = hr.Follow(stage_rows=20, poll_s=0.02)
+        loader = hr.Loader(hr.open("memory://data"), batch_size=5, follow=follow, output="numpy")
+        looks, go_on, parent = threading.Event(), threading.Event(), os.getpid()
+        def newest(self, really=StoreDirectory.newest):
+            if os.getpid() == parent:
+                looks.set()
+                go_on.wait()
+            return really(self)
+        StoreDirectory.newest = newest
+        loader.set_epoch(1)
+        assert loader.peek() is None
+        looks.wait()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)  # a hang ends the child, and fails the test
+            try:
+                next(iter(loader))
+            except hr.UnsupportedError:
+                os._exit(7)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        go_on.set()
+        with hr.Writer("memory://data") as writer:
+            writer.write(y=np.arange(30, 60))
+        assert next(iter(loader))["y"].tolist() == [20, 21, 22, 23, 24]
+        """
+    )
+    assert done.returncode == 0, done.stderr

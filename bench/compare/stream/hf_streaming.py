@@ -19,6 +19,7 @@ from harness.stream import StreamRows
 NEEDS = "nginx"
 PACKAGE = "datasets"
 FORMAT = "arrow"
+ROWS_SHARE = 0.25
 _CHUNK_ROWS = 1024
 
 

@@ -20,6 +20,7 @@ from harness.stream import StreamRows
 NEEDS = "nginx"
 PACKAGE = "litdata"
 FORMAT = "litdata"
+ROWS_SHARE = 0.125
 _WORKERS = 2
 
 

@@ -20,6 +20,7 @@ from harness.stream import StreamRows
 NEEDS = "nginx"
 PACKAGE = "streaming"
 FORMAT = "mds"
+ROWS_SHARE = 0.25
 _WORKERS = 2
 
 

@@ -19,6 +19,7 @@ from harness.stream import StreamRows
 NEEDS = ("nginx", "curl")
 PACKAGE = "webdataset"
 FORMAT = "webdataset"
+ROWS_SHARE = 0.5
 _WORKERS = 2
 
 
