@@ -62,6 +62,7 @@ class Holder:
 
     def close(self) -> None:
         """Gives all memory back."""
+        self._process.kill()  # what was forked meanwhile may hold its end of the pipe open
         self._process.communicate()
 
     def __enter__(self) -> Holder:

@@ -191,6 +191,12 @@ def _stream(library: Library, data: Data, task: Task, min_seconds: float) -> Mea
     return measure(library, data, task)
 
 
+def _cache_limit(library: Library, data: Data, task: Task, min_seconds: float) -> Measurement:
+    measure: Callable[[Library, Data], Measurement]
+    measure = importlib.import_module("harness.cache_limit").measure_cache_limit
+    return measure(library, data)
+
+
 _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "throughput": _throughput,
     "sparse_start": _sparse_start,
@@ -206,6 +212,7 @@ _PROCEDURES: dict[str, Callable[[Library, Data, Task, float], Measurement]] = {
     "text": _text,
     "text_shards": _text_shards,
     "stream": _stream,
+    "cache_limit": _cache_limit,
 }
 
 

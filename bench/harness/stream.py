@@ -75,20 +75,20 @@ def measure_stream(library: Library, data: Data, task: Task) -> Measurement:
     imported what is imported late.
     """
     assert isinstance(data, StreamRows)
-    few = _made(library, replace(data, rows=min(_WARM_ROWS, data.rows), files=1))
-    whole = _made(library, data)
+    few = made(library, replace(data, rows=min(_WARM_ROWS, data.rows), files=1))
+    whole = made(library, data)
     for path in whole.shard_files:
         read_through(path)
     folder = Path(tempfile.mkdtemp(prefix="unfinished-stream-", dir=data.root))
     try:
         with serve(data.root, megabytes_per_s=task.megabytes_per_s) as server:
-            _measure(library, _placed(few, server, folder / "few"))
-            placed = _placed(whole, server, folder / "cache")
+            _measure(library, placed(few, server, folder / "few"))
+            at_hand = placed(whole, server, folder / "cache")
             if getattr(library.module, "WARM", False):
-                _measure(library, placed)
+                _measure(library, at_hand)
             process.back_memory(data.rows * task.row_bytes)
             before = server.sent_bytes(f"/{whole.stored.name}/")
-            found = _measure(library, placed)
+            found = _measure(library, at_hand)
             sent = server.sent_bytes(f"/{whole.stored.name}/") - before
     finally:
         shutil.rmtree(folder)
@@ -98,7 +98,7 @@ def measure_stream(library: Library, data: Data, task: Task) -> Measurement:
     return replace(found, metrics={**found.metrics, "downloads": sent / stored})
 
 
-def _made(library: Library, data: StreamRows) -> StreamRows:
+def made(library: Library, data: StreamRows) -> StreamRows:
     """Returns the rows with the folder that has them, written once."""
     kind = library.module.FORMAT
     folder = data.root / f"streams-{kind}-{data.rows}x{data.width}-files-{data.files}"
@@ -106,7 +106,8 @@ def _made(library: Library, data: StreamRows) -> StreamRows:
     return replace(data, stored=folder)
 
 
-def _placed(data: StreamRows, server: WebServer, cache: Path) -> StreamRows:
+def placed(data: StreamRows, server: WebServer, cache: Path) -> StreamRows:
+    """Returns the rows with the store that serves them, and a new folder for what is fetched."""
     cache.mkdir()
     return replace(data, endpoint=server.url, cache=cache)
 

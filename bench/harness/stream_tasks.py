@@ -58,9 +58,48 @@ def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
     )  # fmt: skip
 
 
+def _cache_limit() -> Task:
+    entries = ("headrace", "headrace_4_processes", "headrace_4_in_a_lane")
+    downloads = (("headrace", 1.0), ("headrace_4_processes", 1.1), ("headrace_4_in_a_lane", 1.0))
+    return Task(
+        name="cache_limit",
+        title="The limit of a small cache: 491 MB of shards through a window of four",
+        kind="cache_limit",
+        data="stream",
+        rows=480_000,
+        width=256,
+        batch_size=1024,
+        files=30,
+        libraries=entries,
+        metrics=(
+            Metric("most_share", "most bytes in the cache / its limit", "number"),
+            Metric("looks", "looks", "count"),
+            Metric("downloads", "bytes sent of shards / bytes stored", "number"),
+            Metric("room", "the limit, in shards", "number"),
+            Metric("seconds", "whole pass", "seconds"),
+        ),
+        state=(
+            "One column of 256 float32 in 30 shards of 16 MB, served by nginx on this machine from"
+            " the page cache. ShardShuffle(window=4), one pass from an empty cache that has room"
+            " for what each process must have: the windows of its lanes, a shard more in each, and"
+            " one more. All the time another process adds up the sizes of the cache's files, under"
+            " its lock, and now and then those of removed files that are still mapped. All rows are"
+            " checked to come once, in one rank or another. Bytes sent of shards: by nginx's log."
+        ),
+        reference="",
+        figures=(
+            *(Figure(f"{entry}, most bytes in the cache / its limit", entry, "most_share", 1, False)
+              for entry in entries),
+            *(Figure(f"{entry}, bytes sent / bytes stored (lanes - 1 shards of 30 are cut)", entry,
+                     "downloads", bound, False) for entry, bound in downloads),
+        ),
+    )  # fmt: skip
+
+
 STREAM_TASKS = (
     _stream("stream", "Streaming: 2 GB of 1 KiB rows from a store of 300 MB/s", 300,
             "which gives 300 MB/s to eight connections, and an eighth of it to each."),
     _stream("stream_unlimited", "Streaming: 2 GB of 1 KiB rows from a store without a limit", 0,
             "as fast as it can."),
+    _cache_limit(),
 )  # fmt: skip

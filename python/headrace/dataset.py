@@ -220,7 +220,7 @@ class Dataset(Columns):
         Raises:
             InvalidError: If the rows do not lie in shards of a directory, in their order.
         """
-        return list(self._shard_table())
+        return self._shard_table().ids.copy()
 
     def shard(self, sid: str) -> Dataset:
         """Returns the rows of one shard.
@@ -255,7 +255,7 @@ class Dataset(Columns):
         up to 256 MiB into memory, of a store into the cache, where there is room for both.
         """
         table = self._shard_table()
-        return _asked_for(self._of_ranges(table.rows([sid])) for sid in table)
+        return _asked_for(self._of_ranges(table.rows([sid])) for sid in table.ids)
 
     def retain(
         self,
@@ -269,7 +269,8 @@ class Dataset(Columns):
         What other writers commit meanwhile stays, and so does what readers have: whoever opened an
         older version reads its files, which are there until a later version is `age` seconds old.
         Then a call of `retain` removes them, and such versions cannot be opened any more. (Files
-        that are open when they are removed stay readable until they are closed.)
+        that are open when they are removed stay readable until they are closed.) In a store that
+        takes the permission to list and to delete; without it they stay.
 
         Args:
             newest: How many shards stay.

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from headrace.errors import InvalidError, NotFoundError
 
 _MAX_POLL_S = 24 * 3600
 _LOOK_S = 0.02  # between two questions whether a look in the background is done
+_TELL_S = 5.0  # that somebody waits so long, and twice, four times, ... as long, is told on stderr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,7 @@ class Stages:
         self._first_row: int = info["first_row"]
         self.first = -(-self._first_row // self.rows)
         self.dataset_id: str = info["dataset"]
+        self._seen = (self._version, self._first_row + len(dataset))  # by the last look
         self._stages: dict[int, Dataset] = {}  # the last few that were asked for
         self._next_look = 0.0
         # Training does not wait for the network while it has rows.
@@ -110,16 +113,36 @@ class Stages:
     def wait(self, stage: int, cancelled: threading.Event) -> Dataset | None:
         """Returns the rows of a stage as soon as they are there; None when `cancelled` is set.
 
+        A line on stderr says so when that takes long.
+
         Raises:
             NotFoundError: If some of the rows were dropped, or the dataset is gone.
         """
+        began, tell_after = time.monotonic(), _TELL_S
         while not cancelled.is_set():
             found = self.get(stage)
             if found is not None:
                 return found
-            pause = _LOOK_S if self._looking else self._next_look - time.monotonic()
-            cancelled.wait(max(0.0, pause))
+            now = time.monotonic()
+            if now - began >= tell_after:
+                self._tell(stage, now - began)
+                tell_after *= 2
+            pause = _LOOK_S if self._looking else self._next_look - now
+            cancelled.wait(max(0.0, min(pause, began + tell_after - now)))
         return None
+
+    def _tell(self, stage: int, waited: float) -> None:
+        """Says on stderr what is waited for."""
+        if sys.stderr is None:
+            return
+        start, end = stage * self.rows, (stage + 1) * self.rows
+        version, rows = self._seen
+        sys.stderr.write(
+            f"headrace: has waited {waited:.0f} s for rows [{start}, {end}) of "
+            f"{self._versions.path}, stage {stage}: version {version} ends with row {rows - 1}, "
+            f"and {end - rows} rows are still to be committed\n"
+        )
+        sys.stderr.flush()
 
     def _holds(self, stage: int) -> bool:
         """Whether the opened version has all rows of a stage."""
@@ -150,6 +173,7 @@ class Stages:
         try:
             info = self._newest_info(newest)
             self._check_kept(stage, info)
+            self._seen = (newest, info["first_row"] + info["rows"])
             if info["first_row"] + info["rows"] < (stage + 1) * self.rows:
                 return None
             made = recipe.at_version(self._opened._made.recipe, newest)

@@ -111,14 +111,7 @@ class Loader(LoaderPasses):
         **unsupported: object,
     ) -> None:
         dataloader_arguments.refuse(unsupported, Loader)
-        if not isinstance(dataset, Dataset):
-            raise InvalidError(
-                f"a Loader reads a headrace Dataset, not a {type(dataset).__name__}; make one "
-                "with hr.from_arrays (arrays, tensors), hr.memmap (raw files), hr.open (.npy) or "
-                "hr.from_items (anything, by a function of yours), or keep your Dataset and give "
-                "it our order: DataLoader(dataset, batch_sampler=hr.BatchSampler(len(dataset), 64))"
-            )
-        self._dataset = self._rows = dataset
+        self._dataset = self._rows = _check_dataset(dataset)
         self._epochs = Epochs()
         self._together = _count(
             "epochs", epochs, high=states.MAX_EPOCH, hint="None goes on for ever"
@@ -404,6 +397,17 @@ class Loader(LoaderPasses):
             "epochs": self._together or None,
             "follow": False if self._stages is None else self._stages.follow,
         }
+
+
+def _check_dataset(dataset: object) -> Dataset:
+    if not isinstance(dataset, Dataset):
+        raise InvalidError(
+            f"a Loader reads a headrace Dataset, not a {type(dataset).__name__}; make one with "
+            "hr.from_arrays (arrays, tensors), hr.memmap (raw files), hr.open (.npy) or "
+            "hr.from_items (anything, by a function of yours), or keep your Dataset and give it "
+            "our order: DataLoader(dataset, batch_sampler=hr.BatchSampler(len(dataset), 64))"
+        )
+    return dataset
 
 
 def _restore(

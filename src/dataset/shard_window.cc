@@ -165,6 +165,7 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
                                                              const std::function<void()>& poll,
                                                              const std::function<bool()>& first) {
   const auto since = steady_clock::now();
+  const uint64_t failed_before = queue_->counters().failed;
   const bool wanted = slots_.begin_wait(shard);  // at a position of its own
   struct Leave {
     ShardSlots& slots;
@@ -175,17 +176,19 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_counted(uint64_t shard,
   if (!wanted) {
     want_unnamed(shard, kWaiting);
   }
-  return wait_until_ready(shard, poll, first);
+  return wait_until_ready(shard, poll, first, failed_before);
 }
 
-std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(
-    uint64_t shard, const std::function<void()>& poll, const std::function<bool()>& first) {
+std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
+                                                                 const std::function<void()>& poll,
+                                                                 const std::function<bool()>& first,
+                                                                 uint64_t failed_before) {
   const auto patient_until = steady_clock::now() + kPatience;
   uint64_t asked_at = kSoon;
   while (true) {
     bool pending = false;
     try {
-      pending = queue_->wait(shard, kPollPause);
+      pending = queue_->wait(shard, kPollPause, failed_before);
     } catch (const Error&) {
       slots_.take(shard);  // others may still have to see it
       throw;

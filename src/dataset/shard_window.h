@@ -99,7 +99,8 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
                                                   const std::function<bool()>& first);
   std::shared_ptr<const CachedShard> wait_until_ready(uint64_t shard,
                                                       const std::function<void()>& poll,
-                                                      const std::function<bool()>& first);
+                                                      const std::function<bool()>& first,
+                                                      uint64_t failed_before);
   const pid_t process_;
   const std::shared_ptr<const ShardTable> shards_;
   const ShardRooms rooms_;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -21,6 +20,7 @@
 #include "python/entries.h"
 #include "python/fields.h"
 #include "python/gil.h"
+#include "python/number_arrays.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -59,16 +59,8 @@ nb::list read_entries(const DatasetPaths& paths, uint64_t version) {
 }
 
 // The origins of all shards, one after another.
-nb::ndarray<nb::numpy, uint64_t, nb::ndim<1>> read_origins(const DatasetPaths& paths,
-                                                           uint64_t version) {
-  auto origins = std::make_unique<std::vector<uint64_t>>(
-      read(paths, version, ManifestParts::kShardsAndOrigins).shards.origins);
-  uint64_t* data = origins->data();
-  const size_t size = origins->size();
-  const nb::capsule owner(origins.release(), [](void* owned) noexcept {
-    delete static_cast<std::vector<uint64_t>*>(owned);
-  });
-  return {data, {size}, owner};
+NumberArray read_origins(const DatasetPaths& paths, uint64_t version) {
+  return number_array(read(paths, version, ManifestParts::kShardsAndOrigins).shards.origins);
 }
 
 uint64_t commit(const DatasetPaths& paths, const nb::list& entries, const nb::list& schema,

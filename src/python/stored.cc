@@ -19,6 +19,7 @@
 #include "dataset/source_runs.h"
 #include "dataset/whole_files.h"
 #include "python/gil.h"
+#include "python/number_arrays.h"
 #include "python/remotes.h"
 #include "python/units.h"
 
@@ -55,12 +56,21 @@ Handle from_directory(const std::string& root, uint64_t version, const std::stri
       DatasetPaths(root), version, {.io = io_from_name(io), .verify = verify}));
 }
 
-nb::list shard_list(const Dataset& dataset) {
-  nb::list shards;
-  for (const ShardRows& shard : shard_rows(dataset)) {
-    shards.append(nb::make_tuple(shard.id, shard.first, shard.rows));
+// The ids, and where the rows of each end: in an array, since there may be a million.
+nb::tuple shard_list(const Dataset& dataset) {
+  std::vector<ShardRows> shards;
+  {
+    const GilRelease unlocked;
+    shards = shard_rows(dataset);
   }
-  return shards;
+  nb::list ids;
+  std::vector<uint64_t> ends;
+  ends.reserve(shards.size());
+  for (const ShardRows& shard : shards) {
+    ids.append(shard.id);
+    ends.push_back(shard.first + shard.rows);
+  }
+  return nb::make_tuple(std::move(ids), number_array(std::move(ends)));
 }
 
 // What was asked for of stores, as long as Python holds it.
@@ -114,7 +124,9 @@ void bind_stored(nb::module_& module, DatasetClass& dataset) {
       .def_static("from_safetensors", &from_safetensors, "paths"_a, "io"_a)
       .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)
       .def_static("from_whole_files", &from_whole_files, "name"_a, "paths"_a)
-      .def("shard_rows", &shard_list, nb::sig("def shard_rows(self) -> list[tuple[str, int, int]]"))
+      .def("shard_rows", &shard_list,
+           nb::sig("def shard_rows(self) -> "
+                   "tuple[list[str], numpy.typing.NDArray[numpy.uint64]]"))
       .def("ask_for", &ask_for, "bytes"_a,
            "Asks for all rows, at most `bytes` of files, before they are read; of stores they are "
            "asked for as long as what it returns is there.")

@@ -87,7 +87,8 @@ std::string FetchEntry::describe() const {
       break;
   }
   if (last_error) {
-    text += ", after " + std::to_string(failures) + " failed tries: " + last_error->what();
+    text += ", after " + std::to_string(failures) + " failed " + (failures == 1 ? "try" : "tries") +
+            ": " + last_error->what();
   }
   return text;
 }

@@ -63,7 +63,9 @@ bool FetchQueue::is_foreign() const noexcept { return process_ != ::getpid(); }
 void FetchQueue::push(const FetchRequest& request) {
   const std::lock_guard lock(mutex_);
   check_open();
-  failures_.erase(request.id);
+  if (const auto failed = failures_.find(request.id); failed != failures_.end()) {
+    failed->second.forgotten = true;
+  }
   auto& entry = entries_[request.id];
   if (entry != nullptr) {
     order_.erase({entry->request.next_use, request.id});
@@ -140,7 +142,7 @@ std::unique_ptr<FetchJob> FetchQueue::take(std::chrono::milliseconds timeout) {
   }
 }
 
-bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
+bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout, uint64_t failed_before) {
   const TimePoint until = steady_clock::now() + timeout;
   Lock lock(mutex_);
   const auto wanted = entries_.find(id);
@@ -160,8 +162,10 @@ bool FetchQueue::wait(uint64_t id, std::chrono::milliseconds timeout) {
   while (true) {
     check_open();
     expire();
-    if (const auto failed = failures_.find(id); failed != failures_.end()) {
-      throw Error(failed->second);
+    if (const auto failed = failures_.find(id);
+        failed != failures_.end() &&
+        (!failed->second.forgotten || failed->second.number > failed_before)) {
+      throw Error(failed->second.error);
     }
     if (!entries_.contains(id)) {
       return false;
@@ -321,7 +325,9 @@ void FetchQueue::finish(const EntryPtr& entry, std::optional<Error> error) {
   entry->dropped = true;
   entry->file.reset();
   if (error) {
-    failures_.insert_or_assign(id, *std::move(error));
+    failures_.insert_or_assign(id, Failure{*std::move(error), counters_.failed});
+  } else {
+    failures_.erase(id);
   }
   changed_.notify_all();
 }
@@ -351,7 +357,9 @@ Error FetchQueue::final_error(const FetchEntry& entry, const Error& cause, bool 
                      without_url_secrets(options_.origin) + " cannot be " +
                      (made ? "made: " : "fetched: ") + cause.what();
   if (entry.failures > (made ? 1U : 0U)) {
-    text += " (tried " + std::to_string(entry.failures) + " times in " + seconds_text(taken) + ")";
+    const bool once = entry.failures == 1;
+    text += " (tried " + (once ? "once" : std::to_string(entry.failures) + " times") + " in " +
+            seconds_text(taken) + ")";
   }
   if (late) {
     text +=

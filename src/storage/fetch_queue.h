@@ -80,7 +80,7 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   static std::shared_ptr<FetchQueue> make(FetchHooks hooks, FetchOptions options);
 
   // Wants an object; where it is wanted already, changes only its next use. A failure of it is
-  // forgotten.
+  // forgotten, but for those who waited for it.
   void push(const FetchRequest& request);
 
   // Wants it no more: jobs of it throw kCancelled.
@@ -94,8 +94,9 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
 
   // Waits for an object, for `timeout` at most; while no thread is free in take(), drives what
   // needs no download. False: it is not wanted (any more), since it is there. Throws what it failed
-  // with; kCancelled after close().
-  bool wait(uint64_t id, std::chrono::milliseconds timeout);
+  // with; kCancelled after close(). Who waits in several calls says how many had failed before the
+  // first one: he is told of a failure also if somebody has wanted the object anew meanwhile.
+  bool wait(uint64_t id, std::chrono::milliseconds timeout, uint64_t failed_before = UINT64_MAX);
 
   // What a wanted object waits for, for messages; empty for others.
   std::string describe(uint64_t id) const;
@@ -111,6 +112,11 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
 
  private:
   friend class FetchJob;
+  struct Failure {
+    Error error;
+    uint64_t number = 0;  // as counters_.failed counts
+    bool forgotten = false;
+  };
   using Lock = std::unique_lock<std::mutex>;
   using TimePoint = std::chrono::steady_clock::time_point;
   using EntryPtr = std::shared_ptr<FetchEntry>;
@@ -145,7 +151,7 @@ class FetchQueue : public std::enable_shared_from_this<FetchQueue> {
   std::condition_variable changed_;
   std::map<std::pair<uint64_t, uint64_t>, EntryPtr> order_;  // by next use and id
   std::map<uint64_t, EntryPtr> entries_;                     // by id
-  std::map<uint64_t, Error> failures_;                       // of what is wanted no more
+  std::map<uint64_t, Failure> failures_;                     // until it is there, or dropped
   bool starting_ = false;
   uint32_t idle_takers_ = 0;  // threads that sleep in take()
   bool closed_ = false;

@@ -18,6 +18,7 @@
 #include "dataset/views.h"
 #include "dataset/windows.h"
 #include "testing/datasets.h"
+#include "testing/earlier_boot.h"
 #include "testing/errors.h"
 #include "testing/made_dataset.h"
 #include "testing/shard_reading.h"
@@ -255,6 +256,13 @@ class MadeRowsTest : public testing::Test {
   // Room for `shards` of the largest.
   uint64_t room(uint64_t shards) const { return shards * charged_bytes(made_.bytes(0)); }
 
+  // Leaves the shards of these rows in the cache, as an earlier run does.
+  void leave(const std::vector<uint64_t>& rows) {
+    const auto shards = made_.open(room(32), true);
+    const MadeDatasetForTests::Makers makers(made_, shards);
+    expect_shows_rows(dataset_of_remote_shards(shards), rows, made_.columns(), rows);
+  }
+
   MadeDatasetForTests made_{columns_of_each_kind(60), {25, 10, 24, 1}};
 };
 
@@ -288,11 +296,7 @@ TEST_F(MadeRowsTest, AreMadeAgainWhereThereIsNoRoomToKeepThem) {
 }
 
 TEST_F(MadeRowsTest, AreFoundByWhoComesLater) {
-  {
-    const auto shards = made_.open(room(32), true);
-    const MadeDatasetForTests::Makers makers(made_, shards);
-    expect_shows_rows(dataset_of_remote_shards(shards), {0, 30}, made_.columns(), {0, 30});
-  }
+  leave({0, 30});
   const auto shards = made_.open(room(32), true);  // that nobody makes
   expect_shows_rows(dataset_of_remote_shards(shards), {1, 31}, made_.columns(), {1, 31});
   EXPECT_EQ(shards->store().stats().hits, 2U);
@@ -307,11 +311,7 @@ TEST_F(MadeRowsTest, ThatDoNotFitTheCacheAtAllAreAnError) {
 }
 
 TEST_F(MadeRowsTest, OfAnotherNumberThanExpectedAreAnError) {
-  {
-    const auto shards = made_.open(room(32), true);
-    const MadeDatasetForTests::Makers makers(made_, shards);
-    RowsRead(dataset_of_remote_shards(shards), {0});
-  }
+  leave({0});
   MadeDataset other{.id = {7}, .origin = "load", .schema = schema_of(made_.columns())};
   other.shards.push_back(
       {.id = {1},
@@ -324,29 +324,14 @@ TEST_F(MadeRowsTest, OfAnotherNumberThanExpectedAreAnError) {
 }
 
 TEST_F(MadeRowsTest, OfAnEarlierBootAreCheckedByTheirOwnHashes) {
-  namespace fs = std::filesystem;
-  const auto boots = [&] {
-    std::vector<fs::path> found;
-    for (const auto& entry : fs::directory_iterator(made_.cache())) {
-      if (entry.is_directory()) {
-        found.push_back(entry.path());
-      }
-    }
-    return found;
-  };
-  {
-    const auto shards = made_.open(room(32), true);
-    const MadeDatasetForTests::Makers makers(made_, shards);
-    RowsRead(dataset_of_remote_shards(shards), {0, 26});
-  }
-  for (const auto& file : fs::directory_iterator(boots().at(0))) {
+  leave({0, 26});
+  for (const auto& file : fs::directory_iterator(restart_machine(made_.cache()))) {
     if (file.file_size() == made_.bytes(1)) {
       std::fstream damaged(file.path(), std::ios::binary | std::ios::in | std::ios::out);
       damaged.seekp(static_cast<std::streamoff>(file.file_size() / 2));
       damaged.put('\x55');
     }
   }
-  fs::rename(boots().at(0), made_.cache() + "/" + uuid_text(make_uuid()));
   const auto shards = made_.open(room(32), true);
   const MadeDatasetForTests::Makers makers(made_, shards);
   expect_shows_rows(dataset_of_remote_shards(shards), {0, 26}, made_.columns(), {0, 26});

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "dataset/shard_rooms.h"
 #include "dataset/shard_window.h"
+#include "testing/earlier_boot.h"
 #include "testing/errors.h"
 #include "testing/shards.h"
 #include "testing/temp_dir.h"
@@ -188,10 +189,8 @@ TEST_F(ShardAdmissionTest, WhatAnEarlierBootHasExpandedIsCheckedByItsOwnHashes) 
     window->want(kZstd, 0);
     fetch(*window, stored_[kZstd]);
   }
-  const std::string before = dir_.path("cache/" + uuid_text(make_uuid()));
   const std::string name = files().at(0);
-  const auto restart = [&] { fs::rename(boot(), before); };
-  restart();
+  std::string before = restart_machine(dir_.path("cache"));
   {
     const auto window = open();
     EXPECT_EQ(bytes_of(*window->wait(kZstd, no_poll)), expanded_[kZstd]);
@@ -199,7 +198,7 @@ TEST_F(ShardAdmissionTest, WhatAnEarlierBootHasExpandedIsCheckedByItsOwnHashes) 
   }
   fs::remove_all(before);
   for (const size_t at : {size_t{20}, expanded_[kZstd].size() / 2, expanded_[kZstd].size() - 20}) {
-    restart();
+    before = restart_machine(dir_.path("cache"));
     Bytes damaged = expanded_[kZstd];
     damaged[at] ^= std::byte{1};
     dir_.write(before.substr(dir_.path().size() + 1) + "/" + name, damaged);

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/earlier_boot.h"
 #include "testing/errors.h"
 #include "testing/numbered_shards.h"
 #include "testing/temp_dir.h"
@@ -45,6 +46,20 @@ class ShardWindowTest : public testing::Test {
         all, [](const auto& entry) { return entry.path().extension() == ".shard"; }));
   }
 
+  // Wants shards, whose numbers are also the order of their uses.
+  static void want(ShardWindow& window, const std::vector<uint64_t>& shards) {
+    for (const uint64_t shard : shards) {
+      window.want(shard, shard * 10);
+    }
+  }
+
+  // Leaves shards in the cache, as an earlier run does.
+  void leave(const std::vector<uint64_t>& shards) {
+    const auto window = open(shards.size());
+    want(*window, shards);
+    ASSERT_EQ(fetch_all(*window), shards);
+  }
+
   static void no_poll() {}
 
   TempDir dir_;
@@ -53,9 +68,7 @@ class ShardWindowTest : public testing::Test {
 
 TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
   const auto window = open(3);
-  for (const uint64_t shard : {5, 3, 4, 1, 2}) {
-    window->want(shard, shard * 10);
-  }
+  want(*window, {5, 3, 4, 1, 2});
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1, 2, 3}));
   EXPECT_EQ(window->stats().held_bytes, 3 * NumberedShards::kCharge);
   EXPECT_NE(window->queue().describe(4).find("room in the cache"), std::string::npos);
@@ -66,9 +79,7 @@ TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
 
 TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
   const auto window = open(3);
-  for (const uint64_t shard : {7, 8, 9}) {
-    window->want(shard, shard * 10);
-  }
+  want(*window, {7, 8, 9});
   EXPECT_EQ(fetch_all(*window).size(), 3U);
   window->want(1, 1);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
@@ -79,9 +90,7 @@ TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
 
 TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
   const auto window = open(2);
-  for (const uint64_t shard : {7, 8}) {
-    window->want(shard, shard * 10);
-  }
+  want(*window, {7, 8});
   fetch_all(*window);
   const auto seven = window->wait(7, no_poll);
   const auto eight = window->wait(8, no_poll);
@@ -91,12 +100,7 @@ TEST_F(ShardWindowTest, WhatSomebodyHoldsIsNotGivenBack) {
 }
 
 TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
-  {
-    const auto window = open(5);
-    window->want(1, 1);
-    window->want(2, 2);
-    fetch_all(*window);
-  }
+  leave({1, 2});
   const auto window = open(5);
   const auto shard = window->wait(1, no_poll);
   const auto bytes = NumberedShards::content(1);
@@ -107,15 +111,9 @@ TEST_F(ShardWindowTest, ReadsWhatEarlierRunsHaveLeft) {
 }
 
 TEST_F(ShardWindowTest, ChecksWhatAnEarlierBootHasLeft) {
-  {
-    const auto window = open(5);
-    window->want(1, 1);
-    window->want(2, 2);
-    fetch_all(*window);
-  }
+  leave({1, 2});
   const std::string boot = dir_.path("cache/" + uuid_text(boot_id()));
-  const std::string before = dir_.path("cache/" + uuid_text(make_uuid()));
-  fs::rename(boot, before);
+  const std::string before = restart_machine(dir_.path("cache"));
   const NextUses names(NumberedShards::dataset(), shards_.table());
   const std::string damaged = cache_file_name(names.key(2), CacheFileKind::kShard);
   dir_.fill(before.substr(dir_.path().size() + 1) + "/" + damaged, NumberedShards::kShardBytes);
@@ -143,9 +141,7 @@ TEST_F(ShardWindowTest, CountsWhatItFetchesAgain) {
 
 TEST_F(ShardWindowTest, HoldsItsShareOfWhatSeveralProcessesHave) {
   const auto window = open(4);
-  for (const uint64_t shard : {1, 2, 3, 4}) {
-    window->want(shard, shard * 10);
-  }
+  want(*window, {1, 2, 3, 4});
   EXPECT_EQ(fetch_all(*window).size(), 4U);
   const auto other = open(4);
   other->want(5, 1);
@@ -174,6 +170,19 @@ TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
   window->want(1, 1);
   EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1}));
   EXPECT_NE(window->wait(1, no_poll), nullptr);
+}
+
+TEST_F(ShardWindowTest, AFailureIsThrownThoughAnotherOneWantsTheShardAnewMeanwhile) {
+  const auto window = open(3);
+  window->want(1, 1);
+  // Between two looks at the queue.
+  const auto fail_and_want = [&] {
+    if (const auto job = window->jobs()->take(milliseconds(0))) {
+      Fetchers::fetch(*job, Fetchers::Fault::kGone);
+      window->want(1, 1);
+    }
+  };
+  expect_error(ErrorCode::kNotFound, {"404"}, [&] { window->wait(1, fail_and_want); });
 }
 
 TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {

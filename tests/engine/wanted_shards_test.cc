@@ -80,20 +80,16 @@ TEST(WantedShards, IsNotFurtherAheadThanItIsTold) {
   EXPECT_EQ(supply.wanted_shards(), (Shards{1, 2, 3, 4, 5}));
 }
 
-TEST(WantedShards, IsNoFurtherAheadThanAQuarterOfASmallShare) {
-  NotedSupply supply(160);
-  ListOfUses uses(in_order(100, 100));
-  WantedShards wanted(supply, uses, later, {});
-  wanted.advance(0, 1);
-  EXPECT_EQ(supply.wanted_shards(), (Shards{0, 1, 2, 3, 4}));
-}
-
-TEST(WantedShards, IsAtLeastOneShardAhead) {
-  NotedSupply supply(25);
-  ListOfUses uses(in_order(100, 100));
-  WantedShards wanted(supply, uses, later, {});
-  wanted.advance(0, 1);
-  EXPECT_EQ(supply.wanted_shards(), (Shards{0, 1}));
+TEST(WantedShards, IsAheadByAQuarterOfASmallShareAndAtLeastOneShard) {
+  const auto wanted_at_first = [](uint64_t share) {
+    NotedSupply supply(share);
+    ListOfUses uses(in_order(100, 100));
+    WantedShards wanted(supply, uses, later, {});
+    wanted.advance(0, 1);
+    return supply.wanted_shards();
+  };
+  EXPECT_EQ(wanted_at_first(160), (Shards{0, 1, 2, 3, 4}));
+  EXPECT_EQ(wanted_at_first(25), (Shards{0, 1}));
 }
 
 TEST(WantedShards, AShardThatIsUsedAgainSoonStays) {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import os
@@ -28,6 +27,7 @@ ROWS = 3000  # three batches of 1,024, the last one short
 SPARSE_ROWS = 1100  # two batches of 123 MB, the last one short
 TUTORIAL_ROWS = 200  # one at a time, milliseconds each
 FILES = 8
+WINDOW_ROWS = 2048 * FILES  # a batch must lie in few shards
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,8 @@ def test_a_library_delivers_each_row_once(
     rows = TUTORIAL_ROWS if library == "tutorial" or task.startswith("text_") else ROWS
     if task.startswith("sparse"):
         rows = SPARSE_ROWS
+    elif task == "cache_limit":
+        rows = WINDOW_ROWS
     spec = harness.measure.Spec(task, library, rows, FILES, 1, str(folder), 0.0)
     found = harness.measure.measure(spec)
     metrics = {metric.name for metric in harness.tasks.TASKS[task].metrics}
@@ -117,53 +119,6 @@ def test_a_library_delivers_each_row_once(
         assert found.metrics["threads"] == 0
         assert found.metrics["descriptors"] == 0
         assert found.metrics["file_maps"] == 0
-
-
-PART_OF_A_STREAM = """
-import urllib.request
-
-import numpy as np
-import torch
-
-from harness.cold import numbered_rows
-
-FORMAT = "raw"
-ROWS_SHARE = 0.25
-
-
-def write(data, folder):
-    ends = np.cumsum([0, *data.file_rows()])
-    for first, last in zip(ends, ends[1:]):
-        numbered_rows(np.arange(first, last), data.width).tofile(folder / f"{first:06d}")
-
-
-def setup(data):
-    return data
-
-
-def epoch(data, number):
-    for path in data.shard_files:
-        with urllib.request.urlopen(f"{data.http_url}/{path.name}") as answer:
-            x = np.frombuffer(answer.read(), np.float32).reshape(-1, data.width)
-        yield {"x": torch.from_numpy(x.copy())}
-"""
-
-
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs the program nginx")
-def test_a_part_of_a_stream_is_whole_files_and_measured_as_that(
-    harness: types.SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "slow.py").write_text(PART_OF_A_STREAM)
-    task = dataclasses.replace(harness.tasks.TASKS["stream_unlimited"], source=str(tmp_path))
-    monkeypatch.setitem(harness.tasks.TASKS, "part", task)
-    spec = harness.measure.Spec("part", "slow", 800, 8, 1, str(tmp_path / "data"), 0.0)
-    found = harness.measure.measure(spec)
-    assert (found.rows, found.complete) == (200, True)
-    assert found.metrics["downloads"] == 1
-    (folder,) = (tmp_path / "data").glob("*-200x*-files-2")
-    assert [path.stat().st_size for path in folder.iterdir()] == [100 * task.row_bytes] * 2
-    assert found.metrics["rows_per_s"] == pytest.approx(200 / found.metrics["seconds"])
-    assert of_bench("run").describe(task, "slow").endswith("(on 0.25 of the rows)")
 
 
 def test_every_file_is_in_a_task_and_every_library_has_a_file() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import running
 
 import headrace as hr
 from headrace.cli.program import main
@@ -178,7 +179,7 @@ def test_an_interrupt_is_130_and_the_same_command_goes_on() -> None:
         Path(f"{number:02}.txt").write_text("word " * (number + 1))
     arguments = ["[0-9]*.txt", "out", "--transform", "prepare:slow", "--shard-bytes", "100"]
     command = [sys.executable, "-m", "headrace", "convert", *arguments, "-q"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with running(command, stdout=None, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not Path("out", "latest").exists() and time.monotonic() < deadline:
             time.sleep(0.02)

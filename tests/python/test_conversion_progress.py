@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from child_processes import running
 
 import headrace as hr
 from headrace.conversion.lock import exclusive
@@ -64,13 +64,10 @@ def test_one_conversion_at_a_time_in_all_processes_until_it_is_killed(tmp_path: 
         "import sys, time\nfrom headrace.conversion.lock import exclusive\n"
         "with exclusive(sys.argv[1]):\n    print('in', flush=True)\n    time.sleep(60)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE
-    ) as other:
+    with running([sys.executable, "-c", script, str(tmp_path)]) as other:
         assert other.stdout is not None
         other.stdout.readline()
         with pytest.raises(hr.InvalidError, match="another conversion"), exclusive(str(tmp_path)):
             pass
-        other.kill()
     with exclusive(str(tmp_path)):
         pass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from child_processes import running
 
 import headrace as hr
 
@@ -42,16 +45,12 @@ if __name__ == "__main__":
 INPUTS = 100
 
 
-def start(script: Path, *arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, str(script), *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+@contextlib.contextmanager
+def started(script: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with running([sys.executable, str(script), *arguments]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_a_killed_conversion_goes_on(
     expected = list(range(30 * INPUTS))
     committed = 0
     for _ in range(int(os.environ.get("HEADRACE_KILLS", "2"))):
-        with start(script, str(tmp_path), workers, context) as process:
+        with started(script, str(tmp_path), workers, context) as process:
             time.sleep(rng.uniform(0.0, 0.3))
             os.killpg(process.pid, sent) if sent == signal.SIGKILL else process.send_signal(sent)
             process.wait(20)
@@ -86,6 +85,6 @@ def test_a_killed_conversion_goes_on(
             assert found == expected[: len(found)]
             assert len(found) >= committed
             committed = len(found)
-    with start(script, str(tmp_path), workers, context) as process:
+    with started(script, str(tmp_path), workers, context) as process:
         assert process.communicate(timeout=60)[0] == f"done {30 * INPUTS}\n"
     assert hr.open(tmp_path / "out")["x"][:].tolist() == expected

@@ -45,76 +45,50 @@ def test_only_code_counts_and_lines_keep_their_numbers() -> None:
     assert "b = 3" in program(page, side="+")
 
 
+def run_page(name: str, run_script: RunScript, *, blocks: int, side: str = "+", **env: str) -> str:
+    """Runs the code of a page, which has so many blocks; returns what it prints."""
+    page = (DOCS / f"{name}.md").read_text()
+    assert page.count("```python") == blocks
+    done = run_script(program(page, side=side), as_file=True, timeout=120, **env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# Of each page the blocks of code, what they need, and a pattern of what they print.
+CODE: dict[str, tuple[int, list[str], str]] = {
+    "continuous": (6, [], r"^True\n2 5000\n20000 7\n$"),
+    "converting": (
+        9,
+        ["torch", "pyarrow"],
+        r"(?s)^dry run of 10 inputs: 10 rows.*\nitem 1 \('two'\) transform",
+    ),
+    "files": (4, ["torch"], r"it had 176 bytes and has 180"),
+    "from_shards": (2, [], r"^True\n100000 77\n\['3', '5'\] 8\n$"),
+    "interop": (2, ["pyarrow"], r"^fixed_size_list<item: float not null>\[64\] 1000\n$"),
+    "numeric": (4, [], r"^$"),
+    "object_stores": (1, ["obstore"], r" 145\.0\n$"),
+    "opening": (3, ["pyarrow"], r"\n\['cat', 'dog', 'eel'\] \[1 0 1 2\]\n"),
+    "shards": (11, ["pyarrow"], r"\n10000 11000\n"),
+    "sparse": (6, ["torch", "scipy.sparse"], r"^$"),
+    "svmlight": (3, ["scipy.sparse"], r"^$"),
+    "text": (6, ["scipy.sparse", "pyarrow", "sklearn"], r"^$"),
+}
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_code_of_a_page_runs(name: str, run_script: RunScript) -> None:
+    blocks, needs, printed = CODE[name]
+    for module in needs:
+        pytest.importorskip(module)
+    found = run_page(name, run_script, blocks=blocks)
+    assert re.search(printed, found), found
+
+
 @pytest.mark.parametrize("side", ["-", "+"])
 def test_the_page_for_users_of_dataloader_runs(side: str, run_script: RunScript) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("dask.array")
-    page = (DOCS / "from_dataloader.md").read_text()
-    assert page.count("```python") > 20
-    done = run_script(program(page, side=side), timeout=120)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_page_on_converting_runs(run_script: RunScript) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("pyarrow")
-    page = (DOCS / "converting.md").read_text()
-    assert page.count("```python") >= 8
-    done = run_script(program(page, side="+"), as_file=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_page_on_sparse_data_runs(run_script: RunScript) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("scipy.sparse")
-    page = (DOCS / "sparse.md").read_text()
-    assert page.count("```python") > 5
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_guide_to_shards_runs(run_script: RunScript) -> None:
-    pytest.importorskip("pyarrow")
-    page = (DOCS / "shards.md").read_text()
-    assert page.count("```python") > 7
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "11000" in done.stdout
-
-
-def test_the_page_on_continuous_training_runs(run_script: RunScript) -> None:
-    page = (DOCS / "continuous.md").read_text()
-    assert page.count("```python") == 6
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "True\n2 5000\n20000 7\n"
-
-
-def test_the_page_on_loaded_shards_runs(run_script: RunScript) -> None:
-    page = (DOCS / "from_shards.md").read_text()
-    assert page.count("```python") == 2
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "100000 77\nTrue\n['3', '5'] 8\n"
-
-
-def test_the_page_on_object_stores_runs(run_script: RunScript) -> None:
-    pytest.importorskip("obstore")
-    page = (DOCS / "object_stores.md").read_text()
-    assert page.count("```python") == 1
-    done = run_script(program(page, side="+"))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(" 145.0\n")
-
-
-def test_the_page_on_text_runs(run_script: RunScript) -> None:
-    pytest.importorskip("scipy.sparse")
-    pytest.importorskip("pyarrow")
-    pytest.importorskip("sklearn")
-    page = (DOCS / "text.md").read_text()
-    assert page.count("```python") == 6
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
+    run_page("from_dataloader", run_script, blocks=28, side=side)
 
 
 def native_example(number: int = 0) -> str:
@@ -155,36 +129,14 @@ def test_links_within_the_documents_lead_somewhere(path: Path) -> None:
             assert anchor in anchors, target
 
 
-def test_the_page_about_whole_files_runs(run_script: RunScript) -> None:
-    pytest.importorskip("torch")
-    page = (DOCS / "files.md").read_text()
-    assert page.count("```python") == 4
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "it had 176 bytes and has 180" in done.stdout
-
-
-def test_the_page_about_opening_runs(run_script: RunScript) -> None:
-    pytest.importorskip("pyarrow")
-    page = (DOCS / "opening.md").read_text()
-    assert page.count("```python") == 3
-    done = run_script(program(page, side="+"), timeout=120)
-    assert done.returncode == 0, done.stderr
-
-
 def test_the_page_on_native_code_runs(
     run_script: RunScript, tmp_path: Path, native_cache: Path
 ) -> None:
     pytest.importorskip("scipy.sparse")
-    page = (DOCS / "native.md").read_text()
-    assert page.count("```python") >= 4
     (tmp_path / "features.cpp").write_text(native_example())
     (tmp_path / "lines.cpp").write_text(native_example(1))
     for name in "abc":
         (tmp_path / f"{name}.txt").write_text(f"the text\nof {name}\n")
-    done = run_script(
-        program(page, side="+"), as_file=True, timeout=120, XDG_CACHE_HOME=str(native_cache)
-    )
-    assert done.returncode == 0, done.stderr
-    assert "[[14.  2.]]" in done.stdout
-    assert "[4.0, 5.0, 6.0, 7.0]" in done.stdout
+    printed = run_page("native", run_script, blocks=5, XDG_CACHE_HOME=str(native_cache))
+    assert "[[14.  2.]]" in printed
+    assert "[4.0, 5.0, 6.0, 7.0]" in printed

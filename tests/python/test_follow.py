@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import pickle
 import subprocess
 import threading
@@ -13,15 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from growing import commit, flat, growing, take
 
 import headrace as hr
 
 SOON = hr.Follow(stage_rows=20, poll_s=0.01)
-
-
-def commit(path: Path, first: int, rows: int) -> None:
-    with hr.Writer(path) as writer:
-        writer.write(y=np.arange(first, first + rows), x=np.zeros(rows, np.float32))
 
 
 @pytest.fixture
@@ -36,14 +33,6 @@ def follow(corpus: Path, **arguments: Any) -> hr.Loader:
     return hr.Loader(hr.open(corpus), **(settings | arguments))
 
 
-def take(batches: Any, count: int) -> list[list[int]]:
-    return [batch["y"].tolist() for batch in itertools.islice(batches, count)]
-
-
-def flat(batches: list[list[int]]) -> list[int]:
-    return list(itertools.chain.from_iterable(batches))
-
-
 def take_rows(batches: Any, count: int) -> list[int]:
     """Takes batches until they have so many rows."""
     rows: list[int] = []
@@ -55,23 +44,15 @@ def take_rows(batches: Any, count: int) -> list[int]:
 
 
 @pytest.fixture
-def growing(corpus: Path) -> Iterator[Path]:
-    """Gets 7 rows at a time, while the test runs, up to 205."""
-
-    def grow() -> None:
-        for first in range(30, 200, 7):
-            commit(corpus, first, 7)
-            time.sleep(0.01)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    yield corpus
-    writer.join()
+def grown(corpus: Path) -> Iterator[Path]:
+    """The corpus, which gets 175 more rows while the test runs."""
+    with growing(corpus, 30, 200):
+        yield corpus
 
 
 @pytest.mark.parametrize("arguments", [{}, {"prefetch": 1}, {"num_threads": 2, "prefetch": 3}])
-def test_rows_come_in_the_order_of_their_commits(growing: Path, arguments: dict[str, Any]) -> None:
-    batches = iter(follow(growing, **arguments))
+def test_rows_come_in_the_order_of_their_commits(grown: Path, arguments: dict[str, Any]) -> None:
+    batches = iter(follow(grown, **arguments))
     assert take(batches, 40) == [list(range(k, k + 5)) for k in range(0, 200, 5)]
 
 
@@ -80,10 +61,10 @@ def test_rows_come_in_the_order_of_their_commits(growing: Path, arguments: dict[
     [True, hr.BlockShuffle(block_rows=4, window=2), hr.ShardShuffle(window=2, lanes=1)],
 )
 def test_a_shuffle_mixes_stages_and_does_not_depend_on_when_they_were_there(
-    growing: Path, shuffle: Any
+    grown: Path, shuffle: Any
 ) -> None:
-    while_it_grows = take(follow(growing, shuffle=shuffle), 36)
-    assert take(follow(growing, shuffle=shuffle), 36) == while_it_grows
+    while_it_grows = take(follow(grown, shuffle=shuffle), 36)
+    assert take(follow(grown, shuffle=shuffle), 36) == while_it_grows
     for stage in range(9):
         rows = flat(while_it_grows[4 * stage : 4 * stage + 4])
         assert sorted(rows) == list(range(20 * stage, 20 * stage + 20))
@@ -103,10 +84,10 @@ def test_a_shard_shuffle_resumes_in_a_stage_of_other_shards(corpus: Path) -> Non
         assert take_rows(other, 100 - 5 * taken) == whole[5 * taken :]
 
 
-def test_ranks_agree_without_talking(growing: Path) -> None:
-    loaders = [follow(growing, shuffle=True, rank=rank, world_size=2) for rank in range(2)]
+def test_ranks_agree_without_talking(grown: Path) -> None:
+    loaders = [follow(grown, shuffle=True, rank=rank, world_size=2) for rank in range(2)]
     taken = [take(loader, 12) for loader in loaders]
-    whole = take(follow(growing, shuffle=True), 24)
+    whole = take(follow(grown, shuffle=True), 24)
     for stage in range(6):
         rows = flat(taken[0][2 * stage : 2 * stage + 2] + taken[1][2 * stage : 2 * stage + 2])
         assert sorted(rows) == sorted(flat(whole[4 * stage : 4 * stage + 4]))
@@ -143,6 +124,28 @@ def test_what_is_not_there_is_waited_for_and_close_ends_the_wait(corpus: Path) -
     assert 0.1 < time.monotonic() - start < 5
     commit(corpus, 30, 10)
     assert take(loader, 1) == [[20, 21, 22, 23, 24]], "nothing was used up by the wait"
+
+
+def test_who_waits_for_long_is_told_for_what(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("headrace.follow._TELL_S", 0.1)
+    loader = follow(corpus, follow=hr.Follow(stage_rows=20, poll_s=0.25))
+    batches = iter(loader)
+    take(batches, 4)
+    assert capsys.readouterr().err == ""
+    commit(corpus, 30, 3)
+    closing = threading.Timer(0.9, loader.close)
+    closing.start()
+    start = time.monotonic()
+    with pytest.raises(hr.CancelledError, match="closed"):
+        next(batches)
+    most = math.log2((time.monotonic() - start) / 0.1) + 1
+    told = capsys.readouterr().err.splitlines()
+    assert 2 <= len(told) <= most, "after 0.1 s, 0.2 s, 0.4 s and so on"
+    place = f"s for rows [20, 40) of {corpus}, stage 1: "
+    assert all(line.startswith("headrace: has waited ") and place in line for line in told)
+    assert told[-1].endswith("version 2 ends with row 32, and 7 rows are still to be committed")
 
 
 def test_ctrl_c_ends_the_wait(

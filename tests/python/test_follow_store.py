@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from growing import commit, flat, growing, take
 
 import headrace as hr
 
@@ -26,15 +24,6 @@ SOON = hr.Follow(stage_rows=20, poll_s=0.02)
 @pytest.fixture
 def url() -> str:
     return f"memory://follow/{uuid.uuid4().hex}"
-
-
-def commit(url: str, first: int, rows: int) -> None:
-    with hr.Writer(url) as writer:
-        writer.write(y=np.arange(first, first + rows), x=np.zeros(rows, np.float32))
-
-
-def take(batches: Any, count: int) -> list[list[int]]:
-    return [batch["y"].tolist() for batch in itertools.islice(batches, count)]
 
 
 @pytest.fixture
@@ -53,16 +42,9 @@ def follow(url: str, tmp_path: Path) -> Callable[..., hr.Loader]:
 def test_rows_are_the_same_whenever_they_were_committed(
     url: str, follow: Callable[..., hr.Loader], shuffle: bool
 ) -> None:
-    def grow() -> None:
-        for first in range(30, 100, 7):
-            commit(url, first, 7)
-            time.sleep(0.01)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    seen = take(follow(shuffle=shuffle), 20)
-    writer.join()
-    assert sorted(itertools.chain.from_iterable(seen)) == list(range(100))
+    with growing(url, 30, 100):
+        seen = take(follow(shuffle=shuffle), 20)
+    assert sorted(flat(seen)) == list(range(100))
     assert take(follow(shuffle=shuffle), 20) == seen
     if not shuffle:
         assert seen == [list(range(k, k + 5)) for k in range(0, 100, 5)]
@@ -75,7 +57,7 @@ def test_a_full_cache_gives_the_room_of_stages_that_are_over(url: str, tmp_path:
     with hr.Loader(ds, batch_size=5, shuffle=True, follow=SOON, output="numpy") as loader:
         seen = take(loader, 40)
         waited = loader.stats()["shard_wait_s"]
-    assert sorted(itertools.chain.from_iterable(seen)) == list(range(200))
+    assert sorted(flat(seen)) == list(range(200))
     assert waited < 2, "whoever waits for room that is not given waits half a second a shard"
 
 

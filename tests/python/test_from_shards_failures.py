@@ -79,6 +79,20 @@ def test_counting_that_fails_loads_no_more_and_says_why(
     assert len(calls) == begun < 20
 
 
+def test_who_tries_again_after_a_failure_meets_no_call_of_before() -> None:
+    at_work: list[int] = []
+
+    def load(sid: int) -> Any:
+        at_work.append(sid)
+        time.sleep(0.2 if sid == 3 else 0)
+        at_work.remove(sid)
+        return None if sid == 2 else np.arange(3)
+
+    with pytest.raises(hr.TransformError, match=r"shard 2 .*None"):
+        hr.from_shards(range(9), load, version="1", threads=1)
+    assert at_work == []
+
+
 def test_catalogues_are_written_at_the_same_time(tmp_path: Path) -> None:
     name = "11111111-1111-1111-1111-111111111111"
 
@@ -90,8 +104,23 @@ def test_catalogues_are_written_at_the_same_time(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as executor:
         list(executor.map(write, range(4)))
-    assert len(Catalogue.read(str(tmp_path), name).shards) >= 50
+    assert len(Catalogue.read(str(tmp_path), name).shards) >= 50, "the file is whole"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_catalogue_keeps_what_others_have_written_meanwhile(tmp_path: Path) -> None:
+    name = "11111111-1111-1111-1111-111111111111"
+    columns = Columns((("x", "float32", (2,), "tensor", "int64", 0, False),), False, 10)
+    first = Catalogue(columns, {"a": (1, 10), "b": (2, 20)}, row_bytes=4, shard_bytes=9000)
+    second = Catalogue(columns, {"b": (2, 21), "c": (3, 30)}, row_bytes=8, shard_bytes=100)
+    for catalogue in (first, second):
+        catalogue.write(str(tmp_path), name)
+    found = Catalogue.read(str(tmp_path), name)
+    assert found.shards == {"a": (1, 10), "b": (2, 21), "c": (3, 30)}
+    assert (found.row_bytes, found.shard_bytes) == (8, 9000)
+    other = Catalogue(None, {"d": (4, 40)})
+    other.write(str(tmp_path), name)
+    assert Catalogue.read(str(tmp_path), name) == other, "of other columns nothing holds"
 
 
 def test_threads_keep_what_waits_for_room_at_the_same_time() -> None:

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 import torch
-from test_docs import RunScript, program
 
 import headrace as hr
 from headrace.dtypes import DTYPES
@@ -200,10 +199,3 @@ def test_several_shards_are_one_table(tmp_path: Path) -> None:
     connection.register("corpus", dataset)
     counts = connection.sql("select t, count(*) from corpus group by t").fetchall()
     assert dict(counts) == dict(collections.Counter(str(i % 7) for i in range(2000)))
-
-
-def test_the_page_about_other_libraries_runs(run_script: RunScript) -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
-    done = run_script(program(page.read_text(), side="+"))
-    assert done.returncode == 0, done.stderr
-    assert "fixed_size_list<item: float not null>[64] 1000" in done.stdout

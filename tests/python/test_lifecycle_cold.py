@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -82,6 +83,7 @@ def start(folder: Path) -> Start:
             text=True,
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+            start_new_session=True,
         )
 
     return run
@@ -92,6 +94,10 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> tuple[str, st
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)  # faulthandler shows where it hangs
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its children, who hold the pipes open
         pytest.fail("the process hangs: " + process.communicate()[1])
     if out.startswith("kept"):
         pytest.skip("this file system keeps pages that are to be dropped")

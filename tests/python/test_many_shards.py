@@ -16,6 +16,9 @@ SHARDS = 100_000
 # What a manifest says of a shard takes 57 bytes, and to find its two record batches 32; allocators
 # keep some of what the manifest was read with. An object for each record batch would be 300 more.
 MOST_BYTES = 200
+# An id is an object of 85 bytes and has its place in two lists, and a number stands beside it;
+# allocators keep some of what it was made of. A range for each shard would be 150 more.
+MOST_BYTES_OF_IDS = 300
 
 # After a small one, so that what is imported and started for the first does not count.
 MEASURE = """
@@ -29,9 +32,12 @@ def anonymous():
 few, many, cache = sys.argv[1:]
 options = {"cache": cache, "cache_bytes": "1GB"} if "://" in few else {}
 first = hr.open(few, **options)
+first.shard_ids
 before = anonymous()
 ds = hr.open(many, **options)
-print(anonymous() - before, len(ds))
+opened = anonymous()
+ids = ds.shard_ids
+print(opened - before, anonymous() - opened, len(ds), len(ids))
 """
 
 
@@ -59,6 +65,7 @@ def test_a_shard_takes_few_bytes(folder: Path, scheme: str, tmp_path: Path) -> N
     places = [f"{scheme}{folder}/{name}" for name in ("few", "many")]
     command = [sys.executable, "-c", MEASURE, *places, str(tmp_path / "cache")]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    grown, rows = map(int, answer.stdout.split())
-    assert rows == 100 * SHARDS
+    grown, by_ids, rows, ids = map(int, answer.stdout.split())
+    assert (rows, ids) == (100 * SHARDS, SHARDS)
     assert grown / SHARDS < MOST_BYTES
+    assert by_ids / SHARDS < MOST_BYTES_OF_IDS

@@ -121,6 +121,17 @@ def test_shards_are_datasets(folder: str) -> None:
     assert [len(part) for part in ds.subset(slice(90, 120)).shards()] == [10, 1, 19]
 
 
+def test_a_shard_may_have_rows_in_several_places(folder: str) -> None:
+    ds = hr.open(folder)
+    sids = ds.shard_ids
+    whole = hr.concat([ds.shard(sids[2]), ds, ds.shard(sids[0])])
+    assert whole.shard_ids == [sids[2], sids[0], sids[1]]
+    assert [len(part) for part in whole.shards()] == [98, 200, 1]
+    turned = whole.select_shards([sids[0], sids[2]])
+    ys = ds["y"][:].tolist()
+    assert turned["y"][:].tolist() == ys[:100] * 2 + ys[101:] * 2
+
+
 def test_what_has_no_shards_says_so(folder: str) -> None:
     ds = hr.open(folder)
     with pytest.raises(hr.NotFoundError, match="no shard 'x' among the 3"):

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cache_files import cached, watched
 from object_stores import S3, Answer, http_server
 
 import headrace as hr
@@ -61,12 +62,22 @@ def upload(local: Path, store: ObjectStore) -> None:
             store.put(str(path.relative_to(local)), path)
 
 
+def memory_url() -> str:
+    """The URL of a new store in memory."""
+    return f"memory://{uuid.uuid4()}"
+
+
 @pytest.fixture
 def url(local: Path) -> str:
     """The same dataset in memory."""
-    name = f"memory://{uuid.uuid4()}"
+    name = memory_url()
     upload(local, open_store(name))
     return name
+
+
+def largest(local: Path) -> int:
+    """The bytes of the largest shard."""
+    return max(path.stat().st_size for path in (local / "shards").iterdir())
 
 
 def same(found: Any, expected: Any) -> None:
@@ -77,11 +88,6 @@ def same(found: Any, expected: Any) -> None:
             assert all(map(np.array_equal, found[name], value)), name
         else:
             assert np.array_equal(found[name], value), name
-
-
-def cached(cache: Path, suffix: str = ".shard") -> list[Path]:
-    """The shards in a cache."""
-    return [path for path in cache.rglob("*") if path.suffix == suffix]
 
 
 def test_rows_and_columns_are_those_of_the_directory(url: str, local: Path, tmp_path: Path) -> None:
@@ -182,33 +188,16 @@ def test_pickles_open_the_store_again(url: str, local: Path, tmp_path: Path) -> 
 
 
 def test_the_limit_holds_at_every_instant(url: str, local: Path, tmp_path: Path) -> None:
-    sizes = [path.stat().st_size for path in (local / "shards").iterdir()]
-    limit = 2 * (max(sizes) + 4096)
+    limit = 2 * (largest(local) + 4096)
     ds = hr.open(url, cache=tmp_path / "cache", cache_bytes=limit)
-    most, done = [0], threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            taken = 0
-            for path in cached(tmp_path / "cache") + cached(tmp_path / "cache", ".part"):
-                try:
-                    taken += path.stat().st_size
-                except FileNotFoundError:
-                    continue
-            most[0] = max(most[0], taken)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    for first in range(0, ROWS, 10):
-        assert ds["y"][first : first + 10].tolist() == list(range(first, first + 10))
-    done.set()
-    watcher.join()
-    assert 0 < most[0] <= limit
+    with watched(tmp_path / "cache") as seen:
+        for first in range(0, ROWS, 10):
+            assert ds["y"][first : first + 10].tolist() == list(range(first, first + 10))
+    assert 0 < max(seen) <= limit
 
 
 def test_more_rows_at_once_than_the_cache_holds(url: str, local: Path, tmp_path: Path) -> None:
-    sizes = [path.stat().st_size for path in (local / "shards").iterdir()]
-    ds = hr.open(url, cache=tmp_path / "cache", cache_bytes=max(sizes) + 8192)
+    ds = hr.open(url, cache=tmp_path / "cache", cache_bytes=largest(local) + 8192)
     with pytest.raises(hr.InvalidError, match=r"cache_bytes.*shuffle=hr\.ShardShuffle"):
         ds["text"][::50]
     with pytest.raises(hr.InvalidError, match="cache"):
@@ -226,7 +215,7 @@ def test_a_shard_is_downloaded_once(url: str, tmp_path: Path) -> None:
 
 
 def test_two_datasets_share_a_cache(url: str, local: Path, tmp_path: Path) -> None:
-    other = f"memory://{uuid.uuid4()}"
+    other = memory_url()
     with hr.Writer(other) as writer:
         writer.write(z=np.arange(10))
     first = hr.open(url, cache=tmp_path / "cache")
@@ -315,13 +304,13 @@ def test_arguments_that_are_wrong(url: str, local: Path, tmp_path: Path) -> None
 
 
 def test_compressed_shards_are_expanded_in_the_cache(local: Path, tmp_path: Path) -> None:
-    place = f"memory://{uuid.uuid4()}"
+    place = memory_url()
     write(place, compression="zstd")
     same(hr.open(place, cache=tmp_path / "cache")[:], hr.open(local)[:])
 
 
 def test_a_conversion_returns_the_dataset_in_the_store() -> None:
-    place = f"memory://{uuid.uuid4()}"
+    place = memory_url()
     ds = hr.convert(range(3), place, transform=lambda n: {"x": [n, n]}, progress=False)
     assert ds["x"][:].tolist() == [0, 0, 1, 1, 2, 2]
 

@@ -9,15 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from growing import commit
 
 import headrace as hr
 from headrace.stores import open_store
 from headrace.stores.store_directory import StoreDirectory
-
-
-def commit(path: Path, first: int, rows: int) -> None:
-    with hr.Writer(path) as writer:
-        writer.write(y=np.arange(first, first + rows), x=np.zeros((rows, 2), np.float32))
 
 
 @pytest.fixture

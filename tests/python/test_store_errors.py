@@ -6,8 +6,10 @@ import io
 import logging
 import pickle
 import threading
+import time
 import traceback
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from object_stores import Answer, http_server
 
 import headrace as hr
 from headrace.dataset_place import place_of
-from headrace.stores import ObjectStore, open_store
+from headrace.stores import ObjectStore, background_loop, open_store
 from headrace.stores.store_errors import failure_of, is_retryable
 
 CANARIES = ("AKIACANARY", "SECRETCANARY", "TOKENCANARY", "SIGCANARY")
@@ -46,7 +48,7 @@ def failures(store: ObjectStore) -> Iterator[hr.HeadraceError]:
     for ask in (
         lambda: store.get("a"),
         lambda: store.head("a"),
-        lambda: store.get_ranges("a", [(0, 1)], etag='"x"'),
+        lambda: list(store.stream("a", 0, 1, etag='"x"')),
         lambda: store.put("a", b""),
         lambda: store.put_if_absent("a", b""),
         lambda: list(store.list()),
@@ -133,6 +135,31 @@ def test_a_store_that_stalls_is_a_timeout() -> None:
         end.set()
     assert isinstance(caught.value, TimeoutError)
     assert is_retryable(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "http"])
+def test_a_store_without_ranges_is_said_to_have_none(scheme: str) -> None:
+    headers = {"ETag": '"e"', "Last-Modified": formatdate(0, usegmt=True)}
+    with http_server(lambda *_: (200, headers, b"0123456789")) as url:
+        store = s3_store(url) if scheme == "s3" else open_store(f"{url}/data")
+        with pytest.raises(hr.CorruptError, match="it has no ranges of bytes") as caught:
+            list(store.stream("a", 2, 8))
+    assert is_retryable(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"0123456789"])
+def test_a_store_without_ranges_of_which_a_busy_process_asks_a_body_too_late(body: bytes) -> None:
+    async def be_busy() -> None:
+        time.sleep(0.8)  # nothing else goes on meanwhile
+
+    def answer(*_: object) -> Answer:
+        background_loop.submit(be_busy)
+        return 200, {"ETag": '"e"', "Last-Modified": formatdate(0, usegmt=True)}, body
+
+    with http_server(answer) as url:
+        store = s3_store(url, client_options={"timeout": "500ms"}, retry_config=None)
+        with pytest.raises(hr.CorruptError, match="other bytes than it was asked for"):
+            store.get("a")
 
 
 def test_a_signed_url_in_a_clients_error_is_not_shown() -> None:

@@ -110,6 +110,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
         "last": f"data/shards/{shards[-1]}.arrow",
     }
     with fault_server(root) as server:
+        # What a process does once, such as importing the client, is in no case's time.
+        ds = hr.open("s3://right/data", cache=root / "cache", storage_options=server.options)
+        check_rows(read_batches(ds), columns)
         yield server, columns, keys
 
 
@@ -198,7 +201,7 @@ def check_failure(case: Case, failure: hr.HeadraceError | None, key: str) -> Non
     assert failure is not None
     text = f"{failure} {failure!r} {failure.__cause__!r} {failure.__context__!r}"
     if case.place == "manifest":  # damage may show in other ways before its hash is looked at
-        allowed = (lasting[0], hr.CorruptError, hr.TruncatedError, hr.IoError)
+        allowed = (lasting[0], hr.CorruptError, hr.TruncatedError)
         assert isinstance(failure, allowed), text
     else:
         assert isinstance(failure, lasting[0]), text
@@ -244,8 +247,9 @@ def cases_of(fault: str) -> list[Case]:
     ]
 
 
-# Nearly all of their time is waiting, so several go together.
-TOGETHER = 2 if ALL else 7
+# Nearly all of their time is waiting, so several go together: no more than two busy processors
+# serve in time, since each case has a dozen threads.
+TOGETHER = 1 if ALL else 3
 NAMES = list(FAULTS)
 
 

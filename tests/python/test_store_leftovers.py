@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 
 import headrace as hr
-from headrace.stores import ObjectInfo, ObjectStore, leftovers, open_store, store_directory
+from headrace.stores import (
+    ObjectInfo,
+    ObjectStore,
+    leftovers,
+    manifests,
+    open_store,
+    store_directory,
+)
 from headrace.stores.manifests import fetch_version, manifest_key
 from headrace.stores.obstore_store import ObstoreStore
 from headrace.stores.store_directory import StoreDirectory
@@ -128,6 +136,55 @@ def test_a_commit_is_done_whatever_collecting_raises(
     commit(store, 100)
     assert asked
     assert len(hr.open(store.url, cache_bytes="10MB")) == 201
+
+
+@pytest.mark.parametrize("method", ["list", "begin_delete"])
+def test_shards_are_dropped_where_files_cannot_be_removed(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    for _ in range(3):
+        commit(store, 100)
+    ds = hr.open(store.url, cache_bytes="10MB").retain(newest=2)
+    commit(store, 100)
+    before = keys(store)
+    asked = []
+
+    def refuse(_: ObjectStore, key: str = "") -> None:
+        asked.append(key)
+        raise hr.PermissionDeniedError("no")
+
+    time.sleep(0.05)  # until versions are more than 0 seconds old
+    with monkeypatch.context() as patch:
+        patch.setattr(ObstoreStore, method, refuse)
+        kept = ds.retain(newest=1, age=0)
+    assert asked
+    assert (len(kept), kept.version) == (100, 7)
+    assert keys(store) == before | {manifest_key(7)}
+    assert hr.open(store.url, cache_bytes="10MB").version == 7
+
+
+def test_large_manifests_are_copied_without_holding_them(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        commit(store, 1)
+    small, large = tmp_path / "small", tmp_path / "large"
+    assert fetch_version(store, str(small)) == 5
+    copied: list[str] = []
+    pieces = ObstoreStore.pieces
+
+    def copy(self: ObstoreStore, key: str) -> Iterator[memoryview]:
+        copied.append(key)
+        return pieces(self, key)
+
+    monkeypatch.setattr(manifests, "_SMALL_BYTES", 1)
+    monkeypatch.setattr(ObstoreStore, "pieces", copy)
+    assert fetch_version(store, str(large)) == 5
+    assert [manifest_key(version) for version in (5, 1, 2, 3, 4)] == [
+        key for key in copied if key.startswith("manifests")
+    ]
+    for key in copied:
+        assert (large / key).read_bytes() == (small / key).read_bytes()
 
 
 def test_a_manifest_that_cannot_be_copied_is_an_error_of_ours(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import running
 from fault_server import fault_server
 from object_stores import Answer, http_server
 
@@ -23,6 +25,8 @@ from headrace.stores import background_loop, open_store
 
 # How long a process may take to end; the store would stall for longer.
 _SOON_S = 4.0
+# How soon most waits end, also on a busy machine; signals are looked for every 0.05 s.
+_AT_ONCE_S = 0.5
 _OPTIONS = {
     "region": "x",
     "access_key_id": "a",
@@ -148,6 +152,16 @@ _READ = {
     "loader": _OPEN + "next(iter(loader))",
     "exit": _OPEN + "threading.Thread(target=lambda: next(iter(loader)), daemon=True).start()",
 }
+# Somebody who waits, is interrupted, says when, and waits again.
+_WAIT_AGAIN = """
+import time
+while True:
+    try:
+        say()
+        WAIT
+    except KeyboardInterrupt:
+        print(time.monotonic(), flush=True)
+"""
 # The main thread ends while another one has called Python from C++.
 _CALLED_BACK = (
     """
@@ -197,22 +211,15 @@ def stalling() -> Iterator[str]:
         end.set()
 
 
-@contextlib.contextmanager
-def started(script: str, tmp_path: Path, endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
-    """A process that runs a script, and its children; killed where the test ends before them."""
-    with subprocess.Popen(
+def started(
+    script: str, tmp_path: Path, endpoint: str = ""
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    """A process that runs a script, and its children."""
+    return running(
         [sys.executable, "-c", _BEGIN + script, json.dumps({**_OPTIONS, "endpoint": endpoint})],
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    )
 
 
 @pytest.mark.parametrize("script", [_UPLOAD, _DOWNLOAD], ids=["upload", "download"])
@@ -252,6 +259,28 @@ def test_ctrl_c_ends_a_wait_for_a_shard(
     told = [line for line in errors.splitlines() if line.startswith("headrace: has waited 5 s for")]
     assert len(told) == (1 if what == "loader" else 0), errors
     assert all("s3://bucket/data/shards/" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "wait", ["ds[3]", "next(iter(loader))", "open_store('s3://bucket/data', options).get(KEY)"]
+)
+def test_ctrl_c_ends_a_wait_at_once(
+    wait: str, stalled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (shard,) = tmp_path.glob("store/data/shards/*")
+    waiting = _WAIT_AGAIN.replace("WAIT", wait).replace("KEY", f"'shards/{shard.name}'")
+    with started(_OPEN.removesuffix("say()\n") + waiting, tmp_path, stalled) as process:
+        assert process.stdout is not None
+        seconds = []
+        for _ in range(5):
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.3)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            seconds.append(float(process.stdout.readline()) - began)
+    assert statistics.median(seconds) < _AT_ONCE_S, seconds
+    assert max(seconds) < _SOON_S, seconds
 
 
 @pytest.mark.parametrize("script", [_READ["exit"], _CALLED_BACK], ids=["waiting", "called back"])
@@ -336,4 +365,5 @@ def test_a_fork_is_told_to_spawn(tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=25)
     assert process.returncode == 7, errors
     assert "spawn or forkserver" in output
+    assert "DataLoader with multiprocessing_context='spawn'" in output
     assert output.endswith("ready\n")

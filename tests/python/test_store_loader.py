@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cache_files import bytes_in, watched
 
 import headrace as hr
 
@@ -42,19 +41,6 @@ def batches(ds: hr.Dataset, **options: Any) -> list[Any]:
         return [
             {name: np.asarray(rows).tolist() for name, rows in batch.items()} for batch in loader
         ]
-
-
-def bytes_in(cache: Path) -> int:
-    """Returns what shards take in a cache."""
-    total = 0
-    for folder, _, names in os.walk(cache):
-        for name in names:
-            if name.endswith((".shard", ".part")):
-                try:
-                    total += -(-os.stat(os.path.join(folder, name)).st_size // 4096) * 4096
-                except FileNotFoundError:
-                    continue
-    return total
 
 
 @pytest.mark.parametrize(
@@ -112,21 +98,9 @@ def test_stats_tell_what_was_downloaded(places: tuple[str, Path], tmp_path: Path
 def test_a_small_cache_keeps_its_limit(places: tuple[str, Path], tmp_path: Path) -> None:
     remote, local = opened(places, tmp_path, 0.8), hr.open(places[1])
     limit = int(0.8 * (ROWS * ROW_BYTES + len(SIZES) * 16384))
-    over = threading.Event()
-    seen: list[int] = []
-
-    def watch() -> None:
-        while not over.wait(0.002):
-            seen.append(bytes_in(tmp_path))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with watched(tmp_path) as seen:
         for shuffle in (False, hr.ShardShuffle(window=2)):
             assert batches(remote, shuffle=shuffle) == batches(local, shuffle=shuffle)
-    finally:
-        over.set()
-        watcher.join()
     assert 0 < max(seen) <= limit
 
 

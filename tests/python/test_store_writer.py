@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from child_processes import running
 from object_stores import S3, Answer, download, http_server
 
 import headrace as hr
@@ -26,7 +26,6 @@ from headrace.shard_builder import ShardBuilder
 from headrace.stores import ObjectStore, uploads
 from headrace.stores.manifests import (
     fetch_version,
-    manifest_bytes,
     manifest_key,
     newest_version,
 )
@@ -243,8 +242,8 @@ def test_manifests_are_fetched_for_readers(s3: S3, writer: Make, tmp_path: Path)
         directory = _core.Directory(str(tmp_path / name))
         assert directory.newest() == version
         assert sum(entry["rows"] for entry in directory.entries()) == rows
-    data = manifest_bytes(s3.url(), storage_options=s3.options)
-    assert data == (tmp_path / "new" / manifest_key(5)).read_bytes()
+    copied = (tmp_path / "new" / manifest_key(5)).read_bytes()
+    assert copied == store.get(manifest_key(5))
     with pytest.raises(hr.NotFoundError, match="lacks a version"):
         fetch_version(store, str(tmp_path / "old"), 9)
 
@@ -362,13 +361,10 @@ with hr.Writer(sys.argv[1], storage_options=json.loads(sys.argv[2]), shard_bytes
 @pytest.mark.parametrize("doing", ["upload", "commit"])
 def test_a_killed_writer_leaves_whole_versions_only(s3: S3, tmp_path: Path, doing: str) -> None:
     arguments = [s3.url(), json.dumps(s3.options), doing]
-    with subprocess.Popen(
-        [sys.executable, "-c", _KILLED, *arguments],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    ) as process:
+    command = [sys.executable, "-c", _KILLED, *arguments]
+    with running(command, env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+        assert process.stdout.readline() == "ready\n"
         time.sleep(0.4)
         process.send_signal(signal.SIGKILL)
     newest = newest_version(s3.open())

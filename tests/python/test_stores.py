@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,12 @@ def test_large_objects_go_in_parts_and_come_in_ranges(store: ObjectStore, tmp_pa
 def test_ranges_are_those_bytes(store: ObjectStore) -> None:
     store.put("a", bytes(range(100)))
     etag = store.head("a").etag
-    found = store.get_ranges("a", [(0, 3), (90, 100), (5, 5)], etag=etag)
-    assert found == [bytes(range(3)), bytes(range(90, 100)), b""]
+    for start, stop in (0, 3), (90, 100), (5, 5):
+        found = b"".join(store.stream("a", start, stop, etag=etag))
+        assert found == bytes(range(start, stop))
     for start, stop in (90, 101), (100, 110):
         with pytest.raises((hr.TruncatedError, hr.IoError)) as caught:
-            store.get_ranges("a", [(start, stop)])
+            list(store.stream("a", start, stop))
         assert caught.value.file == store.url_of("a")
 
 
@@ -72,7 +74,7 @@ def test_an_object_that_was_replaced_is_noticed(store: ObjectStore) -> None:
     etag = store.head("a").etag
     store.put("a", b"second")
     with pytest.raises(hr.ChangedError, match="another object"):
-        store.get_ranges("a", [(0, 3)], etag=etag)
+        list(store.stream("a", 0, 3, etag=etag))
 
 
 def test_of_many_who_create_one_does(store: ObjectStore) -> None:
@@ -101,7 +103,7 @@ def test_what_is_missing_is_named(store: ObjectStore) -> None:
     for ask in (
         lambda: store.get("no"),
         lambda: store.head("no"),
-        lambda: store.get_ranges("no", [(0, 1)]),
+        lambda: list(store.stream("no", 0, 1)),
     ):
         with pytest.raises(hr.NotFoundError, match="no cannot be read: it does not exist") as found:
             ask()
@@ -110,6 +112,34 @@ def test_what_is_missing_is_named(store: ObjectStore) -> None:
     store.delete("a")
     store.delete("a")
     assert list(store.list()) == []
+
+
+def test_small_objects_come_together_and_large_ones_do_not(store: ObjectStore) -> None:
+    for key, size in ("a", 3), ("b", 4), ("c", 0):
+        store.put(key, bytes(size))
+    assert store.get_small(["b", "c", "a"], 3) == [None, b"", bytes(3)]
+    with pytest.raises(hr.NotFoundError):
+        store.get_small(["a", "no"], 3)
+
+
+def test_deletions_go_in_lots_of_which_all_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(f"memory://{uuid.uuid4()}")
+    begun: list[Future[None]] = []
+
+    def begin_delete(key: str) -> Future[None]:
+        begun.append(Future())
+        assert sum(not deletion.done() for deletion in begun) <= 64
+        fails = key == "70"
+        result = hr.IoError("no") if fails else None
+        done = begun[-1].set_exception if fails else begun[-1].set_result
+        threading.Timer(0.01 if fails else 0.1, done, [result]).start()
+        return begun[-1]
+
+    monkeypatch.setattr(store, "begin_delete", begin_delete)
+    with pytest.raises(hr.IoError):
+        store.delete_all([str(key) for key in range(200)])
+    assert len(begun) == 128, "after a failure no more are begun"
+    assert all(deletion.done() for deletion in begun)
 
 
 def test_stores_are_pickled(store: ObjectStore) -> None:
@@ -145,11 +175,14 @@ def test_fsspec_reads_what_obstore_does_not_know(tmp_path: Path) -> None:
     info = store.head("sub/a")
     assert (info.key, info.size) == ("sub/a", 10)
     assert [found.key for found in store.list()] == ["sub/a"]
-    assert store.get_ranges("sub/a", [(2, 4), (0, 0)], etag=info.etag) == [b"\2\3", b""]
+    assert store.get_small(["sub/a", "sub/a"], 10) == [bytes(range(10))] * 2
+    assert store.get_small(["sub/a"], 9) == [None]
+    assert b"".join(store.stream("sub/a", 2, 4, etag=info.etag)) == b"\2\3"
+    assert list(store.stream("sub/a", 0, 0, etag=info.etag)) == []
     with pytest.raises(hr.ChangedError, match="sftp://host/data/sub/a"):
-        store.get_ranges("sub/a", [(2, 4)], etag="another")
+        list(store.stream("sub/a", 2, 4, etag="another"))
     with pytest.raises(hr.TruncatedError):
-        store.get_ranges("sub/a", [(2, 20)])
+        list(store.stream("sub/a", 2, 20))
     with pytest.raises(hr.NotFoundError, match="sftp://host/data/b cannot be read"):
         store.get("b")
     for write in (
@@ -177,7 +210,7 @@ def test_web_servers_are_read() -> None:
     with http_server(answer) as url:
         store = open_store(f"{url}/data/")
         assert store.get("a") == b"0123456789"
-        assert store.get_ranges("a", [(3, 5)]) == [b"34"]
+        assert b"".join(store.stream("a", 3, 5)) == b"34"
         assert store.head("a") == ObjectInfo("a", 10, '"e"', store.head("a").modified)
         with pytest.raises(hr.NotFoundError):
             store.head("b")
@@ -187,8 +220,17 @@ def test_a_server_that_ignores_ranges_is_an_error() -> None:
     with http_server(lambda *_: (200, {}, b"0123456789")) as url:
         store = open_store(url)
         with pytest.raises(hr.HeadraceError) as caught:
-            store.get_ranges("a", [(3, 5)])
+            list(store.stream("a", 3, 5))
         assert caught.value.file == f"{url}/a"
+
+
+def test_more_bytes_than_were_asked_for_are_an_error() -> None:
+    headers = {"Content-Range": "bytes 3-4/10", "ETag": '"e"'}
+    with http_server(lambda *_: (206, headers, b"3456789")) as url:
+        found: list[memoryview] = []
+        with pytest.raises(hr.CorruptError, match="7 bytes or more where 2 from byte 3") as caught:
+            found.extend(open_store(url).stream("a", 3, 5))
+    assert (found, caught.value.file, caught.value.offset) == ([], f"{url}/a", 3)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from child_processes import running
 from written import read_table, shard_files
 
 import headrace as hr
@@ -248,7 +249,7 @@ def test_kill_while_writing_leaves_the_version_before(path: Path) -> None:
         """
     )
     for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as child:
+        with running([sys.executable, "-c", script]) as child:
             assert child.stdout is not None
             said = int(child.stdout.readline())
             time.sleep(0.02)

@@ -8,6 +8,7 @@
 
 #include "testing/cache_shards.h"
 #include "testing/child_process.h"
+#include "testing/earlier_boot.h"
 #include "testing/errors.h"
 #include "testing/temp_dir.h"
 
@@ -62,8 +63,7 @@ TEST(CacheCleaning, RemovesWhatTheDeadHaveLeftAndEarlierBoots) {
   const TempDir dir;
   const std::string directory = dir.path("cache");
   { put_shard(*open_cache(directory, 3), 1); }
-  const std::string before = dir.path("cache/" + uuid_text(make_uuid()));
-  fs::rename(dir.path("cache/" + uuid_text(boot_id())), before);
+  const std::string before = restart_machine(directory);
   leave_reservation(directory, 3, 5);
   const CacheCleaning done = clean_cache(directory, no_poll);
   EXPECT_EQ(done.removed_shards, 1U);

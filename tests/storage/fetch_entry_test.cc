@@ -86,6 +86,8 @@ TEST(FetchEntry, SaysWhatItWaitsFor) {
   entry.last_error = Error(ErrorCode::kIo, "503 Slow Down");
   EXPECT_EQ(entry.describe(),
             "shards/x.arrow is being fetched, after 2 failed tries: 503 Slow Down");
+  entry.failures = 1;
+  EXPECT_EQ(entry.describe(), "shards/x.arrow is being fetched, after 1 failed try: 503 Slow Down");
   entry.phase = FetchPhase::kAdmitting;
   entry.last_error.reset();
   EXPECT_EQ(entry.describe(), "shards/x.arrow is being checked");

@@ -187,9 +187,24 @@ TEST_F(FetchQueueTest, WaitsAsLongAsTheStoreSays) {
 TEST_F(FetchQueueTest, WhatCannotBeRepairedFailsAtOnce) {
   push(1, 1);
   take()->fail("404", {.code = ErrorCode::kNotFound, .retryable = false});
-  expect_error(ErrorCode::kNotFound, {"404"}, [&] { pending(1); });
+  expect_error(ErrorCode::kNotFound, {"404 (tried once in 0 s)"}, [&] { pending(1); });
   push(1, 1);
-  EXPECT_EQ(take_id(), 1U) << "wanted again, it is tried again";
+  EXPECT_TRUE(pending(1)) << "wanted again, its failure is forgotten";
+  EXPECT_EQ(take_id(), 1U) << "and it is tried again";
+}
+
+TEST_F(FetchQueueTest, WhoWaitedIsToldOfAFailureThoughItIsWantedAgain) {
+  push(1, 1);
+  const uint64_t before = queue_->counters().failed;
+  EXPECT_TRUE(queue_->wait(1, milliseconds(0), before));
+  take()->fail("404", {.code = ErrorCode::kNotFound, .retryable = false});
+  push(1, 1);
+  expect_error(ErrorCode::kNotFound, {"404"}, [&] { queue_->wait(1, milliseconds(0), before); });
+  EXPECT_TRUE(queue_->wait(1, milliseconds(0), queue_->counters().failed));
+  const auto job = take();
+  ASSERT_NE(job, nullptr);
+  finish(*job);
+  EXPECT_FALSE(queue_->wait(1, milliseconds(0), before)) << "it is there";
 }
 
 TEST_F(FetchQueueTest, AJobThatDoesNothingEndsAtTheDeadline) {

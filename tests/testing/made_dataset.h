@@ -1,17 +1,16 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "dataset/made_shard_writer.h"
 #include "dataset/remote_dataset.h"
 #include "storage/job_sink.h"
+#include "testing/job_threads.h"
 #include "testing/shards.h"
 #include "testing/temp_dir.h"
 
@@ -70,51 +69,29 @@ class MadeDatasetForTests {
   class Makers {
    public:
     Makers(const MadeDatasetForTests& dataset, std::shared_ptr<RemoteShards> shards)
-        : dataset_(dataset), shards_(std::move(shards)), made_(dataset.shard_rows_.size()) {
-      for (int i = 0; i < 2; ++i) {
-        threads_.emplace_back([this] { run(); });
-      }
-    }
-    ~Makers() {
-      stop_ = true;
-      for (std::thread& thread : threads_) {
-        thread.join();
-      }
-    }
-    Makers(const Makers&) = delete;
-    Makers& operator=(const Makers&) = delete;
+        : dataset_(dataset),
+          shards_(std::move(shards)),
+          made_(dataset.shard_rows_.size()),
+          threads_(shards_->store(), 2, [this](FetchJob& job) { make(job); }) {}
 
     // How often a shard was made, tries without enough room with it.
     int made(size_t shard) const { return made_[shard]; }
 
    private:
-    void run() {
-      while (!stop_) {
-        const auto job = shards_->store().jobs()->take(std::chrono::milliseconds(20));
-        if (job == nullptr) {
-          continue;
-        }
-        const auto shard = static_cast<size_t>(job->request().id);
-        ++made_[shard];
-        try {
-          JobSink sink(*job);
-          MadeShardWriter writer(schema_of(dataset_.columns_), kBatchRows, sink);
-          writer.write(dataset_.views(shard));
-          writer.finish();
-          sink.finish();
-        } catch (const Error& error) {
-          if (error.code() != ErrorCode::kCancelled) {
-            throw;  // ends the test program: nothing else may come
-          }
-        }
-      }
+    void make(FetchJob& job) {
+      const auto shard = static_cast<size_t>(job.request().id);
+      ++made_[shard];
+      JobSink sink(job);
+      MadeShardWriter writer(schema_of(dataset_.columns_), kBatchRows, sink);
+      writer.write(dataset_.views(shard));
+      writer.finish();
+      sink.finish();
     }
 
     const MadeDatasetForTests& dataset_;
     std::shared_ptr<RemoteShards> shards_;
     std::vector<std::atomic<int>> made_;
-    std::atomic<bool> stop_{false};
-    std::vector<std::thread> threads_;
+    JobThreads threads_;
   };
 
  private:

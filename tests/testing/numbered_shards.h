@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +7,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,6 +15,7 @@
 #include "base/uuid.h"
 #include "dataset/shard_store.h"
 #include "format/manifest.h"
+#include "testing/job_threads.h"
 
 namespace headrace {
 
@@ -80,22 +79,10 @@ class Fetchers {
 
   explicit Fetchers(const ShardStore& store, int threads = 2, FaultOf fault = no_fault,
                     ContentOf content = NumberedShards::content)
-      : store_(store), fault_(std::move(fault)), content_(std::move(content)) {
-    for (int i = 0; i < threads; ++i) {
-      threads_.emplace_back([this] { run(); });
-    }
-  }
-
-  ~Fetchers() {
-    stop_ = true;
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-  }
-  Fetchers(const Fetchers&) = delete;
-  Fetchers& operator=(const Fetchers&) = delete;
-
-  uint64_t jobs() const noexcept { return jobs_; }
+      : threads_(store, threads,
+                 [fault = std::move(fault), content = std::move(content)](FetchJob& job) {
+                   fetch(job, fault(job), content);
+                 }) {}
 
   static void fetch(FetchJob& job, Fault fault,
                     const ContentOf& content = NumberedShards::content) {
@@ -115,27 +102,7 @@ class Fetchers {
   }
 
  private:
-  void run() {
-    while (!stop_) {
-      try {
-        if (const auto job = store_.jobs()->take(std::chrono::milliseconds(20))) {
-          ++jobs_;
-          fetch(*job, fault_(*job), content_);
-        }
-      } catch (const Error& error) {
-        if (error.code() != ErrorCode::kCancelled) {
-          throw;  // ends the test program: nothing else may come
-        }
-      }
-    }
-  }
-
-  const ShardStore& store_;
-  FaultOf fault_;
-  ContentOf content_;
-  std::atomic<bool> stop_{false};
-  std::atomic<uint64_t> jobs_{0};
-  std::vector<std::thread> threads_;
+  JobThreads threads_;
 };
 
 }  // namespace headrace

@@ -15,10 +15,13 @@ from harness.stream import StreamRows
 NEEDS = "nginx"
 FORMAT = "headrace"
 _CHUNK_ROWS = 8192
+# A shard holds a little less than it may, and a short one would come behind the last.
+_SPARE_BYTES = 1 << 16
 
 
 def write(data: StreamRows, folder: Path) -> None:
-    with hr.Writer(folder, shard_bytes=-(-data.rows // data.files) * data.row_bytes) as writer:
+    shard_bytes = -(-data.rows // data.files) * data.row_bytes + _SPARE_BYTES
+    with hr.Writer(folder, shard_bytes=shard_bytes) as writer:
         for first in range(0, data.rows, _CHUNK_ROWS):
             numbers = np.arange(first, min(first + _CHUNK_ROWS, data.rows))
             writer.write(x=numbered_rows(numbers, data.width))

@@ -291,7 +291,7 @@ class Hasher:
             self._add_all("sequence", value)
         elif isinstance(value, str | bytes | int | float):
             self._tagged("repr", repr(value).encode("utf-8", "surrogatepass"))
-        state = _state(value)
+        state = attributes_of(value)
         if state is None and kind not in _STATELESS and not isinstance(value, tuple(_CONTAINERS)):
             raise _unseen(value)
         self._add_all("state", [part for item in sorted((state or {}).items()) for part in item])
@@ -351,7 +351,7 @@ def _names(code: types.CodeType) -> set[str]:
     return names
 
 
-def _state(value: Any) -> dict[str, Any] | None:
+def attributes_of(value: Any) -> dict[str, Any] | None:
     """Returns the attributes of an object, None where it has neither a dict nor slots."""
     slots = [
         name

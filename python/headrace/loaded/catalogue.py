@@ -81,6 +81,7 @@ class Catalogue:
         there = Catalogue.read(cache, dataset)
         if there.columns == self.columns:
             self.shards = there.shards | self.shards
+            self.see(there.row_bytes, there.shard_bytes)
         data: dict[str, object] = {
             "profile": _PROFILE,
             "columns": None if self.columns is None else vars(self.columns),
@@ -124,9 +125,11 @@ def _checked(data: Any) -> Catalogue:
     if data["profile"] != _PROFILE or data.pop("hash") != _hash(data):
         raise ValueError
     columns = data["columns"]
+    shards = {name: (_count(rows), _count(size)) for name, (rows, size) in data["shards"].items()}
+    _count(sum(rows for rows, _ in shards.values()))  # so many a dataset may have
     return Catalogue(
         None if columns is None else _checked_columns(**columns),
-        {str(name): (_count(rows), _count(size)) for name, (rows, size) in data["shards"].items()},
+        shards,
         max(1, _count(data["row_bytes"])),
         max(1, _count(data["shard_bytes"])),
     )

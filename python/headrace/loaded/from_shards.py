@@ -17,6 +17,7 @@ from headrace.dataset import Dataset
 from headrace.errors import HeadraceError, InvalidError, IoError
 from headrace.loaded.catalogue import Catalogue
 from headrace.loaded.loads import Load, Loaded, read_result
+from headrace.loaded.one_thread import OneThread
 from headrace.loaded.place import CacheFolder, LoadedPlace, Shard
 from headrace.loaded.shard_names import Loader, shard_names
 from headrace.progress import Progress, reporting
@@ -57,7 +58,8 @@ def from_shards(
         sids: What `load` is called with, in row order: strings, ints, paths, or tuples of these.
         load: Returns the columns of a shard: a dict or a tuple of what `Writer.write` takes, an
             array, or an Arrow table. The same columns for all shards, and the same rows each time.
-            It is called by several threads at a time, unless ``threads=1``.
+            It is called by several threads at a time, or with ``threads=1`` always by the same
+            one, which is not the caller's.
         rows: How many rows a shard has: an int if all have as many, a list with one for each sid
             (shards with 0 are left out), or None. With None each shard that was never loaded is
             loaded now, to be counted, and stays in the cache while there is room; a cache directory
@@ -103,6 +105,8 @@ def from_shards(
     expected = _expected_rows(rows, names)
     checks.check_executor(executor)
     number = _thread_count(threads, executor)
+    if number == 1 and executor is None:
+        executor = OneThread()
     directory = None if cache is None else check_cache(cache)
     folder = CacheFolder(directory)
     if cache_bytes is None:
@@ -204,8 +208,10 @@ class _Finder:
                     self.known.see(*remote.seen)
                     report(stop)
                     self._write(at_once=False)
-        except BaseException:
-            fetching.close(wait=False)  # a traceback may keep it, and it must load no more
+        except BaseException as error:
+            # A traceback may keep it, and it must load no more. A function that bears one call only
+            # is at rest when somebody who has caught this tries again.
+            fetching.close(wait=place.threads == 1 and isinstance(error, Exception))
             with contextlib.suppress(IoError):  # the other error is the one to be seen
                 self._write(at_once=True)
             raise

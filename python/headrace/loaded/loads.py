@@ -20,6 +20,7 @@ from headrace.conversion.steps import describe_result, named_columns
 from headrace.dataset_rows import Rows
 from headrace.errors import CancelledError, HeadraceError, InvalidError, TransformError
 from headrace.loaded.catalogue import Columns
+from headrace.loaded.one_thread import OneThread
 from headrace.schema import CoreField, Field, Schema
 from headrace.stores.fetching import fail
 
@@ -72,7 +73,7 @@ class Load:
             return self._function(sid)
         except Exception as error:
             what = f"it raised {type(error).__name__}: {error}"
-            if self._executor is not None and _is_of_pickle(error):
+            if not isinstance(self._executor, OneThread | None) and _is_of_pickle(error):
                 what += (
                     "; for processes, define the function at the top of a module, and let sids and "
                     "results be picklable"

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from headrace import checks
+from headrace.conversion.code_version import attributes_of
 from headrace.conversion.convert import version_of
 from headrace.errors import InvalidError
 from headrace.schema import CoreField
@@ -140,7 +141,7 @@ def _given_to(load: Any) -> list[str]:
         load = load.func
     owner = getattr(load, "__self__", load)
     if not isinstance(owner, type | types.FunctionType | types.ModuleType):
-        given += sorted(getattr(owner, "__dict__", {}).items())
+        given += sorted((attributes_of(owner) or {}).items())
     return [
         f"{name}={_text(value)}"
         for name, value in given
@@ -178,6 +179,6 @@ def _where(code: Any) -> str:
     """
     try:
         file = inspect.getsourcefile(code)
-    except TypeError:
+    except (TypeError, OSError):  # the latter for a class of a notebook
         file = None
     return os.path.abspath(file) if file and os.path.isfile(file) else os.getcwd()

@@ -194,7 +194,8 @@ def _loop() -> _EventLoop:
             raise UnsupportedError(
                 f"process {os.getpid()} is a fork of process {_loops[0].process}, which has used "
                 "an object store, and its client does not survive that; start processes with "
-                "spawn or forkserver"
+                "spawn or forkserver, workers of a DataLoader with "
+                "multiprocessing_context='spawn'"
             )
         return _loops[0].loop
 

@@ -13,7 +13,6 @@ In a directory the core collects them (dataset/leftovers). Here:
 from __future__ import annotations
 
 import re
-from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 from headrace import _core
@@ -25,7 +24,6 @@ from headrace.stores.retention import mirror_down
 COLLECTION_AGE_S = 7 * 24 * 3600
 
 _SHARD = re.compile(r"shards/([0-9a-f-]{36})\.arrow")
-_AT_ONCE = 64  # deletions
 
 
 def collect_leftovers(store: ObjectStore, mirror: _core.Directory, newest: int, age: int) -> int:
@@ -50,10 +48,7 @@ def collect_leftovers(store: ObjectStore, mirror: _core.Directory, newest: int, 
     shards = _unnamed(store, mirror, newest, [found[1] for found in old if found])
     keys = [shard_key(shard) for shard in shards]
     keys += [info.key for info in store.list("probes") if _is_old(info, limit)]
-    for start in range(0, len(keys), _AT_ONCE):
-        begun: list[Future[None]] = [store.begin_delete(k) for k in keys[start : start + _AT_ONCE]]
-        for deletion in begun:
-            deletion.result()
+    store.delete_all(keys)
     return len(keys)
 
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from headrace import _core
 from headrace.errors import (
@@ -25,12 +24,13 @@ from headrace.errors import (
     PermissionDeniedError,
 )
 from headrace.stores.object_store import ObjectInfo, ObjectStore
-from headrace.stores.opening import open_store
 from headrace.stores.store_errors import NO_BUCKET
 
 LATEST = "latest"
 _FOLDER = "manifests"
 _MOST_DIGITS = 18  # of a version that a hint may name
+_SMALL_BYTES = 2**20  # of a manifest that is held in memory
+_AT_ONCE = 64  # of small ones
 
 
 def manifest_key(version: int) -> str:
@@ -129,28 +129,6 @@ def fetch_range(store: ObjectStore, directory: str, versions: Sequence[int]) -> 
     _fetch(store, directory, versions)
 
 
-def manifest_bytes(
-    url: str,
-    *,
-    version: int | None = None,
-    storage_options: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Returns the manifest of a version of the dataset at `url`, as it is stored.
-
-    Args:
-        url: As for `open_store`.
-        version: Which; None is the newest.
-        storage_options: As for `open_store`.
-
-    Raises:
-        NotFoundError: If there is no dataset, or no such version.
-        HeadraceError: What the store raises.
-    """
-    store = open_store(url, storage_options)
-    number = newest_version(store) if version is None else version
-    return store.get(manifest_key(max(1, number)))
-
-
 class _Search:
     """Looks which versions exist, each once."""
 
@@ -194,11 +172,13 @@ def _fetch(store: ObjectStore, directory: str, versions: Sequence[int]) -> None:
     keys = [manifest_key(version) for version in versions]
     keys = [key for key in keys if not os.path.exists(os.path.join(directory, key))]
     try:
-        if len(keys) == 1:  # which may be that of a million shards
-            _write(os.path.join(directory, keys[0]), store.pieces(keys[0]))
-        elif keys:
-            for key, data in zip(keys, store.get_many(keys), strict=True):
-                _write(os.path.join(directory, key), [data])
+        for start in range(0, len(keys), _AT_ONCE):
+            lot = keys[start : start + _AT_ONCE]
+            found = [None] if len(lot) == 1 else store.get_small(lot, _SMALL_BYTES)
+            for key, data in zip(lot, found, strict=True):
+                # One may be that of a million shards: it is never in memory as a whole.
+                pieces = store.pieces(key) if data is None else [data]
+                _write(os.path.join(directory, key), pieces)
     except NotFoundError as error:
         raise NotFoundError(
             f"{store.url} lacks a version that was asked for, or that one rests on: {error}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from headrace.errors import TruncatedError
+from headrace.errors import CorruptError, TruncatedError
+
+_DELETIONS = 64  # at the same time
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class ObjectStore(abc.ABC):
         """Returns the bytes of an object; raises as `pieces`."""
         return b"".join(self.pieces(key))
 
-    def get_many(self, keys: Sequence[str]) -> list[bytes]:
-        """Returns the bytes of small objects; some of them are asked for at the same time."""
-        return [self.get(key) for key in keys]
+    def get_small(self, keys: Sequence[str], most: int) -> list[bytes | None]:
+        """Returns the bytes of objects, None for one of more than `most`; asks for some at once."""
+        return [None if self.head(key).size > most else self.get(key) for key in keys]
 
     @abc.abstractmethod
     def stream(
@@ -74,13 +76,8 @@ class ObjectStore(abc.ABC):
         Raises:
             ChangedError: If the object is no longer that of `etag`.
             TruncatedError: If it ends before `stop`.
+            CorruptError: If more comes.
         """
-
-    def get_ranges(
-        self, key: str, ranges: Sequence[tuple[int, int]], *, etag: str | None = None
-    ) -> list[bytes]:
-        """Returns the bytes [start, stop) of each range; raises as `stream`."""
-        return [b"".join(self.stream(key, start, stop, etag=etag)) for start, stop in ranges]
 
     @abc.abstractmethod
     def put(self, key: str, data: bytes | Path) -> None:
@@ -116,6 +113,17 @@ class ObjectStore(abc.ABC):
         """Removes an object; fine where there is none."""
         self.begin_delete(key).result()
 
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Removes any number of objects, many at a time; fine where one is not there.
+
+        Where one cannot be removed those that were begun with it end before it raises.
+        """
+        for start in range(0, len(keys), _DELETIONS):
+            begun = [self.begin_delete(key) for key in keys[start : start + _DELETIONS]]
+            wait(begun)
+            for deletion in begun:
+                deletion.result()
+
     @abc.abstractmethod
     def begin_delete(self, key: str) -> Future[None]:
         """Begins what `delete` does."""
@@ -133,11 +141,22 @@ class ObjectStore(abc.ABC):
 
 
 def check_length(url: str, *, start: int, stop: int, found: int) -> None:
-    """Raises TruncatedError unless `found` bytes came of the range [start, stop)."""
-    if found != stop - start:
+    """Raises TruncatedError or CorruptError unless `found` bytes came of the range [start, stop).
+
+    Of more bytes those that came first count; the rest need not be waited for.
+    """
+    wanted = stop - start
+    if found < wanted:
         raise TruncatedError(
-            f"{url} gave {found} bytes of the {stop - start} from byte {start}: it is shorter than "
-            "its dataset says, or the connection broke; copy it there again if this stays so",
+            f"{url} gave {found} bytes of the {wanted} from byte {start}: it is shorter than its "
+            "dataset says, or the connection broke; copy it there again if this stays so",
+            file=url,
+            offset=start,
+        )
+    if found > wanted:
+        raise CorruptError(
+            f"{url} gave {found} bytes or more where {wanted} from byte {start} were asked for; "
+            "whatever answers there does not heed ranges of bytes: name a server that does",
             file=url,
             offset=start,
         )

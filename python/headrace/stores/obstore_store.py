@@ -95,15 +95,17 @@ class ObstoreStore(ObjectStore):
             result = self._ask("read", key, self._range_request(key, start, stop, etag))
             yield self._body(key, result, start, stop)
 
-    def get_many(self, keys: Sequence[str]) -> builtins.list[bytes]:
-        """Returns the bytes of small objects."""
+    def get_small(self, keys: Sequence[str], most: int) -> builtins.list[bytes | None]:
+        """Returns the bytes of objects, None for one of more than `most`."""
 
-        async def get_all() -> builtins.list[bytes]:
+        async def get_all() -> builtins.list[bytes | None]:
             few = asyncio.Semaphore(_AT_ONCE)
 
-            async def get(key: str) -> bytes:
+            async def get(key: str) -> bytes | None:
                 async with few:
                     result = await lend(self._obstore.get_async(self._store, key))
+                    if result.meta["size"] > most:
+                        return None
                     return bytes(await lend(result.bytes_async()))
 
             return await asyncio.gather(

@@ -55,8 +55,7 @@ def remove_dropped(
     for version in versions:
         with open(os.path.join(mirror.path, manifest_key(version)), "rb") as file:
             store.put(manifest_key(version), file.read())
-    for deletion in [store.begin_delete(shard_key(shard)) for shard in shards]:
-        deletion.result()
+    store.delete_all([shard_key(shard) for shard in shards])
     return versions, shards
 
 

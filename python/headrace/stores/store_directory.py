@@ -110,10 +110,15 @@ class StoreDirectory:
         return self._commit(lambda: self._mirror.retain(shards, rows, files_here=False))
 
     def remove_dropped(self, age: int) -> tuple[list[int], list[str]]:
-        """Removes what `_core.Directory.remove_dropped` does, by the store's clock."""
-        with self._named():
+        """Removes what `_core.Directory.remove_dropped` does, by the store's clock.
+
+        Errors are passed over, as in a commit: what stays is removed by the next call, or is a
+        leftover. Whoever were told of one would take the commit before for one that failed.
+        """
+        with contextlib.suppress(Exception):
             newest = self._fetched(0)
             return remove_dropped(self._store, self._mirror, newest, age)
+        return [], []
 
     def _commit(self, commit_to_mirror: Callable[[], int]) -> int:
         """Commits as the file says; returns the version, which is an old one if nothing changed."""
@@ -159,9 +164,8 @@ class StoreDirectory:
             return
         with contextlib.suppress(HeadraceError):
             kept = {entry["id"] for entry in self.entries()} if self.newest() else set()
-            for entry in entries:
-                if entry["id"] not in kept:
-                    self._store.delete(shard_key(entry["id"]))
+            dropped = [entry["id"] for entry in entries if entry["id"] not in kept]
+            self._store.delete_all([shard_key(shard) for shard in dropped])
 
     def _put(self, version: int, commits: set[str]) -> bool:
         """Puts the mirror's manifest into the store; whether one of `commits` is there then."""

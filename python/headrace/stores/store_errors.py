@@ -32,7 +32,13 @@ _STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNO
 _CODE = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{0,63})</Code>")
 _TIMED_OUT = re.compile(r"timed ?out|deadline has elapsed", re.IGNORECASE)
 _BROKEN = re.compile(r"IncompleteBody|IncompleteMessage|ConnectionReset|BrokenPipe")
-_OTHER_BYTES = re.compile(r"non-partial response|Requested \d+\.\.\d+, got \d", re.IGNORECASE)
+# The client wants a range of its own accord when it goes on with a body that broke off, or that was
+# asked for after its time.
+_OTHER_BYTES = re.compile(
+    r"non-partial response|Content[-_]Range header|Requested \d+\.\.\d+, got \d"
+    r"|Range request not supported",
+    re.IGNORECASE,
+)
 _IN_CIRCLES = re.compile(r"TooManyRedirects")
 _UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
 # Where clients look for credentials of a cloud's own machines, when nobody gave any.
@@ -149,13 +155,13 @@ def _kind_of(
 ) -> type[HeadraceError]:
     if code in _DENIED_CODES or _NO_CREDENTIALS.search(text):
         return PermissionDeniedError
+    if _OTHER_BYTES.search(text):
+        return CorruptError
     for base in type(error).__mro__:
         if base.__name__ in _BY_NAME:
             return _BY_NAME[base.__name__]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if _OTHER_BYTES.search(text):
-        return CorruptError
     return StoreTimeoutError if _TIMED_OUT.search(text) else IoError
 
 

@@ -1,0 +1,9 @@
+"""Four processes, one lane: each needs every shard."""
+
+from compare.cache_limit.headrace import FORMAT, train, write
+
+__all__ = ["FORMAT", "LANES", "NEEDS", "PROCESSES", "train", "write"]
+
+NEEDS = "nginx"
+PROCESSES = 4
+LANES = 1
