@@ -104,6 +104,19 @@ std::vector<Manifest> outdated_versions(const DatasetPaths& paths, uint64_t olde
   return outdated;
 }
 
+// Removes the files of shards that are there.
+Collected remove_shards(const DatasetPaths& paths, const std::vector<Uuid>& ids) {
+  Collected removed;
+  for (const Uuid& id : ids) {
+    const auto entry = look_up(paths.shard(id));
+    if (entry && remove_file(paths.shard(id))) {
+      ++removed.files;
+      removed.bytes += entry->bytes;
+    }
+  }
+  return removed;
+}
+
 }  // namespace
 
 Removed remove_dropped(const DatasetPaths& paths, std::chrono::seconds age, uint64_t oldest) {
@@ -132,12 +145,7 @@ Removed remove_dropped(const DatasetPaths& paths, std::chrono::seconds age, uint
     removed.versions.push_back(manifest->header.version);
   }
   removed.shards.assign(dropped.begin(), dropped.end());
-  for (const Uuid& id : removed.shards) {
-    if (const auto entry = look_up(paths.shard(id)); entry && remove_file(paths.shard(id))) {
-      ++removed.files.files;
-      removed.files.bytes += entry->bytes;
-    }
-  }
+  removed.files = remove_shards(paths, removed.shards);
   return removed;
 }
 

@@ -106,20 +106,21 @@ std::optional<ShardSlots::Given> ShardSlots::give_back(
     uint64_t position, bool any,
     const std::function<uint64_t(uint64_t shard, const Slot& slot)>& again) {
   const std::lock_guard lock(mutex_);
-  std::optional<uint64_t> farthest;
-  for (const auto& [shard, slot] : slots_) {
+  auto farthest = slots_.end();
+  for (auto it = slots_.begin(); it != slots_.end(); ++it) {
+    const auto& [shard, slot] = *it;
     const bool idle =
         slot.ready != nullptr && slot.ready.use_count() == 1 && !waiting_.contains(shard);
-    if (idle && (slot.position > position || (any && !farthest))) {
-      farthest = shard;
+    if (idle && (slot.position > position || (any && farthest == slots_.end()))) {
+      farthest = it;
       position = slot.position;
     }
   }
-  if (!farthest) {
+  if (farthest == slots_.end()) {
     return std::nullopt;
   }
-  Slot& slot = slots_[*farthest];
-  Given given{.shard = *farthest, .position = again(*farthest, slot)};
+  auto& [shard, slot] = *farthest;
+  Given given{.shard = shard, .position = again(shard, slot)};
   std::swap(given.ready, slot.ready);
   std::swap(given.pin, slot.pin);
   hold(slot, 0);

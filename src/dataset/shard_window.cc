@@ -251,16 +251,23 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
   if (pin == nullptr) {
     return {.step = FetchStep::kReady};
   }
-  auto claim = std::unique_ptr<const KeyClaim>();
-  // Again with the claim: whoever had it may have brought the shard.
-  for (const bool claimed : {false, true}) {
-    if (auto found = cache_->find(pin, rooms_.most_kept(request.id))) {
+  const auto find = [&] {
+    auto found = cache_->find(pin, rooms_.most_kept(request.id));
+    const bool there = found != nullptr;
+    if (there) {
       settle(request.id, std::move(found), true);
-      return {.step = FetchStep::kReady};
     }
-    if (!claimed && (claim = cache_->claim(pin->key())) == nullptr) {
-      return {.step = FetchStep::kElsewhere};
-    }
+    return there;
+  };
+  if (find()) {
+    return {.step = FetchStep::kReady};
+  }
+  auto claim = cache_->claim(pin->key());
+  if (claim == nullptr) {
+    return {.step = FetchStep::kElsewhere};
+  }
+  if (find()) {  // whoever had the claim may have brought the shard
+    return {.step = FetchStep::kReady};
   }
   return start_claimed(request, std::move(claim), urgent);
 }

@@ -171,7 +171,11 @@ std::unique_ptr<Pass::Engine> Pass::start_engine() {
 
 void Pass::work(Engine& engine) noexcept {
   std::unique_ptr<BatchMaker::Workspace> space;
-  while (const std::optional<uint64_t> number = claim(engine, space)) {
+  while (true) {
+    const std::optional<uint64_t> number = claim(engine, space);
+    if (!number) {
+      return;
+    }
     make(*number, space, engine, nullptr);
   }
 }

@@ -89,9 +89,11 @@ std::vector<FileUser> users_of_locks(const std::string& path) {
   for (const std::string& number : names_in("/proc")) {
     const std::string process = "/proc/" + number;
     FileUser user{.process = static_cast<pid_t>(std::stol(number))};
-    for (const std::string& opening : names_in(process + "/fd")) {
-      if (is_opening_of(process + "/fd/" + opening, name, file)) {
-        add_locks(process + "/fdinfo/" + opening, user.locked);
+    const std::string openings = process + "/fd/";
+    const std::string told = process + "/fdinfo/";
+    for (const std::string& opening : names_in(openings)) {
+      if (is_opening_of(openings + opening, name, file)) {
+        add_locks(told + opening, user.locked);
       }
     }
     if (!user.locked.empty()) {
