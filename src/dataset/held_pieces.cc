@@ -1,5 +1,7 @@
 #include "dataset/held_pieces.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,35 +12,49 @@
 namespace headrace {
 namespace {
 
+using std::chrono::steady_clock;
+
+// So long who waits leaves others what they have ready: that comes to be used. Once for all that it
+// waits for.
+constexpr std::chrono::milliseconds kPatience{500};
+
 // One batch, or one step of a slice, needs all of its shards at the same time. What is not known of
 // their sizes is not held against it: it is looked at again when it is.
-void check_room(const RemoteShards& set, const std::set<uint64_t>& shards) {
+template <typename Needed>
+void check_room(const Needed& needed) {
   uint64_t bytes = 0;
-  for (const uint64_t shard : shards) {
-    bytes = saturating_add(bytes, set.store().least_charge(shard));
+  size_t count = 0;
+  uint64_t limit = UINT64_MAX;  // stores that share a cache may have been given different ones
+  std::string urls;
+  for (const auto& [set, shards] : needed) {
+    for (const uint64_t shard : shards) {
+      bytes = saturating_add(bytes, set->store().least_charge(shard));
+    }
+    count += shards.size();
+    limit = std::min(limit, set->store().limit_bytes());
+    urls += (urls.empty() ? "" : " and ") + set->url();
   }
-  const uint64_t limit = set.store().limit_bytes();
   if (bytes > limit) {
     throw Error(ErrorCode::kInvalid,
-                "rows that are read together lie in " + std::to_string(shards.size()) +
-                    " shards of " + set.url() + ", which take " + std::to_string(bytes) +
+                "rows that are read together lie in " + std::to_string(count) + " shards of " +
+                    urls + ", which take " + std::to_string(bytes) +
                     " bytes of the cache, and it may have " + std::to_string(limit) +
                     "; pass a cache_bytes of more than that, or read fewer shards at once: in "
                     "row order, or with shuffle=hr.ShardShuffle()",
-                {.file = set.url(), .column = ""});
+                {.file = needed.begin()->first->url(), .column = ""});
   }
 }
 
-// Those of all stores, or none: in the order of their addresses, which is the same for everybody.
-template <typename Needed>
-std::vector<WaitingTurn> take_turns(const Needed& needed) {
-  std::vector<WaitingTurn> turns;
-  for (const auto& [set, shards] : needed) {
-    auto turn = set->take_turn();
-    if (!turn) {
+// Those of all caches, or none: nobody waits for one and has another.
+template <typename NeededByCache>
+std::vector<std::unique_ptr<const WaitingTurn>> take_turns(const NeededByCache& needed) {
+  std::vector<std::unique_ptr<const WaitingTurn>> turns;
+  for (const auto& [cache, sets] : needed) {
+    auto turn = sets.begin()->first->store().take_turn();
+    if (turn == nullptr) {
       return {};
     }
-    turns.push_back(*std::move(turn));
+    turns.push_back(std::move(turn));
   }
   return turns;
 }
@@ -61,23 +77,25 @@ void HeldPieces::hold(uint32_t group, std::span<const uint32_t> pieces,
 void HeldPieces::wait_for(const Source* missing, uint32_t group, std::span<const uint32_t> pieces,
                           const std::function<void()>& before_wait,
                           const std::function<void()>& poll) {
-  const Needed needed = shards_of(group, pieces);
+  const NeededByCache needed = shards_of(group, pieces);
   const auto check = [&] {
-    for (const auto& [set, shards] : needed) {
-      check_room(*set, shards);
+    for (const auto& [cache, sets] : needed) {
+      check_room(sets);
     }
   };
   const auto check_and_poll = [&] {
     check();
     poll();
   };
-  std::vector<WaitingTurn> turns;
+  std::vector<std::unique_ptr<const WaitingTurn>> turns;
   const auto has_turn = [&] {
     if (turns.empty()) {
       turns = take_turns(needed);
     }
     return !turns.empty();
   };
+  const auto patient_until = steady_clock::now() + kPatience;
+  const auto goes_first = [&] { return steady_clock::now() >= patient_until && has_turn(); };
   while (missing != nullptr) {
     check();
     if (turns.empty()) {
@@ -85,7 +103,7 @@ void HeldPieces::wait_for(const Source* missing, uint32_t group, std::span<const
       before_wait();
       has_turn();
     }
-    missing->fetch(check_and_poll, has_turn);
+    missing->fetch(check_and_poll, goes_first);
     missing = try_hold(group, pieces);
   }
 }
@@ -108,11 +126,13 @@ const Source* HeldPieces::try_hold(uint32_t group, std::span<const uint32_t> pie
   return missing;
 }
 
-HeldPieces::Needed HeldPieces::shards_of(uint32_t group, std::span<const uint32_t> pieces) const {
-  Needed needed;
+HeldPieces::NeededByCache HeldPieces::shards_of(uint32_t group,
+                                                std::span<const uint32_t> pieces) const {
+  NeededByCache needed;
   for (const uint32_t piece : pieces) {
     if (const auto* remote = dynamic_cast<const RemoteSource*>(&source({group, piece}))) {
-      needed[remote->remote()].insert(remote->shard());
+      const RemoteShards* set = remote->remote();
+      needed[set->store().cache()][set].insert(remote->shard());
     }
   }
   return needed;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "storage/waiting_turns.h"
 
 namespace headrace {
 
@@ -18,9 +19,10 @@ namespace headrace {
 //
 // 1. All is sent for. If all is here, it is held: done.
 // 2. The reader lets go of all that it has.
-// 3. One reader at a time has the turn: it holds what comes, and waits for the rest. The others
-//    hold nothing, wait for the first shard that is missing, and begin anew. Who waits for long
-//    takes the turn when it becomes free: what is missing may lack room that only it can make.
+// 3. One reader at a time has the turn, of all that share the cache: it holds what comes, and waits
+//    for the rest. The others hold nothing, wait for the first shard that is missing, and begin
+//    anew. Who waits for long takes the turn when it becomes free: what is missing may lack room
+//    that only it can make.
 //
 // One per thread, not shared.
 class HeldPieces {
@@ -67,10 +69,11 @@ class HeldPieces {
   const Source& source(Name name) const {
     return *dataset_.groups()[name.group]->piece(name.piece).source;
   }
-  // Which shards of which store.
+  // Which shards of which stores have to be in a cache at the same time.
   using Needed = std::map<const RemoteShards*, std::set<uint64_t>>;
+  using NeededByCache = std::map<CacheId, Needed>;
 
-  Needed shards_of(uint32_t group, std::span<const uint32_t> pieces) const;
+  NeededByCache shards_of(uint32_t group, std::span<const uint32_t> pieces) const;
   const Source* try_hold(uint32_t group, std::span<const uint32_t> pieces);
   void wait_for(const Source* missing, uint32_t group, std::span<const uint32_t> pieces,
                 const std::function<void()>& before_wait, const std::function<void()>& poll);

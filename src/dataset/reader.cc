@@ -380,6 +380,8 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       continue;
     }
     const PieceView piece = dataset_->groups()[group]->piece(run.piece);
+    const OpenSource& open =
+        held_ == nullptr ? *piece.source->opened() : *held_->opened({group, run.piece});
     for (size_t k = 0; k < state.columns.size(); ++k) {
       const size_t c = state.columns[k];
       if (outs[c] == nullptr) {
@@ -391,12 +393,13 @@ void Reader::read_unmapped(uint32_t group, std::span<std::byte* const> outs) {
       std::byte* out = outs[c] + run.out * row_elements * dtype_size(column.stored().dtype);
       const Conversion* conversion = state.rows[k][run.piece].conversion;
       if (conversion == nullptr) {
-        piece.source->read(number, run.first, run.count, out, requests_.files());
+        piece.source->read_held(open, number, run.first, run.count, out, requests_.files());
         continue;
       }
       const uint64_t elements = run.count * row_elements;
       row_bytes_.resize(elements * conversion->from_size());
-      piece.source->read(number, run.first, run.count, row_bytes_.data(), requests_.files());
+      piece.source->read_held(open, number, run.first, run.count, row_bytes_.data(),
+                              requests_.files());
       conversion->apply(row_bytes_.data(), out, elements);
     }
   }

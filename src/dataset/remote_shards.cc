@@ -15,8 +15,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Shards that are kept open for who reads row by row, and the part of the share that they may take.
-constexpr size_t kRecentShards = 4;
+// The part of the share that shards may take which are kept open for who reads row by row.
 constexpr uint64_t kRecentPart = 4;
 // They are let go when somebody waits for so long: what lies in the cache comes sooner.
 constexpr std::chrono::milliseconds kRecentPatience{40};
@@ -52,6 +51,7 @@ HeldShard::HeldShard(std::shared_ptr<const CachedShard> file,
     const BatchLayout& batch = open_.layout.batches[b];
     batches_.push_back(RecordBatch(open_, b, batch.first_row, batch.rows).open());
     batches_.back().retired = &retired_;
+    batches_.back().shard = &open_;
   }
 }
 
@@ -137,14 +137,22 @@ std::shared_ptr<const HeldShard> RemoteShards::find(uint64_t shard) const {
   if (file == nullptr) {
     return nullptr;
   }
-  // Two threads may both open it: each may be held.
-  auto fresh = std::make_shared<const HeldShard>(std::move(file), shared_from_this(), shard);
+  auto held = share_opened(
+      shard, std::make_shared<const HeldShard>(std::move(file), shared_from_this(), shard));
+  keep_recent(shard, held);
+  return held;
+}
+
+// What threads have opened at the same time becomes the one that all hold: retire() sees no other.
+std::shared_ptr<const HeldShard> RemoteShards::share_opened(
+    uint64_t shard, std::shared_ptr<const HeldShard> fresh) const {
   Opened& opened = this->opened();
-  {
-    const std::lock_guard lock(opened.mutex);
-    opened.shards[shard] = fresh;
+  const std::lock_guard lock(opened.mutex);
+  std::weak_ptr<const HeldShard>& known = opened.shards[shard];
+  if (auto other = known.lock(); other != nullptr && !other->retired()) {
+    return other;  // `fresh` goes after the lock
   }
-  keep_recent(opened, shard, fresh);
+  known = fresh;
   return fresh;
 }
 
@@ -161,30 +169,19 @@ void RemoteShards::forget(uint64_t shard) const {
   store_->let_go(shard);
 }
 
-void RemoteShards::keep_recent(Opened& opened, uint64_t shard,
-                               const std::shared_ptr<const HeldShard>& held) const {
-  const uint64_t most = store_->share_bytes() / kRecentPart;
-  std::vector<std::shared_ptr<const HeldShard>> dropped;  // after the lock
-  const std::lock_guard lock(opened.mutex);
-  opened.recent.emplace_back(shard, held);
-  const auto charge = [](const HeldShard& of) { return charged_bytes(of.file().info.size); };
-  uint64_t bytes = 0;
-  for (const auto& [number, recent] : opened.recent) {
-    bytes += charge(*recent);
-  }
-  while (!opened.recent.empty() && (opened.recent.size() > kRecentShards || bytes > most)) {
-    bytes -= charge(*opened.recent.front().second);
-    dropped.push_back(std::move(opened.recent.front().second));
-    opened.recent.pop_front();
-  }
+void RemoteShards::keep_recent(uint64_t shard, const std::shared_ptr<const HeldShard>& held) const {
+  Opened& opened = this->opened();
+  std::call_once(opened.gives_room, [&] {
+    store_->when_called([weak = std::weak_ptr<RecentShards>(opened.recent)] {
+      if (const auto recent = weak.lock()) {
+        recent->drop_all();
+      }
+    });
+  });
+  opened.recent->keep(shard, held, store_->share_bytes() / kRecentPart);
 }
 
-void RemoteShards::drop_recent() const noexcept {
-  Opened& opened = this->opened();
-  decltype(opened.recent) dropped;  // after the lock
-  const std::lock_guard lock(opened.mutex);
-  std::swap(dropped, opened.recent);
-}
+void RemoteShards::drop_recent() const noexcept { opened().recent->drop_all(); }
 
 void RemoteShards::fetch(uint64_t shard, const std::function<void()>& poll,
                          const std::function<bool()>& first) const {
@@ -218,34 +215,12 @@ void RemoteShards::tell_of_wait(uint64_t shard, steady_clock::duration waited) c
   static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
 }
 
-std::optional<WaitingTurn> RemoteShards::take_turn() const {
-  std::atomic<bool>& taken = opened().turn_taken;
-  if (taken.exchange(true, std::memory_order_acquire)) {
-    return std::nullopt;
-  }
-  return WaitingTurn(taken);
-}
-
 void RemoteShards::retire(uint64_t shard, uint64_t next_use) const {
   Opened& opened = this->opened();
-  std::shared_ptr<const HeldShard> held;
-  std::shared_ptr<const HeldShard> recent;
-  {
-    const std::lock_guard lock(opened.mutex);
-    if (const auto found = opened.shards.find(shard); found != opened.shards.end()) {
-      held = found->second.lock();
-      opened.shards.erase(found);
-    }
-    const auto kept = std::find_if(opened.recent.begin(), opened.recent.end(),
-                                   [&](const auto& entry) { return entry.first == shard; });
-    if (kept != opened.recent.end()) {
-      recent = std::move(kept->second);
-      opened.recent.erase(kept);
-    }
-  }
-  if (held != nullptr) {
+  if (const auto held = find_opened(shard); held != nullptr) {
     held->retire();
   }
+  opened.recent->drop(shard);
   store_->release(shard, next_use);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataset/recent_shards.h"
 #include "dataset/shard_file.h"
 #include "dataset/shard_store.h"
 
@@ -52,23 +53,6 @@ class HeldShard {
   mutable std::atomic<bool> retired_{false};
 };
 
-// The right to wait for a shard and hold others meanwhile, which one reader at a time has.
-class WaitingTurn {
- public:
-  explicit WaitingTurn(std::atomic<bool>& taken) noexcept : taken_(&taken) {}
-  ~WaitingTurn() {
-    if (taken_ != nullptr) {
-      taken_->store(false, std::memory_order_release);
-    }
-  }
-  WaitingTurn(WaitingTurn&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
-  WaitingTurn(const WaitingTurn&) = delete;
-  WaitingTurn& operator=(const WaitingTurn&) = delete;
-
- private:
-  std::atomic<bool>* taken_;
-};
-
 // The shards of a dataset in a store, as sources read them: each is opened once while anybody reads
 // it. Thread-safe. What was opened is of one process: a child of fork() opens its own.
 class RemoteShards : public ShardSet, public std::enable_shared_from_this<RemoteShards> {
@@ -99,9 +83,6 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
   void fetch(uint64_t shard, const std::function<void()>& poll,
              const std::function<bool()>& first = {}) const;
 
-  // Nothing where another reader of this process has the turn.
-  std::optional<WaitingTurn> take_turn() const;
-
   // Sends for a shard that is read next; it comes when there is room. Throws as ShardStore::ask.
   void ask(uint64_t shard) const { store_->ask(shard); }
 
@@ -111,11 +92,11 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
   // Releases a shard that was wanted of the store, and asks all who hold it to let it go.
   void retire(uint64_t shard, uint64_t next_use) const;
 
-  // Lets go of the shards that were opened last and that no reader holds.
+  // Lets go of the shards that were opened last and that no reader holds; so does a call for room.
   void drop_recent() const noexcept;
 
-  // Called by threads of the user before they read: calls the waker once in each process, which
-  // starts what downloads.
+  // Called by threads of the user before they read: calls the waker until it has returned once in a
+  // process, several threads perhaps at the same time. It starts what downloads.
   void wake() const;
   void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
 
@@ -127,18 +108,19 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
     explicit Opened(pid_t of) : process(of) {}
 
     const pid_t process;
-    std::atomic<bool> turn_taken{false};
     std::mutex mutex;
     std::map<uint64_t, std::weak_ptr<const HeldShard>> shards;
-    // The last that were opened, held so that reading row by row does not open one for each.
-    std::deque<std::pair<uint64_t, std::shared_ptr<const HeldShard>>> recent;
+    // Whoever gives others room may outlive this for a moment.
+    const std::shared_ptr<RecentShards> recent = std::make_shared<RecentShards>();
+    std::once_flag gives_room;
   };
 
   Opened& opened() const;
   std::shared_ptr<const HeldShard> find_opened(uint64_t shard) const;
+  std::shared_ptr<const HeldShard> share_opened(uint64_t shard,
+                                                std::shared_ptr<const HeldShard> fresh) const;
   void forget(uint64_t shard) const;
-  void keep_recent(Opened& opened, uint64_t shard,
-                   const std::shared_ptr<const HeldShard>& held) const;
+  void keep_recent(uint64_t shard, const std::shared_ptr<const HeldShard>& held) const;
   void tell_of_wait(uint64_t shard, std::chrono::steady_clock::duration waited) const;
 
   std::shared_ptr<const ShardTable> shards_;

@@ -1,7 +1,6 @@
 #include "dataset/remote_source.h"
 
 #include "base/checked.h"
-#include "base/error.h"
 #include "dataset/record_batch.h"
 
 namespace headrace {
@@ -22,33 +21,28 @@ uint64_t RemoteSource::variable_bytes(size_t /*column*/) const noexcept {
   return mul_div(set_->variable_bytes(bytes, all_rows), rows(), all_rows);
 }
 
-std::unique_ptr<const OpenSource> RemoteSource::do_open() const {
-  throw Error(ErrorCode::kUnsupported,
-              set_->path(shard_) + " was to be opened for good, and shards of a store come and go",
-              {.file = set_->path(shard_), .column = ""});
+Error RemoteSource::not_held_error() const {
+  return Error(ErrorCode::kUnsupported,
+               set_->path(shard_) + " was to be opened for good, and shards of a store come and go",
+               {.file = set_->path(shard_), .column = ""});
 }
 
-// Whoever reads holds it, so that it is found without waiting.
-std::shared_ptr<const HeldShard> RemoteSource::held() const {
-  auto held = set_->find(shard_);
-  if (held == nullptr) {
-    throw Error(ErrorCode::kCancelled,
-                set_->path(shard_) + " left the cache while it was read; read again",
-                {.file = set_->path(shard_), .column = ""});
-  }
-  return held;
+std::unique_ptr<const OpenSource> RemoteSource::do_open() const { throw not_held_error(); }
+
+void RemoteSource::read(size_t /*column*/, uint64_t /*first*/, uint64_t /*rows*/,
+                        std::byte* /*out*/, OpenFiles& /*files*/) const {
+  throw not_held_error();
 }
 
-void RemoteSource::read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
-                        OpenFiles& files) const {
-  const auto held = this->held();
-  RecordBatch(held->file(), batch_, first_row_, this->rows()).read(column, first, rows, out, files);
-}
-
-void RemoteSource::read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
+void RemoteSource::read_held(const OpenSource& open, size_t column, uint64_t first, uint64_t rows,
                              std::byte* out, OpenFiles& files) const {
-  const auto held = this->held();
-  RecordBatch(held->file(), batch_, first_row_, rows())
+  RecordBatch(*open.shard, batch_, first_row_, this->rows()).read(column, first, rows, out, files);
+}
+
+void RemoteSource::read_part_held(const OpenSource& open, size_t column, ColumnPart part,
+                                  uint64_t first, uint64_t count, std::byte* out,
+                                  OpenFiles& files) const {
+  RecordBatch(*open.shard, batch_, first_row_, rows())
       .read_part(column, part, first, count, out, files);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "dataset/remote_shards.h"
 #include "dataset/source.h"
 
@@ -38,18 +39,20 @@ class RemoteSource : public Source {
   ShardPlace place() const noexcept override { return {set_.get(), shard_}; }
   uint64_t variable_bytes(size_t column) const noexcept override;
 
-  // Require: somebody holds the rows.
+  // Throws kUnsupported: the rows are read from what is held.
   void read(size_t column, uint64_t first, uint64_t rows, std::byte* out,
             OpenFiles& files) const override;
-  void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count, std::byte* out,
-                 OpenFiles& files) const override;
+  void read_held(const OpenSource& open, size_t column, uint64_t first, uint64_t rows,
+                 std::byte* out, OpenFiles& files) const override;
+  void read_part_held(const OpenSource& open, size_t column, ColumnPart part, uint64_t first,
+                      uint64_t count, std::byte* out, OpenFiles& files) const override;
 
  protected:
   // Throws kUnsupported: the rows are held, and not opened for good.
   std::unique_ptr<const OpenSource> do_open() const override;
 
  private:
-  std::shared_ptr<const HeldShard> held() const;
+  Error not_held_error() const;
 
   std::shared_ptr<const RemoteShards> set_;
   uint64_t shard_;

@@ -47,6 +47,9 @@ void ShardSlots::end_wait(uint64_t shard, std::chrono::nanoseconds waited) {
   const std::lock_guard lock(mutex_);
   if (const auto count = waiting_.find(shard); --count->second == 0) {
     waiting_.erase(count);
+    if (const auto slot = slots_.find(shard); slot != slots_.end()) {
+      slot->second.call.reset();
+    }
   }
   ++stats_.waits;
   stats_.waited += waited;

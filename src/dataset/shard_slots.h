@@ -55,6 +55,7 @@ class ShardSlots {
     uint64_t held = 0;  // what is counted for it while it has a pin
     std::shared_ptr<const CachedShard> ready = nullptr;
     std::weak_ptr<Reservation> reservation = {};      // the queue's, while it is fetched
+    std::shared_ptr<const RoomCall> call = nullptr;   // while somebody waits for its room
     std::unique_ptr<const KeyClaim> claim = nullptr;  // while `unchecked` is checked
     std::string unchecked = {};
     bool check_failed = false;

@@ -97,6 +97,14 @@ uint64_t ShardStore::limit_bytes() const { return window()->limit_bytes(); }
 
 uint64_t ShardStore::share_bytes() const { return window()->share_bytes(); }
 
+CacheId ShardStore::cache() const { return window()->cache(); }
+
+std::unique_ptr<const WaitingTurn> ShardStore::take_turn() const { return window()->take_turn(); }
+
+void ShardStore::when_called(std::function<void()> give_up) const {
+  window()->when_called(std::move(give_up));
+}
+
 void ShardStore::close() const {
   const auto* found = window_.load(std::memory_order_acquire);
   if (found != nullptr && (*found)->process() == ::getpid()) {

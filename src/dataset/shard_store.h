@@ -47,9 +47,9 @@ class ShardStore {
   // The shard, pinned and mapped; wants it at once if nobody has. Calls `poll` every 50 ms; what it
   // throws ends the call. Throws as want(); what fetching the shard failed with, and it is not
   // wanted any more then: the next call tries again.
-  // `first`, asked again and again after half a second: from when it says so, this goes before all
-  // others that wait, and takes the room of whatever nobody holds; one of a process at a time, or
-  // they take it from each other.
+  // `first`, asked again and again: from when it says so, this goes before all others that wait,
+  // and takes the room of whatever nobody holds. It is for who has the turn: others would take it
+  // from each other.
   std::shared_ptr<const CachedShard> wait(uint64_t shard, const std::function<void()>& poll,
                                           const std::function<bool()>& first = {}) const;
 
@@ -102,6 +102,17 @@ class ShardStore {
 
   // What this process may hold ahead of its need, in bytes. Throws as open().
   uint64_t share_bytes() const;
+
+  // The cache, which other stores may have too. Throws as open().
+  CacheId cache() const;
+
+  // The right to hold shards while waiting for others: `first` of wait() is for who has it. Nothing
+  // while anybody has it who shares the cache. Throws as open(); kIo.
+  std::unique_ptr<const WaitingTurn> take_turn() const;
+
+  // Has `give_up` called, from jobs() and wait(), while another one calls for room: to let go of
+  // what is kept without need. Throws as open().
+  void when_called(std::function<void()> give_up) const;
 
   // All that wait in this process wake and throw kCancelled, and so does whoever comes later;
   // what is pinned stays so. Nothing where this process has not used the store yet.

@@ -197,21 +197,22 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
       return there;
     }
     const bool patient = steady_clock::now() < patient_until;
-    const uint64_t ask_at = patient ? kSoon : first && first() ? kNow : kWaiting;
+    const bool goes_first = first && first();
+    const uint64_t ask_at = goes_first ? kNow : patient ? kSoon : kWaiting;
     // What is not pending was given back, or released by somebody else.
-    if (!patient && (ask_at < asked_at || !pending)) {
+    if (ask_at < kSoon && (ask_at < asked_at || !pending)) {
       asked_at = ask_at;
       want_as(shard, ask_at, false);
     } else if (!pending) {
       want_unnamed(shard, kWaiting);
     }
     poll();
-    shrink_to_share();
+    give_others_room();
   }
 }
 
 std::shared_ptr<FetchQueue> ShardWindow::jobs() {
-  shrink_to_share();
+  give_others_room();
   return queue_;
 }
 
@@ -243,7 +244,9 @@ FetchStart ShardWindow::start(const FetchRequest& request, bool urgent) {
   if (request.outgrown) {
     rooms_.learn(request.id, request.bytes);
   }
-  if (!urgent && !fits_share(request)) {
+  // While another one calls for room, nobody takes any who does not go first.
+  const bool yields = request.next_use != kNow && cache_->turns().others_call();
+  if (yields || (!urgent && !fits_share(request))) {
     slots_.unpin(request.id);
     return {.step = FetchStep::kNoRoom};
   }
@@ -298,10 +301,18 @@ FetchStart ShardWindow::reserve(const FetchRequest& request, std::unique_ptr<con
     reservation = reserve_rest(request, claim);
   }
   if (reservation == nullptr) {
+    if (urgent && request.next_use == kNow) {
+      call_for_room(request.id);
+    }
     slots_.unpin(request.id);
     return {.step = FetchStep::kNoRoom};
   }
-  if (!slots_.change(request.id, [&](ShardSlots::Slot& slot) { slot.reservation = reservation; })) {
+  std::shared_ptr<const RoomCall> answered;
+  const bool wanted = slots_.change(request.id, [&](ShardSlots::Slot& slot) {
+    slot.reservation = reservation;
+    answered = std::move(slot.call);
+  });
+  if (!wanted) {
     return {.step = FetchStep::kReady};
   }
   if (!request.outgrown) {
@@ -309,6 +320,17 @@ FetchStart ShardWindow::reserve(const FetchRequest& request, std::unique_ptr<con
   }
   return {.step = FetchStep::kGranted,
           .file = std::shared_ptr<const PartFile>(reservation, &reservation->file())};
+}
+
+// The turn is that of who waits: what others hold without reading it, and not he, keeps him
+// waiting.
+void ShardWindow::call_for_room(uint64_t shard) {
+  auto call = cache_->turns().call();
+  slots_.change(shard, [&](ShardSlots::Slot& slot) {
+    if (slot.call == nullptr) {
+      slot.call = std::move(call);
+    }
+  });
 }
 
 // The room that is left, for a shard whose size is not known: that may be enough, and else it is
@@ -402,11 +424,30 @@ bool ShardWindow::give_back(uint64_t position, bool urgent) {
   return true;
 }
 
-// Another process may have come since this one took its share.
-void ShardWindow::shrink_to_share() {
+// What is beyond the share, since another process may have come; and where one calls for room, all
+// that nobody reads.
+void ShardWindow::give_others_room() {
   const uint64_t share = share_bytes();
   while (slots_.stats().held_bytes > share && give_back(0)) {
   }
+  if (!cache_->turns().others_call()) {
+    return;
+  }
+  std::function<void()> give_up;
+  {
+    const std::lock_guard lock(give_up_mutex_);
+    give_up = give_up_;
+  }
+  if (give_up) {
+    give_up();
+  }
+  while (give_back(kNow, true)) {
+  }
+}
+
+void ShardWindow::when_called(std::function<void()> give_up) {
+  const std::lock_guard lock(give_up_mutex_);
+  give_up_ = std::move(give_up);
 }
 
 }  // namespace headrace

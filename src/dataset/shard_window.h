@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <sys/types.h>
 
@@ -60,6 +61,9 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   ShardStoreStats stats() const;
   uint64_t share_bytes() { return share_.bytes(); }
   uint64_t limit_bytes() const { return cache_->limit_bytes(); }
+  CacheId cache() const { return cache_->turns().cache(); }
+  std::unique_ptr<const WaitingTurn> take_turn() { return cache_->turns().take(); }
+  void when_called(std::function<void()> give_up);
 
  private:
   // The first position of an order in the queue: what lies before goes before all of it.
@@ -84,6 +88,7 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
                            bool urgent);
   FetchStart reserve(const FetchRequest& request, std::unique_ptr<const KeyClaim> claim,
                      bool urgent);
+  void call_for_room(uint64_t shard);
   std::shared_ptr<Reservation> reserve_rest(const FetchRequest& request,
                                             std::unique_ptr<const KeyClaim>& claim);
   bool check(const FetchRequest& request);
@@ -94,7 +99,7 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   bool fits_share(const FetchRequest& request);
   void settle(uint64_t shard, std::shared_ptr<const CachedShard> ready, bool hit);
   bool give_back(uint64_t position, bool urgent = false);
-  void shrink_to_share();
+  void give_others_room();
   std::shared_ptr<const CachedShard> wait_counted(uint64_t shard, const std::function<void()>& poll,
                                                   const std::function<bool()>& first);
   std::shared_ptr<const CachedShard> wait_until_ready(uint64_t shard,
@@ -111,6 +116,9 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
 
   ShardSlots slots_;
   CacheShare share_;
+
+  std::mutex give_up_mutex_;
+  std::function<void()> give_up_;
 };
 
 }  // namespace headrace

@@ -59,6 +59,8 @@ struct StoredPart {
   uint64_t bytes = 0;
 };
 
+struct OpenShard;
+
 // A source after it was opened. The rows of a column are where `columns` says; a null pointer there
 // means that the column could not be mapped and goes through Source::read.
 struct OpenSource {
@@ -74,6 +76,7 @@ struct OpenSource {
   std::vector<std::shared_ptr<const MappedFile>> maps;
   // Of a transient source: set when those who hold it should let it go. Null for others.
   const std::atomic<bool>* retired = nullptr;
+  const OpenShard* shard = nullptr;  // of a transient source: the file that its rows lie in
 
   // The map that holds `column`; nullptr where it is not mapped.
   const MappedFile* map_of(size_t column) const noexcept {
@@ -174,6 +177,18 @@ class Source {
   // sizes of OpenSource::variable. For columns that open() left unmapped. Throws as read().
   virtual void read_part(size_t column, ColumnPart part, uint64_t first, uint64_t count,
                          std::byte* out, OpenFiles& files) const;
+
+  // The same from `open`, which hold() has returned and somebody holds. Transient sources are read
+  // in this way only.
+  virtual void read_held(const OpenSource& /*open*/, size_t column, uint64_t first, uint64_t rows,
+                         std::byte* out, OpenFiles& files) const {
+    read(column, first, rows, out, files);
+  }
+  virtual void read_part_held(const OpenSource& /*open*/, size_t column, ColumnPart part,
+                              uint64_t first, uint64_t count, std::byte* out,
+                              OpenFiles& files) const {
+    read_part(column, part, first, count, out, files);
+  }
 
   // Where all of a part of a column with offsets is stored. May open the source, and then throws
   // what opening throws.

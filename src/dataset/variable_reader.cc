@@ -114,7 +114,7 @@ void VariableReader::take_runs(std::span<const Run> runs) {
     for (uint32_t done = 0; done < run.count;) {
       const uint32_t count = std::min<uint32_t>(run.count - done, kStepRows);
       runs_.push_back({stored, run.first + done, count, run.out + done});
-      origins_.push_back({piece.source, number});
+      origins_.push_back({piece.source, open, number});
       done += count;
     }
   }
@@ -286,8 +286,9 @@ void VariableReader::find_unmapped(size_t run) {
   ColumnView column = *copied.column;
   const uint64_t count = uint64_t{copied.count} + 1;
   stored_offsets_.resize(count * column.offset_size);
-  origins_[run].source->read_part(origins_[run].column, ColumnPart::kOffsets, copied.first, count,
-                                  stored_offsets_.data(), *files_);
+  const Origin& origin = origins_[run];
+  origin.source->read_part_held(*origin.open, origin.column, ColumnPart::kOffsets, copied.first,
+                                count, stored_offsets_.data(), *files_);
   column.offsets = stored_offsets_.data();
   copied.column = &column;
   copied.first = 0;
@@ -374,9 +375,9 @@ void VariableReader::copy_chosen(size_t begin, size_t end, ColumnPart part, uint
     const uint64_t count = ranges[run.out + run.count - 1].end - first;
     if (run.column->offsets == nullptr && count > 0) {
       const Origin& origin = origins_[chosen_run_ + r];
-      origin.source->read_part(origin.column, part, first, count,
-                               out + static_cast<uint64_t>(chosen_offsets_[run.out]) * size,
-                               *files_);
+      origin.source->read_part_held(*origin.open, origin.column, part, first, count,
+                                    out + static_cast<uint64_t>(chosen_offsets_[run.out]) * size,
+                                    *files_);
     }
   }
 }

@@ -80,6 +80,7 @@ class VariableReader {
   // Where one run is stored.
   struct Origin {
     const Source* source;
+    const OpenSource* open;
     uint32_t column;  // of the source
   };
   // Elements to ask the kernel for.

@@ -82,15 +82,15 @@ class FetchEntry {
   bool holds_up = false;                   // while it is queued, what is used later waits
   uint32_t waiters = 0;                    // threads that wait for it
   TimePoint not_before = {};               // of the next start or try
-  std::optional<TimePoint> deadline = {};  // since it is fetched
-  TimePoint begun = {};
-  uint32_t failures = 0;                 // failed tries
-  uint32_t wrong = 0;                    // of which the bytes were wrong
-  uint64_t round = 0;                    // of fetching all ranges
-  uint32_t writers = 0;                  // threads that are writing to `file`
-  std::string version = {};              // of the object, in this round
-  std::optional<Error> last_error = {};  // of a try
-  std::string waits_for = "its turn";    // while it is queued
+  std::optional<TimePoint> deadline = {};  // since somebody fetches it
+  TimePoint begun = {};                    // when that was
+  uint32_t failures = 0;                   // failed tries
+  uint32_t wrong = 0;                      // of which the bytes were wrong
+  uint64_t round = 0;                      // of fetching all ranges
+  uint32_t writers = 0;                    // threads that are writing to `file`
+  std::string version = {};                // of the object, in this round
+  std::optional<Error> last_error = {};    // of a try
+  std::string waits_for = "its turn";      // while it is queued
   std::shared_ptr<const PartFile> file = nullptr;
   std::vector<Range> ranges = {};
 };

@@ -202,6 +202,10 @@ std::unique_ptr<FetchJob> FetchQueue::take_range() {
   const TimePoint now = options_.clock.now();
   for (const auto& [order, entry] : order_) {
     if (const auto range = entry->take_range(now)) {
+      if (!entry->deadline) {
+        entry->begun = now;
+        entry->deadline = now + time_allowed(options_.retry, entry->request.bytes);
+      }
       return std::make_unique<FetchJob>(shared_from_this(), entry, *range);
     }
   }
@@ -271,11 +275,9 @@ void FetchQueue::apply(Lock& lock, const EntryPtr& entry, const FetchStart& star
     case FetchStep::kGranted:
       ++counters_.requests;
       entry->not_before = now;
-      entry->begun = now;
       if (entry->request.made) {
         entry->request.bytes = std::min(entry->request.bytes, started.file->bytes());
       }
-      entry->deadline = now + time_allowed(options_.retry, entry->request.bytes);
       entry->begin(started.file, options_.range_bytes);
       break;
   }

@@ -114,6 +114,7 @@ ShardCache::ShardCache(CacheOptions options)
       processes_(options.processes),
       process_(::getpid()),
       locks_(KeyLocks::open(directory_.paths.pins())),
+      turns_(WaitingTurns::open(directory_.paths.pins())),
       ledger_(directory_.paths.ledger(), directory_.boot, directory_.limit_bytes),
       order_(std::move(options.next_use)) {}
 

@@ -17,6 +17,7 @@
 #include "storage/file_locks.h"
 #include "storage/key_locks.h"
 #include "storage/part_file.h"
+#include "storage/waiting_turns.h"
 
 namespace headrace {
 
@@ -115,6 +116,9 @@ class ShardCache : public std::enable_shared_from_this<ShardCache> {
   // As KeyLocks::join().
   std::shared_ptr<const CacheMember> join();
 
+  // Between those who share the cache, and wait for its room.
+  WaitingTurns& turns() const noexcept { return *turns_; }
+
   // The shard of `pin`, or nothing where it is not there, with `bytes` bytes, as checked; of a key
   // that has its own size, with at most so many. Throws kIo.
   std::shared_ptr<const CachedShard> find(const std::shared_ptr<const KeyPin>& pin,
@@ -178,6 +182,7 @@ class ShardCache : public std::enable_shared_from_this<ShardCache> {
   uint64_t processes_;
   pid_t process_;
   std::shared_ptr<KeyLocks> locks_;
+  std::shared_ptr<WaitingTurns> turns_;
   CacheLedger ledger_;
   std::vector<Uuid> earlier_boots_;  // whose shards may be there
 

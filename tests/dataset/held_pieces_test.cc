@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <optional>
+#include <functional>
+#include <memory>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -138,8 +142,8 @@ TEST_F(HeldPiecesTest, WhoWaitsTakesTheTurnWhenItIsFree) {
     }
   };
   static_cast<void>(served.store().wait(0, give_back_later, [] { return true; }));
-  std::optional<WaitingTurn> turn = served.shards()->take_turn();
-  ASSERT_TRUE(turn);
+  std::unique_ptr<const WaitingTurn> turn = served.store().take_turn();
+  ASSERT_NE(turn, nullptr);
   Holder holder(served.dataset());
   holder.held.hold(
       0, Pieces{2}, [] {},
@@ -150,6 +154,67 @@ TEST_F(HeldPiecesTest, WhoWaitsTakesTheTurnWhenItIsFree) {
         }
       });
   EXPECT_TRUE(holder.holds(2));
+}
+
+// Two datasets that read two shards at a time, from a cache with room for two.
+class TwoDatasets : public HeldPiecesTest {
+ protected:
+  ServedDataset serve(const StoredDataset& stored) const {
+    return {stored, 2, stored_.default_cache()};
+  }
+
+  // Throws where somebody waits for ever.
+  std::function<void()> patience() const {
+    return [until = std::chrono::steady_clock::now() + std::chrono::seconds(60)] {
+      if (std::chrono::steady_clock::now() > until) {
+        throw std::runtime_error("it still waits");
+      }
+    };
+  }
+
+  StoredDataset other_{columns_of_each_kind(45), {15, 15, 15}};
+};
+
+TEST_F(TwoDatasets, DoNotWaitForEachOther) {
+  const ServedDataset one = serve(stored_);
+  const ServedDataset two = serve(other_);
+  constexpr uint32_t kRounds = 20;
+  std::atomic<uint32_t> rounds{0};
+  std::vector<std::thread> threads;
+  for (const ServedDataset* served : {&one, &two, &one, &two}) {
+    threads.emplace_back([&, served] {
+      Holder holder(served->dataset());
+      for (uint32_t i = 0; i < kRounds; ++i) {
+        const Pieces pieces = {i % 3 * 2, (i + 1) % 3 * 2};
+        try {
+          holder.held.hold(
+              0, pieces, [] {}, patience());
+          rounds += holder.holds(pieces[0]) && holder.holds(pieces[1]) ? 1 : 0;
+        } catch (const std::runtime_error& error) {
+          ADD_FAILURE() << error.what();
+          return;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(rounds, 4 * kRounds);
+}
+
+TEST_F(TwoDatasets, ThatAreReadTogetherNeedRoomTogether) {
+  const ServedDataset one = serve(stored_);
+  const ServedDataset two = serve(other_);
+  const DatasetPtr both = concat({one.dataset(), two.dataset()}, {});
+  Holder holder(both);
+  holder.held.hold(
+      0, Pieces{0, 6}, [] {}, patience());
+  EXPECT_TRUE(holder.holds(0) && holder.holds(6));
+  expect_error(ErrorCode::kInvalid, {"3 shards", "s3://bucket/data and s3://bucket/data"}, [&] {
+    holder.held.hold(
+        0, Pieces{0, 2, 6}, [] {}, patience());
+  });
 }
 
 TEST_F(HeldPiecesTest, WhatIsRetiredIsDropped) {

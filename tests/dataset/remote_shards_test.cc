@@ -1,12 +1,15 @@
 #include "dataset/remote_shards.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -57,6 +60,30 @@ TEST_F(RemoteShardsTest, AShardIsOpenOnceWhileAnybodyHoldsIt) {
   const ServedDataset served(stored_, 5);
   const auto first = get(*served.shards(), 1);
   EXPECT_EQ(get(*served.shards(), 1), first);
+}
+
+TEST_F(RemoteShardsTest, WhatThreadsOpenAtTheSameTimeIsOneShard) {
+  const ServedDataset served(stored_, 5);
+  for (int round = 0; round < 300; ++round) {
+    served.store().wait(1, [] {});
+    std::array<std::shared_ptr<const HeldShard>, 4> held;
+    std::barrier start(4);
+    std::vector<std::thread> threads;
+    for (auto& mine : held) {
+      threads.emplace_back([&] {
+        start.arrive_and_wait();
+        mine = get(*served.shards(), 1);
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    served.shards()->retire(1, kNoKnownUse);
+    for (const auto& mine : held) {
+      EXPECT_TRUE(mine->retired());
+    }
+    served.shards()->drop_recent();
+  }
 }
 
 TEST_F(RemoteShardsTest, TheLastStayOpenForWhoReadsRowByRow) {

@@ -65,17 +65,33 @@ TEST_F(RemoteSources, ReadByCallsWhatIsHeld) {
   const Source& source = source_of(served.dataset(), 1);
   OpenFiles files;
   std::vector<std::byte> rows(2 * 6);
-  expect_error(ErrorCode::kCancelled, {"read again", served.shards()->path(0)},
+  expect_error(ErrorCode::kUnsupported, {"come and go", served.shards()->path(0)},
                [&] { source.read(1, 3, 2, rows.data(), files); });
   source.fetch([] {});
   const auto held = source.hold();
-  source.read(1, 3, 2, rows.data(), files);
+  source.read_held(*held, 1, 3, 2, rows.data(), files);
   const auto& expected = stored_.columns()[1].values;
   EXPECT_EQ(rows, std::vector(expected.begin() + 11 * 6, expected.begin() + 13 * 6));
   std::vector<std::byte> offsets(2 * sizeof(int64_t));
   const uint64_t size = held->variable[3].offset_size;
-  source.read_part(3, ColumnPart::kOffsets, 0, 2, offsets.data(), files);
+  source.read_part_held(*held, 3, ColumnPart::kOffsets, 0, 2, offsets.data(), files);
   EXPECT_EQ(std::memcmp(offsets.data(), held->variable[3].offsets, 2 * size), 0);
+}
+
+TEST_F(RemoteSources, WhatIsHeldIsReadWhateverBecomesOfTheShard) {
+  const ServedDataset served(stored_, 2);
+  const Source& source = source_of(served.dataset(), 1);
+  source.fetch([] {});
+  const auto held = source.hold();
+  served.shards()->retire(0, kNoKnownUse);
+  const uint64_t jobs = served.store().stats().fetches;
+  OpenFiles files;
+  std::vector<std::byte> rows(2 * 6);
+  source.read_held(*held, 1, 3, 2, rows.data(), files);
+  const auto& expected = stored_.columns()[1].values;
+  EXPECT_EQ(rows, std::vector(expected.begin() + 11 * 6, expected.begin() + 13 * 6));
+  EXPECT_EQ(served.store().describe(0), "") << "it is not wanted anew";
+  EXPECT_EQ(served.store().stats().fetches, jobs);
 }
 
 }  // namespace

@@ -173,6 +173,42 @@ TEST_F(ShardStoreTest, AChildHasItsOwn) {
   EXPECT_EQ(store->stats().fetches, 1U);
 }
 
+TEST_F(ShardStoreTest, WhoHasTheTurnGetsTheRoomOfWhatOthersDoNotRead) {
+  const auto one = make(4);
+  const auto other = make(4);
+  const Fetchers fetchers(*one);
+  const Fetchers others(*other);
+  int given_up = 0;
+  one->when_called([&] { ++given_up; });
+  one->set_pass_end(100);
+  for (const uint64_t shard : {1, 2, 3, 4}) {
+    one->want(shard, shard);
+  }
+  expect_content(*one, 1);
+  const auto turn = other->take_turn();
+  ASSERT_NE(turn, nullptr);
+  EXPECT_EQ(one->take_turn(), nullptr);
+  EXPECT_EQ(one->cache(), other->cache());
+  std::vector<std::shared_ptr<const CachedShard>> held;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto poll = [&] {
+    if (std::chrono::steady_clock::now() > until) {
+      throw std::runtime_error("it still waits");
+    }
+  };
+  for (const uint64_t shard : {5, 6, 7, 8}) {
+    held.push_back(other->wait(shard, poll, [] { return true; }));
+  }
+  EXPECT_GT(given_up, 0);
+  held.clear();
+  for (const uint64_t shard : {5, 6, 7, 8}) {
+    other->let_go(shard);
+  }
+  for (const uint64_t shard : {1, 2, 3, 4}) {
+    expect_content(*one, shard);
+  }
+}
+
 TEST_F(ShardStoreTest, IsOpenedAtItsFirstUse) {
   dir_.fill("cache", 3);
   const auto store = make(4);

@@ -220,6 +220,23 @@ TEST_F(FetchQueueTest, AJobThatDoesNothingEndsAtTheDeadline) {
   EXPECT_EQ(take_id(), 1U) << "another thread may fetch it meanwhile";
 }
 
+TEST_F(FetchQueueTest, TheTimeOfWhatNobodyFetchesYetDoesNotRun) {
+  for (const uint64_t id : {1, 2, 3}) {
+    push(id, id);
+  }
+  EXPECT_TRUE(pending(1)) << "nobody takes jobs, so whoever waits has all of them started";
+  EXPECT_EQ(queue_->counters().requests, 3U);
+  for (const uint64_t id : {1, 2, 3}) {  // a thread that takes 100 s for each
+    const auto job = take();
+    EXPECT_EQ(job->request().id, id);
+    clock_.go(seconds(100));
+    EXPECT_TRUE(pending(3));
+    finish(*job);
+  }
+  EXPECT_FALSE(pending(3));
+  EXPECT_EQ(queue_->counters().failed, 0U);
+}
+
 TEST_F(FetchQueueTest, WrongBytesAreFetchedAgainButNotForEver) {
   keeper_.admit_error = Error(ErrorCode::kCorrupt, "another hash");
   push(1, 1);
