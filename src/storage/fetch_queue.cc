@@ -441,8 +441,7 @@ void FetchQueue::admit(Lock& lock, const EntryPtr& entry) {
     return;
   }
   entry->start_over();
-  const bool wrong = error->code() == ErrorCode::kCorrupt || error->code() == ErrorCode::kTruncated;
-  retry(entry, *error, {.code = error->code(), .retryable = wrong});
+  retry(entry, *error, {.code = error->code(), .retryable = bytes_are_wrong(*error)});
 }
 
 }  // namespace headrace
