@@ -175,8 +175,12 @@ TEST_F(ShardWindowTest, AFailureIsThrownOnceAndThenItIsTriedAgain) {
 TEST_F(ShardWindowTest, AFailureIsThrownThoughAnotherOneWantsTheShardAnewMeanwhile) {
   const auto window = open(3);
   window->want(1, 1);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   // Between two looks at the queue.
   const auto fail_and_want = [&] {
+    if (std::chrono::steady_clock::now() > until) {
+      throw Error(ErrorCode::kInvalid, "it waits for the second try");
+    }
     if (const auto job = window->jobs()->take(milliseconds(0))) {
       Fetchers::fetch(*job, Fetchers::Fault::kGone);
       window->want(1, 1);
