@@ -106,17 +106,19 @@ def open_remote(
 def _open(place: RemotePlace) -> tuple[_core.Dataset, RemotePlace, dict[str, Any]]:
     """Returns the rows, the place with its version, and what the version says of itself."""
     store = open_store(place.url, place.storage_options, patience=place.fetch_timeout)
-    with tempfile.TemporaryDirectory(prefix="headrace-manifests-") as folder:
-        with naming(store.url, copy=folder):
-            version = fetch_version(store, folder, place.version or None)
-            directory = _core.Directory(folder)
-            info = directory.read(version)
-            fetching = Fetching(functools.partial(download, store))
-            cache = place.cache or make_folder(fetching, "cache")[0]
-            shards = _core.RemoteShards.open(
-                *(directory, version, store.url, cache, place.cache_bytes),
-                deadline=place.fetch_timeout,
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-manifests-") as folder,
+        naming(store.url, copy=folder),
+    ):
+        version = fetch_version(store, folder, place.version or None)
+        directory = _core.Directory(folder)
+        info = directory.read(version)
+        fetching = Fetching(functools.partial(download, store))
+        cache = place.cache or make_folder(fetching, "cache")[0]
+        shards = _core.RemoteShards.open(
+            *(directory, version, store.url, cache, place.cache_bytes),
+            deadline=place.fetch_timeout,
+        )
     fetching.attach(shards)
     return shards.dataset(), replace(place, version=version), info
 
