@@ -81,27 +81,31 @@ class LocksThatFail {
       std::error_code gone;
       const fs::path file = fs::read_symlink(entry.path(), gone);
       if (file.filename() == "pins" && file.string().starts_with(folder)) {
-        descriptor_ = std::stoi(entry.path().filename());
+        numbers_.push_back(std::stoi(entry.path().filename()));
       }
     }
-    if (descriptor_ < 0) {
+    if (numbers_.empty()) {
       throw std::runtime_error("no locks of " + cache + " are open");
     }
-    saved_ = dup(descriptor_);
     const int without_locks = open("/", O_PATH | O_CLOEXEC);
-    dup2(without_locks, descriptor_);
+    for (const int number : numbers_) {
+      saved_.push_back(dup(number));
+      dup2(without_locks, number);
+    }
     close(without_locks);
   }
   ~LocksThatFail() {
-    dup2(saved_, descriptor_);
-    close(saved_);
+    for (size_t i = 0; i < numbers_.size(); ++i) {
+      dup2(saved_[i], numbers_[i]);
+      close(saved_[i]);
+    }
   }
   LocksThatFail(const LocksThatFail&) = delete;
   LocksThatFail& operator=(const LocksThatFail&) = delete;
 
  private:
-  int descriptor_ = -1;
-  int saved_ = -1;
+  std::vector<int> numbers_;
+  std::vector<int> saved_;
 };
 
 // Passes of loaders over a dataset in a store of 12 shards.
