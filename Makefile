@@ -11,8 +11,10 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Each target uses all cores itself.
+# Each target uses all cores itself, but for some that `test` runs side by side.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -22,6 +24,7 @@ unexport PYTHONPATH PYTHONHOME
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 TEST_JOBS = $$(( $(JOBS) + 1 ))  # tests wait now and then: for servers, disks, other processes
+CTEST_JOBS = $$(( $(JOBS) + 2 ))  # two of them are the soak of the cache
 VENV := .venv
 BIN := $(VENV)/bin
 # A stamp is younger than everything that its step depends on, or the step is done again.
@@ -53,9 +56,9 @@ build: packages-build $(STAMPS)/headrace ## make .venv and build headrace into i
 
 .PHONY: test
 test: packages-test ## everything that a change must pass
-	$(MAKE) -j 2 lint build-asan  # the first installs packages, which takes one processor
+	$(MAKE) -j 2 SIDE_BY_SIDE=yes lint build-asan  # the first installs packages, which takes one processor
 	$(MAKE) $(STAMPS)/headrace
-	$(MAKE) -j 2 --output-sync=target typecheck test-crash  # one waits for one processor, one for disks
+	$(MAKE) -j 2 SIDE_BY_SIDE=yes --output-sync=target typecheck test-crash  # one waits for one processor, one for disks
 	$(MAKE) test-asan
 	$(MAKE) test-python
 
@@ -83,7 +86,7 @@ preset-tsan: BUILT = --target $(TSAN_LAYERS:%=%_test)
 preset-tsan: TESTED = -R '^($(shell echo $(TSAN_LAYERS) | tr ' ' '|'))/'
 
 # How much longer processes share a cache and are killed: beside other tests, since they mostly wait.
-CACHE_SOAK_SECONDS ?= 15
+CACHE_SOAK_SECONDS ?= 60
 preset-asan: export CACHE_SOAK_SECONDS := $(CACHE_SOAK_SECONDS)
 
 # ThreadSanitizer of g++ before 14 refuses the wide address randomisation of newer kernels.
@@ -93,7 +96,7 @@ preset-tsan: WITHOUT_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch
 preset-test preset-asan preset-tsan: preset-%: packages-test
 	cmake --preset $* --log-level=WARNING
 	cmake --build --preset $* -j $(JOBS) $(BUILT)
-	$(WITHOUT_ASLR) ctest --preset $* -j $(TEST_JOBS) --no-tests=error $(TESTED)
+	$(WITHOUT_ASLR) ctest --preset $* -j $(CTEST_JOBS) --no-tests=error $(TESTED)
 
 .PHONY: test-crash
 test-crash: packages-test $(STAMPS)/headrace $(STAMPS)/test ## writers that are killed, and system calls that fail, at hundreds of points

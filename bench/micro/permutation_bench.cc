@@ -120,6 +120,9 @@ BENCHMARK(single_index)->Arg(kLikelySize)->Arg(kWorstSize);
 BENCHMARK(single_inverse)->Arg(kLikelySize)->Arg(kWorstSize);
 BENCHMARK(construct)->Arg(kLikelySize);
 BENCHMARK_CAPTURE(take, exact, Shuffle{.kind = Shuffle::Kind::kExact})->Arg(kLikelySize);
+BENCHMARK_CAPTURE(take, blocks_of_256_window_256,
+                  Shuffle{.kind = Shuffle::Kind::kBlocks, .block_rows = 256, .window = 256})
+    ->Arg(kLikelySize);
 BENCHMARK_CAPTURE(take, blocks_of_1024_window_64,
                   Shuffle{.kind = Shuffle::Kind::kBlocks, .block_rows = 1024, .window = 64})
     ->Arg(kLikelySize);

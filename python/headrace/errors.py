@@ -80,6 +80,14 @@ class HeadraceError(Exception):
         error._in_shell = f"{what}: {self._in_shell}"
         return error
 
+    def at(self: _Self, path: str, url: str) -> _Self:
+        """Returns the same error about what `url` is, where it names `path`, a copy of that."""
+        error = type(self)(str(self).replace(path, url))
+        error.__dict__.update(self.__dict__)
+        error._in_shell = self._in_shell.replace(path, url)
+        error.file = self.file.replace(path, url)
+        return error
+
     def not_of_a_column(self: _Self, what: str) -> _Self:
         """Returns the same error about `what`, which was checked as a column is, but is none."""
         error = type(self)(str(self).replace(f"column {self.column!r}", what, 1))

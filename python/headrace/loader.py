@@ -343,7 +343,9 @@ class Loader(LoaderPasses):
         shard_hits were in the cache when they were wanted, shard_fetches were downloaded, of which
         shard_refetches had been before; shard_bytes came from the store, also in shard_retries;
         shard_waits counts waits for a shard, of shard_wait_s together, summed over threads;
-        shard_held_bytes are pinned in the cache, or on their way, now.
+        shard_held_bytes are pinned in the cache, or on their way, now. shard_ahead_failures, of
+        this loader: times that shards could not be sent for before they were due; who needs them
+        waits for them then.
         """
         stats = self._core.stats()
         return stats if self._transform is None else self._received.stats(stats)

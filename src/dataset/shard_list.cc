@@ -59,11 +59,8 @@ ShardList::ShardList(std::shared_ptr<const ShardSet> set, std::shared_ptr<const 
     check_batches(*set_, shard, batches, before, bytes_of);
     first_batches_.push_back(static_cast<uint32_t>(before + batches));
     rows_ += shards_->rows[shard];
-    // Of what is stored compressed, as it is read.
-    const bool plain = shards_->encodings[shard] == ShardEncoding::kPlain;
-    const uint64_t bytes = plain ? shards_->stored_bytes[shard] : shards_->bytes[shard];
-    variable_bytes_ =
-        saturating_add(variable_bytes_, set_->variable_bytes(bytes, shards_->rows[shard]));
+    variable_bytes_ = saturating_add(
+        variable_bytes_, set_->variable_bytes(shards_->read_bytes(shard), shards_->rows[shard]));
   }
   sources_ = std::make_unique<const LazyObjects<Source>>(first_batches_.back());
 }

@@ -36,20 +36,7 @@ bool BatchRing::yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may
   return may_go();
 }
 
-std::optional<uint64_t> BatchRing::claim() {
-  std::unique_lock lock(mutex_);
-  const auto may_go = [&] { return may_claim(); };
-  if (!may_go()) {
-    const Clock::time_point start = Clock::now();
-    if (!yield_until(lock, may_go)) {
-      ++sleeping_workers_;
-      room_.wait(lock, may_go);
-      --sleeping_workers_;
-    }
-    worker_wait_ += Clock::now() - start;
-  }
-  return claim_next();
-}
+std::optional<uint64_t> BatchRing::claim() { return claim({}, nullptr); }
 
 std::optional<uint64_t> BatchRing::claim(std::chrono::milliseconds pause,
                                          const std::function<void()>& idle) {
@@ -59,6 +46,9 @@ std::optional<uint64_t> BatchRing::claim(std::chrono::milliseconds pause,
     const Clock::time_point start = Clock::now();
     if (!yield_until(lock, may_go)) {
       ++sleeping_workers_;
+      if (!idle) {
+        room_.wait(lock, may_go);
+      }
       while (!room_.wait_for(lock, pause, may_go)) {
         lock.unlock();
         idle();
@@ -68,10 +58,6 @@ std::optional<uint64_t> BatchRing::claim(std::chrono::milliseconds pause,
     }
     worker_wait_ += Clock::now() - start;
   }
-  return claim_next();
-}
-
-std::optional<uint64_t> BatchRing::claim_next() {
   if (closed_ || claimed_ == batches_) {
     return std::nullopt;
   }

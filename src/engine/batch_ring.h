@@ -45,7 +45,8 @@ class BatchRing {
   // all are claimed or the ring was closed.
   std::optional<uint64_t> claim();
 
-  // The same; while it has to wait, `idle` is called every `pause`, without a lock.
+  // The same; while it has to wait, `idle`, unless it is empty, is called every `pause`, without a
+  // lock.
   std::optional<uint64_t> claim(std::chrono::milliseconds pause, const std::function<void()>& idle);
 
   // The same without waiting: nothing also while `ahead` batches or more are claimed and not taken.
@@ -88,7 +89,6 @@ class BatchRing {
   static bool yield_until(std::unique_lock<std::mutex>& lock, const MayGo& may_go);
 
   bool may_claim() const noexcept { return closed_ || claimed_ == batches_ || has_room(); }
-  std::optional<uint64_t> claim_next();
 
   bool has_room() const noexcept {
     return claimed_ - taken_ < places_.size() && claimed_ < allowed_;

@@ -246,6 +246,7 @@ void Loader::add(LoaderStats& sum, const LoaderStats& more) {
   sum.hinted_bytes += more.hinted_bytes;
   sum.read_ahead_bytes += more.read_ahead_bytes;
   sum.regime_changes += more.regime_changes;
+  sum.shard_ahead_failures += more.shard_ahead_failures;
   // Of the last pass: those before it are closed.
   sum.queue_depth = more.queue_depth;
   sum.regime = more.regime;

@@ -160,7 +160,11 @@ std::unique_ptr<Pass::Engine> Pass::start_engine() {
     }
   }
   if (engine->look_ahead != nullptr) {
-    start_thread("headrace-shards", [&look_ahead = *engine->look_ahead] { look_ahead.run(); });
+    try {
+      start_thread("headrace-shards", [&look_ahead = *engine->look_ahead] { look_ahead.run(); });
+    } catch (const std::system_error&) {
+      engine->look_ahead->give_up();  // workers send for what they need
+    }
   }
   return engine;
 }
@@ -437,6 +441,9 @@ LoaderStats Pass::stats() const {
   if (pid_ == getpid()) {
     const std::lock_guard lock(mutex_);
     if (engine_ != nullptr) {
+      if (engine_->look_ahead != nullptr) {
+        stats.shard_ahead_failures = engine_->look_ahead->failures();
+      }
       stats.queue_depth = closed_.load() ? 0 : engine_->ring.depth();
       stats.consumer_wait_s = seconds(engine_->ring.consumer_wait());
       stats.worker_wait_s = seconds(engine_->ring.worker_wait());

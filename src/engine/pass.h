@@ -33,6 +33,8 @@ struct LoaderStats {
   uint64_t regime_changes = 0;
   uint64_t hinted_bytes = 0;      // asked for before they were due
   uint64_t read_ahead_bytes = 0;  // read from end to end of the files
+  // Times that shards of stores could not be wanted before they were due.
+  uint64_t shard_ahead_failures = 0;
 };
 
 // One pass over the positions of an epoch: plan, workers and ring. A consumer that finds no batch

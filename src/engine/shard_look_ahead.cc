@@ -14,6 +14,9 @@ namespace {
 // Shards come and go every few milliseconds at most.
 constexpr std::chrono::milliseconds kAdvanceEvery{1};
 
+// What fails for a moment, as a lock of the cache may, is tried again so much later.
+constexpr std::chrono::milliseconds kPauseAfterFailure{100};
+
 // So many uses of the next epoch are looked at.
 constexpr uint64_t kLaterUses = 65536;
 
@@ -135,11 +138,28 @@ ShardLookAhead::ShardLookAhead(const DatasetPtr& dataset, const BatchMaker& make
 ShardLookAhead::~ShardLookAhead() { release_all(); }
 
 void ShardLookAhead::begin() noexcept {
+  try_to([this] { advance(); });
+}
+
+// False if it has failed: the worker that needs the shard says what is wrong then, and gets what
+// can be had.
+bool ShardLookAhead::try_to(const std::function<void()>& act) noexcept {
   try {
-    advance();
+    act();
+    return true;
+  } catch (const Error& error) {
+    given_up_ = error.code() != ErrorCode::kIo;
   } catch (const std::exception&) {
-    // As in run().
+    given_up_ = true;
   }
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void ShardLookAhead::give_up() noexcept {
+  given_up_ = true;
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  release_all();
 }
 
 void ShardLookAhead::release_all() noexcept {
@@ -152,6 +172,9 @@ void ShardLookAhead::release_all() noexcept {
 }
 
 void ShardLookAhead::name(uint64_t number, const std::vector<uint64_t>& rows) {
+  if (given_up_) {
+    return;  // nobody would take them
+  }
   for (const auto& store : stores_) {
     store->listed()->name(number, rows);
   }
@@ -172,20 +195,23 @@ void ShardLookAhead::check_running() const {
 }
 
 void ShardLookAhead::run() noexcept {
-  try {
-    advance();
-    for (const auto& store : stores_) {
-      store->look_at_next_epoch();
-    }
-    while (!stopped_) {
+  while (!stopped_ && !given_up_) {
+    const bool done = try_to([this] {
       advance();
-      std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kAdvanceEvery, [this] { return stopped_.load(); });
-    }
-  } catch (const std::exception&) {
-    // The worker that needs the shard says what is wrong, and gets what can be had.
+      look_at_next_epoch();
+    });
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, done ? kAdvanceEvery : kPauseAfterFailure,
+                   [this] { return stopped_ || given_up_; });
   }
   release_all();
+}
+
+// Once, after what is needed first is on its way.
+void ShardLookAhead::look_at_next_epoch() {
+  for (; looked_at_ < stores_.size(); ++looked_at_) {
+    stores_[looked_at_]->look_at_next_epoch();
+  }
 }
 
 void ShardLookAhead::advance() {

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,8 +28,9 @@ namespace headrace {
 // 3. For what it lets go of it says when that is used next: in this pass, or in the next epoch, as
 //    far as the cache would hold it. The cache evicts by that.
 //
-// What it does not foresee is waited for by the worker that needs it. At the end of its thread it
-// lets everything go.
+// What it does not foresee is waited for by the worker that needs it, and so is what could not be
+// wanted: it tries again after a moment where the operating system failed, and gives up otherwise.
+// At the end of its thread it lets everything go.
 class ShardLookAhead {
  public:
   struct Setting {
@@ -55,13 +58,21 @@ class ShardLookAhead {
   void run() noexcept;
   void stop() noexcept;
 
+  // Says that run() could not be started: lets go of what begin() wanted.
+  void give_up() noexcept;
+
+  // How often it could not do what it was to do, by now.
+  uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
+
   // Throws kCancelled after stop(): for workers that wait for a shard then.
   void check_running() const;
 
  private:
   class Store;  // what the pass does with one store
 
+  bool try_to(const std::function<void()>& act) noexcept;
   void advance();
+  void look_at_next_epoch();
   void release_all() noexcept;
   uint64_t position_of(uint64_t batch) const noexcept;
 
@@ -70,7 +81,10 @@ class ShardLookAhead {
   const BatchRing& ring_;
   uint64_t makers_;
   std::vector<std::unique_ptr<Store>> stores_;
+  size_t looked_at_ = 0;  // stores of which the next epoch is known
 
+  std::atomic<uint64_t> failures_{0};
+  std::atomic<bool> given_up_{false};
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -16,6 +16,7 @@ namespace headrace {
 namespace {
 
 constexpr uint64_t kCountedUses = 65536;
+constexpr uint64_t kLookUpRows = 8192;  // at a time
 
 // A pass may download its shards so often; beyond it is an error.
 constexpr double kMostDownloads = 4;
@@ -105,12 +106,30 @@ bool ranks_alike(const BatchOrder& order) {
   return window == nullptr || window->turns(order.plan().batch(0).stride).period == window->lanes();
 }
 
+// The shards that rows lie in. Rows are looked up until all shards were found that may have some:
+// of those that were chosen at random these are few.
+std::vector<uint64_t> touched_shards(const RowShards& shards, const std::vector<uint64_t>& all,
+                                     uint64_t rows) {
+  RowShards::Workspace space;
+  std::vector<bool> seen(shards.store().table().size());
+  std::vector<uint64_t> touched;
+  for (uint64_t first = 0; first < rows && touched.size() < all.size(); first += kLookUpRows) {
+    for (const uint64_t shard :
+         shards.of_range(first, std::min(kLookUpRows, rows - first), space)) {
+      if (!seen[shard]) {
+        seen[shard] = true;
+        touched.push_back(shard);
+      }
+    }
+  }
+  return touched;
+}
+
 void check_exact(const BatchOrder& order, const RowShards& shards, const PassRoom& room) {
   const uint64_t allowed = room.allowed(true);
   std::vector<uint64_t> touched = shards.all();
   if (charge_of(shards.store(), touched) > allowed && !shards.in_order()) {
-    RowShards::Workspace space;
-    touched = shards.of_range(0, order.order().rows(), space);
+    touched = touched_shards(shards, touched, order.order().rows());
   }
   const uint64_t bytes = charge_of(shards.store(), touched);
   if (bytes > allowed) {

@@ -18,12 +18,13 @@ void WantedShards::advance(uint64_t oldest, uint64_t due) {
 void WantedShards::end_uses(uint64_t oldest) {
   while (!ends_.empty() && ends_.top().first <= oldest) {
     const uint64_t shard = ends_.top().second;
-    ends_.pop();
     const uint64_t end = shards_.at(shard).uses.front().end;
+    if (end <= oldest) {
+      end_use(shard);  // which adds only what ends later
+    }
+    ends_.pop();
     if (end > oldest) {
       ends_.emplace(end, shard);  // another use was found to follow without a gap
-    } else {
-      end_use(shard);
     }
   }
 }
@@ -31,19 +32,21 @@ void WantedShards::end_uses(uint64_t oldest) {
 // The first use of a shard is over.
 void WantedShards::end_use(uint64_t shard) {
   Shard& state = shards_.at(shard);
-  state.uses.pop_front();
-  if (state.wanted && !state.uses.empty() && state.uses.front().begin <= looked_at_) {
+  const bool last = state.uses.size() == 1;
+  const uint64_t next = last ? later_(shard) : state.uses[1].begin;
+  if (state.wanted && !last && next <= looked_at_) {
+    supply_.want(shard, next);
+    state.uses.pop_front();
     ends_.emplace(state.uses.front().end, shard);
-    supply_.want(shard, state.uses.front().begin);
     return;
   }
+  supply_.release(shard, next);
   held_bytes_ -= state.wanted ? state.bytes : 0;
   state.wanted = false;
-  const uint64_t next = state.uses.empty() ? later_(shard) : state.uses.front().begin;
-  if (state.uses.empty()) {
+  state.uses.pop_front();
+  if (last) {
     shards_.erase(shard);
   }
-  supply_.release(shard, next);
 }
 
 // Takes up more uses.
@@ -61,11 +64,11 @@ void WantedShards::learn(uint64_t oldest) {
       state.uses.back().end = std::max(state.uses.back().end, use->end);
       continue;
     }
-    if (state.uses.empty()) {
-      supply_.set_next_use(use->shard, use->begin);
-    }
     state.uses.push_back(*use);
     coming_.emplace_back(use->begin, use->shard);
+    if (state.uses.size() == 1) {
+      supply_.set_next_use(use->shard, use->begin);
+    }
   }
 }
 
@@ -82,17 +85,14 @@ void WantedShards::want_due(uint64_t oldest, uint64_t due) {
       if (!missed && begin >= due && !has_room(supply_.charge(shard))) {
         return;
       }
-      coming_.pop_front();
-      looked_at_ = begin;
       if (missed) {
         end_use(shard);  // its readers came first, and may still hold it
       } else {
         want(shard, due);
       }
-    } else {
-      coming_.pop_front();  // it stays for this use
-      looked_at_ = begin;
     }
+    coming_.pop_front();  // what is wanted stays for this use
+    looked_at_ = begin;
   }
 }
 
@@ -108,6 +108,9 @@ bool WantedShards::has_room(uint64_t bytes) const {
 void WantedShards::want(uint64_t shard, uint64_t due) {
   Shard& state = shards_.at(shard);
   const ShardUse& use = state.uses.front();
+  asked_ = shard;
+  supply_.want(shard, use.begin);
+  asked_.reset();
   state.wanted = true;
   state.bytes = supply_.charge(shard);
   held_bytes_ += state.bytes;
@@ -116,13 +119,12 @@ void WantedShards::want(uint64_t shard, uint64_t due) {
     ahead_.push_back({use.begin, state.bytes});
     ahead_bytes_ += state.bytes;
   }
-  supply_.want(shard, use.begin);
 }
 
 void WantedShards::release_all() noexcept {
   for (const auto& [shard, state] : shards_) {
     try {
-      if (state.wanted) {
+      if (state.wanted || shard == asked_) {
         supply_.release(shard, later_(shard));
       } else {
         supply_.set_next_use(shard, later_(shard));
@@ -135,6 +137,7 @@ void WantedShards::release_all() noexcept {
   coming_.clear();
   ahead_.clear();
   ends_ = {};
+  asked_.reset();
   ahead_bytes_ = 0;
   held_bytes_ = 0;
 }

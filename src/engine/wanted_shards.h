@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <unordered_map>
 #include <utility>
@@ -44,7 +45,8 @@ class ShardSupply {
 //    the room of what would be used again in the next pass.
 // 3. A use that is over lets its shard go, unless the next one is among those that are wanted.
 //
-// Pure but for the supply. Not shared between threads.
+// Pure but for the supply, which is asked first: where it throws, nothing has changed that the next
+// try would miss. Not shared between threads.
 class WantedShards {
  public:
   struct Setting {
@@ -58,7 +60,8 @@ class WantedShards {
                const Setting& setting);
 
   // All before position `oldest` is made, and what comes before `due` is being made or comes next.
-  // Throws what the supply throws. Requires: neither is less than before.
+  // Throws what the supply throws; the next call asks it again. Requires: neither is less than
+  // before.
   void advance(uint64_t oldest, uint64_t due);
 
   // Lets everything go.
@@ -96,7 +99,8 @@ class WantedShards {
   std::deque<Event> coming_;  // begins that were not looked at yet
   uint64_t looked_at_ = 0;    // position up to which they were
   std::priority_queue<Event, std::vector<Event>, std::greater<>> ends_;  // of what is wanted
-  std::deque<Ahead> ahead_;  // wanted and not due, by begin
+  std::optional<uint64_t> asked_;  // a shard that the supply may know of, though it has thrown
+  std::deque<Ahead> ahead_;        // wanted and not due, by begin
   uint64_t ahead_bytes_ = 0;
   uint64_t held_bytes_ = 0;  // of all that is wanted
 };

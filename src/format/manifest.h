@@ -29,8 +29,7 @@ struct ShardEntry {
   bool operator==(const ShardEntry&) const = default;
 };
 
-// The shards of a version in row order, a column for each property: 57 bytes a
-// shard. Every id is a
+// The shards of a version in row order, a column for each property: 57 bytes a shard. Every id is a
 // UUID, every number in its range, and the sum of the rows fits 63 bits.
 struct ShardTable {
   std::vector<Uuid> ids = {};
@@ -48,6 +47,12 @@ struct ShardTable {
 
   // Shard `i`; without its origins where they were not asked for. Requires: i < size().
   ShardEntry entry(size_t i) const;
+
+  // The file of shard `i` as it is read, expanded if it is stored compressed: its bytes, or more.
+  // Requires: i < size().
+  uint64_t read_bytes(size_t i) const noexcept {
+    return encodings[i] == ShardEncoding::kPlain ? stored_bytes[i] : bytes[i];
+  }
 };
 
 enum class ManifestParts : uint8_t { kHeader, kShards, kShardsAndOrigins };

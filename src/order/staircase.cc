@@ -21,6 +21,7 @@ Staircase::Staircase(std::shared_ptr<const UnitLine> line, uint64_t begin, uint6
   }
   for (uint64_t j = 0; j <= window_; ++j) {
     cuts_.push_back(slice_begin(line_->block_rows(), j));
+    tail_cuts_.push_back(slice_begin(line_->tail_rows(), j));
     cut_sums_.push_back((j == 0 ? 0 : cut_sums_.back()) + cuts_.back());
   }
 }
@@ -77,7 +78,7 @@ uint64_t Staircase::stage_begin_of_blocks(uint64_t stage) const noexcept {
   }
   if (stage > line_->tail_place()) {
     const uint64_t given = std::min(stage - line_->tail_place(), window_);
-    begin = begin + slice_begin(line_->tail_rows(), given) - cuts_[given];
+    begin = begin + tail_cuts_[given] - cuts_[given];
   }
   return begin;
 }
@@ -95,6 +96,10 @@ uint64_t Staircase::stage_of(uint64_t position) const noexcept {
 
 void Staircase::stage_parts(uint64_t stage, std::vector<Part>& parts) const {
   parts.clear();
+  if (!cuts_.empty()) {
+    stage_parts_of_blocks(stage, parts);
+    return;
+  }
   const Places open = open_places(stage);
   for (uint64_t place = open.end; place-- > open.first;) {
     const uint64_t begin = place_begin(place);
@@ -104,6 +109,19 @@ void Staircase::stage_parts(uint64_t stage, std::vector<Part>& parts) const {
     if (first < last) {
       const uint64_t skipped = begin_ + begin - line_->begin(first_place_ + place);
       parts.push_back({place, skipped + first, last - first});
+    }
+  }
+}
+
+// A stage may have as many parts as rows: no division here.
+void Staircase::stage_parts_of_blocks(uint64_t stage, std::vector<Part>& parts) const {
+  const Places open = open_places(stage);
+  for (uint64_t place = open.end; place-- > open.first;) {
+    const std::vector<uint64_t>& cuts = place == line_->tail_place() ? tail_cuts_ : cuts_;
+    const uint64_t first = cuts[stage - place];
+    const uint64_t last = cuts[stage - place + 1];
+    if (first < last) {
+      parts.push_back({place, first, last - first});
     }
   }
 }

@@ -72,6 +72,7 @@ class Staircase {
   uint64_t place_begin(uint64_t place) const noexcept;
   uint64_t slice_begin(uint64_t rows, uint64_t slice) const noexcept;
   uint64_t stage_begin_of_blocks(uint64_t stage) const noexcept;
+  void stage_parts_of_blocks(uint64_t stage, std::vector<Part>& parts) const;
 
   std::shared_ptr<const UnitLine> line_;
   uint64_t begin_;
@@ -79,9 +80,10 @@ class Staircase {
   uint64_t first_place_ = 0;  // in the line
   uint64_t places_ = 0;
   uint64_t window_;
-  // Of a line of blocks: where slice j of a block begins, and cut_sums_[j] = cuts_[0] + ... +
-  // cuts_[j].
+  // Of a whole line of blocks: where slice j of a block begins, and of the tail; and cut_sums_[j] =
+  // cuts_[0] + ... + cuts_[j].
   std::vector<uint64_t> cuts_;
+  std::vector<uint64_t> tail_cuts_;
   std::vector<uint64_t> cut_sums_;
 };
 

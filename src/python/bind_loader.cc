@@ -354,6 +354,7 @@ nb::dict stats_of(const PyLoader& self) {
   result["prefetch"] = self.loader().options().prefetch;
   if (self.loader().dataset().is_transient()) {
     add_shard_stats(self.shard_stats(), result);
+    result["shard_ahead_failures"] = stats.shard_ahead_failures;
   }
   return result;
 }

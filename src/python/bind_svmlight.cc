@@ -73,12 +73,14 @@ class PySvmlightReader {
   PySvmlightReader& operator=(const PySvmlightReader&) = delete;
 
   nb::object next() {
-    std::optional<SvmlightReader::Rows> rows;
-    {
+    auto rows = [&] {
       Interruptible work;
-      rows = reader_->next([&work] { work.poll(); });
+      return reader_->next([&work] { work.poll(); });
+    }();
+    if (!rows) {
+      return nb::none();
     }
-    return rows ? nb::object(to_dict(std::move(*rows), format_)) : nb::none();
+    return to_dict(*std::move(rows), format_);
   }
 
  private:

@@ -119,7 +119,7 @@ Io io_from_name(const std::string& name) {
 }
 
 void bind_stored(nb::module_& module, DatasetClass& dataset) {
-  nb::class_<PyComingRows>(module, "ComingRows", "Rows of stores that are read next.");
+  const nb::class_<PyComingRows> coming(module, "ComingRows", "Rows of stores that are read next.");
   dataset.def_static("from_arrow_files", &from_arrow_files, "paths"_a, "io"_a, "verify"_a)
       .def_static("from_safetensors", &from_safetensors, "paths"_a, "io"_a)
       .def_static("from_directory", &from_directory, "root"_a, "version"_a, "io"_a, "verify"_a)

@@ -63,7 +63,7 @@ std::string cache_file_name(const CacheKey& key, CacheFileKind kind) {
 std::optional<CacheFileName> parse_cache_file_name(std::string_view name) noexcept {
   const auto dataset = take_uuid(name);
   const auto shard = dataset ? take_uuid(name) : std::nullopt;
-  if (!shard || name.size() < kHashDigits) {
+  if (!dataset || !shard || name.size() < kHashDigits) {
     return std::nullopt;
   }
   const auto xxh3 = parse_hash_digits(name.substr(0, kHashDigits));

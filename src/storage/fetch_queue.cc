@@ -378,7 +378,7 @@ void FetchQueue::retry(Lock& lock, const EntryPtr& entry, const Error& error,
   entry->last_error = error;
   const auto delay = std::max<std::chrono::nanoseconds>(
       retry_delay(options_.retry, entry->failures, options_.clock.random()), how.retry_after);
-  const bool late = now + delay >= *entry->deadline;
+  const bool late = entry->is_late(now + delay);
   if (!how.retryable || late || entry->wrong >= options_.retry.max_wrong) {
     ++counters_.failed;
     finish(lock, entry, final_error(*entry, error, how.retryable && late));
@@ -480,8 +480,7 @@ void FetchQueue::admit(Lock& lock, const EntryPtr& entry) {
     return;
   }
   entry->start_over();
-  const bool wrong = error->code() == ErrorCode::kCorrupt || error->code() == ErrorCode::kTruncated;
-  retry(lock, entry, *error, {.code = error->code(), .retryable = wrong});
+  retry(lock, entry, *error, {.code = error->code(), .retryable = bytes_are_wrong(*error)});
 }
 
 }  // namespace headrace

@@ -81,7 +81,7 @@ void KeyLocks::leave_unless_used() {
 }
 
 std::shared_ptr<const CacheMember> KeyLocks::join() {
-  const std::shared_ptr<const CacheMember> member(new CacheMember(shared_from_this()));
+  std::shared_ptr<const CacheMember> member(new CacheMember(shared_from_this()));
   const std::lock_guard lock(mutex_);
   ++joined_;
   if (joined_ == 1 && pins_.empty()) {

@@ -15,8 +15,8 @@ namespace {
 // The files that this process has loaded, by the name that the loader knows them by.
 std::mutex loaded_mutex;
 std::map<std::string, FileInfo>& loaded() {
-  static auto* const files = new std::map<std::string, FileInfo>();
-  return *files;
+  static auto& files = *new std::map<std::string, FileInfo>();
+  return files;
 }
 
 // When it was modified says nothing: a cache of libraries notes there when one was used.

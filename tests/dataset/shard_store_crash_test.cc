@@ -2,7 +2,7 @@
 // byte that they read is right, the cache keeps its limit at every look, nothing that is mapped is
 // removed, and nobody waits for the dead.
 //
-// CACHE_SOAK_SECONDS=15 (make test-asan; 600 in make check-cache) goes on for longer, in processes
+// CACHE_SOAK_SECONDS=60 (make test-asan; 600 in make check-cache) goes on for longer, in processes
 // that leave room to whatever runs beside; CACHE_SOAK_SEED repeats a run.
 #include <algorithm>
 #include <atomic>

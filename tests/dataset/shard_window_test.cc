@@ -186,8 +186,12 @@ TEST_F(ShardWindowTest, AFailureIsThrownThoughAnotherOneWantsTheShardAnewMeanwhi
   const auto window = open(3);
   ShardPass pass(window, 1000);
   pass.want(1, 1);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   // Between two looks at the queue.
   const auto fail_and_want = [&] {
+    if (std::chrono::steady_clock::now() > until) {
+      throw Error(ErrorCode::kInvalid, "it waits for the second try");
+    }
     if (const auto job = window->jobs()->take(milliseconds(0))) {
       Fetchers::fetch(*job, Fetchers::Fault::kGone);
       pass.want(1, 1);

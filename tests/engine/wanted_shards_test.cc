@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "storage/eviction_order.h"
 #include "testing/fake_shards.h"
 
@@ -146,6 +147,75 @@ TEST(WantedShards, ReleasesAllAtTheEnd) {
   EXPECT_TRUE(supply.wanted.empty());
   EXPECT_EQ(supply.released.size(), 3U);
   EXPECT_EQ(supply.next_use[9], later(9)) << "this pass will not come to it";
+}
+
+// A supply whose calls fail now and then.
+class FailingSupply : public NotedSupply {
+ public:
+  FailingSupply(uint64_t share, uint32_t seed) : NotedSupply(share), random_(seed) {}
+
+  void want(uint64_t shard, uint64_t position) override {
+    fail();
+    NotedSupply::want(shard, position);
+  }
+  void release(uint64_t shard, uint64_t position) override {
+    fail();
+    NotedSupply::release(shard, position);
+  }
+  uint64_t share_bytes() const override {
+    fail();
+    return NotedSupply::share_bytes();
+  }
+
+ private:
+  void fail() const {
+    if (random_() % 3 == 0) {
+      throw Error(ErrorCode::kIo, "not now");
+    }
+  }
+
+  mutable std::mt19937 random_;
+};
+
+TEST(WantedShards, AsksAgainForWhatHasFailed) {
+  std::vector<ShardUse> all = in_order(10, 100);
+  for (uint64_t i = 0; i < 10; ++i) {
+    all.push_back({.shard = i % 4, .begin = 1000 + 100 * i, .end = 1120 + 100 * i});
+  }
+  for (uint32_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    NotedSupply expected(45);
+    FailingSupply failing(45, seed);
+    ListOfUses uses(all);
+    ListOfUses same_uses(all);
+    WantedShards wanted(expected, uses, later, kFarAhead);
+    WantedShards failed(failing, same_uses, later, kFarAhead);
+    uint64_t failures = 0;
+    for (uint64_t oldest = 0; oldest < 2200; oldest += 30) {
+      wanted.advance(oldest, oldest + 50);
+      for (bool done = false; !done;) {
+        try {
+          failed.advance(oldest, oldest + 50);
+          done = true;
+        } catch (const Error&) {
+          ++failures;
+        }
+      }
+      ASSERT_EQ(failing.wanted, expected.wanted) << oldest;
+    }
+    EXPECT_EQ(failing.released, expected.released);
+    EXPECT_GT(failures, 0U);
+  }
+}
+
+TEST(WantedShards, LetsGoAtTheEndOfWhatFailedHalfWay) {
+  NotedSupply supply(35);
+  ListOfUses uses(in_order(10, 100));
+  WantedShards wanted(supply, uses, later, kFarAhead);
+  supply.fails_behind = 1;
+  EXPECT_THROW(wanted.advance(0, 1), Error);
+  wanted.release_all();
+  EXPECT_TRUE(supply.wanted.empty());
 }
 
 // Whatever the uses: what is due is wanted, nothing for good, and no more than the share but what

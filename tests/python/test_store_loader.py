@@ -87,6 +87,7 @@ def test_stats_tell_what_was_downloaded(places: tuple[str, Path], tmp_path: Path
         list(loader)
         assert loader.stats()["shard_fetches"] == stats["shard_fetches"]
     assert stats["shard_refetches"] == stats["shard_retries"] == 0
+    assert stats["shard_ahead_failures"] == 0
     assert stats["shard_bytes"] >= ROWS * ROW_BYTES
     with hr.Loader(opened(places, tmp_path), batch_size=16, output="numpy") as again:
         list(again)

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/shard_uses.h"
 #include "engine/wanted_shards.h"
 
@@ -44,6 +45,9 @@ class NotedSupply : public ShardSupply {
     calls += wanted.contains(shard) ? 0 : 1;
     wanted[shard] = position;
     next_use[shard] = position;
+    if (shard == fails_behind) {
+      throw Error(ErrorCode::kIo, "not now");
+    }
   }
   void release(uint64_t shard, uint64_t position) override {
     wanted.erase(shard);
@@ -63,9 +67,10 @@ class NotedSupply : public ShardSupply {
   }
 
   uint64_t share;
-  uint64_t each = kCharge;              // what a shard takes by now
-  uint64_t calls = 0;                   // that wanted a shard anew
-  std::map<uint64_t, uint64_t> wanted;  // and for which position
+  uint64_t each = kCharge;               // what a shard takes by now
+  std::optional<uint64_t> fails_behind;  // a shard of which want() throws when it is done
+  uint64_t calls = 0;                    // that wanted a shard anew
+  std::map<uint64_t, uint64_t> wanted;   // and for which position
   std::map<uint64_t, uint64_t> next_use;
   std::vector<std::pair<uint64_t, uint64_t>> released;
 };

@@ -20,6 +20,7 @@ from headrace.stores.fetching import Fetching, download
 from headrace.stores.manifests import fetch_version
 from headrace.stores.opening import open_store
 from headrace.stores.store_directory import StoreDirectory
+from headrace.stores.store_errors import naming
 from headrace.stores.store_url import is_url
 from headrace.stores.temporary_folder import make_folder
 
@@ -105,7 +106,10 @@ def open_remote(
 def _open(place: RemotePlace) -> tuple[_core.Dataset, RemotePlace, dict[str, Any]]:
     """Returns the rows, the place with its version, and what the version says of itself."""
     store = open_store(place.url, place.storage_options, patience=place.fetch_timeout)
-    with tempfile.TemporaryDirectory(prefix="headrace-manifests-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-manifests-") as folder,
+        naming(store.url, copy=folder),
+    ):
         version = fetch_version(store, folder, place.version or None)
         directory = _core.Directory(folder)
         info = directory.read(version)

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
 from headrace import _core
 from headrace.errors import HeadraceError, InvalidError, IoError, NotFoundError
@@ -31,12 +32,11 @@ from headrace.stores.manifests import (
 )
 from headrace.stores.object_store import ObjectStore
 from headrace.stores.retention import remove_dropped
+from headrace.stores.store_errors import naming
 from headrace.stores.temporary_folder import make_folder
 
 # Each try that fails is another writer's success; more of them are no race.
 _MOST_TRIES = 1000
-
-_Failure = TypeVar("_Failure", bound=HeadraceError)
 
 
 class StoreDirectory:
@@ -210,24 +210,8 @@ class StoreDirectory:
     def _fetched(self, version: int) -> int:
         return fetch_version(self._store, self._mirror.path, version or None)
 
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        """Lets errors of the mirror name the store."""
-        failure: HeadraceError
-        try:
-            yield
-            return
-        except HeadraceError as error:
-            if self._mirror.path not in str(error):
-                raise
-            failure = self._about_store(error)
-        raise failure
-
-    def _about_store(self, error: _Failure) -> _Failure:
-        named = type(error)(str(error).replace(self._mirror.path, self.path))
-        named.file = error.file.replace(self._mirror.path, self.path)
-        named.column, named.row, named.offset = error.column, error.row, error.offset
-        return named
+    def _named(self) -> AbstractContextManager[None]:
+        return naming(self.path, copy=self._mirror.path)
 
     def __repr__(self) -> str:
         return f"StoreDirectory({self.path!r})"

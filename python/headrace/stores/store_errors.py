@@ -7,8 +7,9 @@ new error either, since loggers print these.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from headrace.errors import (
@@ -114,6 +115,23 @@ def failure_of(error: BaseException, *, doing: str, url: str) -> HeadraceError:
         said += f" ({', '.join(facts)})"
     advice = _advice(kind, text, code)
     return kind(f"{said}; {advice}" if advice else said, file=url)
+
+
+@contextlib.contextmanager
+def naming(url: str, *, copy: str) -> Iterator[None]:
+    """Lets errors about the folder `copy` name the store at `url`, of which it has copies."""
+    failure: HeadraceError
+    try:
+        yield
+        return
+    except HeadraceError as error:
+        if copy not in str(error):
+            raise
+        failure = error.at(copy, url)
+    try:
+        raise failure
+    finally:
+        del failure  # as in calling()
 
 
 def is_retryable(error: HeadraceError) -> bool:
