@@ -112,16 +112,16 @@ void ShardWindow::want_as(uint64_t shard, const ShardSlots::Want& want) {
 
 // Has a shard fetched where its slot stands, also if others change that meanwhile.
 void ShardWindow::push(uint64_t shard) {
-  auto place = slots_.place(shard);
-  while (place) {
-    FetchRequest request = rooms_.request(shard, place->position);
-    request.generation = place->generation;
-    queue_->push(request);
-    const auto now = slots_.place(shard);
-    if (now == place) {
+  ShardSlots::Place pushed;
+  while (true) {
+    const std::optional<ShardSlots::Place> place = slots_.place(shard);
+    if (!place || *place == pushed) {
       return;
     }
-    place = now;
+    pushed = *place;
+    FetchRequest request = rooms_.request(shard, pushed.position);
+    request.generation = pushed.generation;
+    queue_->push(request);
   }
 }
 
