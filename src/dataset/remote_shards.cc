@@ -201,6 +201,16 @@ void RemoteShards::fetch(uint64_t shard, const std::function<void()>& poll,
   store_->wait(shard, look, first);
 }
 
+std::shared_ptr<const HeldShard> RemoteShards::hold(uint64_t shard,
+                                                    const std::function<void()>& poll) const {
+  auto held = find(shard);
+  while (held == nullptr) {
+    fetch(shard, poll);
+    held = find(shard);  // it may be gone again
+  }
+  return held;
+}
+
 // A line for all that wait at that time.
 void RemoteShards::tell_of_wait(uint64_t shard, steady_clock::duration waited) const {
   const auto now = steady_clock::now().time_since_epoch();

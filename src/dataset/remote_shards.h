@@ -83,6 +83,9 @@ class RemoteShards : public ShardSet, public std::enable_shared_from_this<Remote
   void fetch(uint64_t shard, const std::function<void()>& poll,
              const std::function<bool()>& first = {}) const;
 
+  // The shard, which is waited for if it is not here. Throws as find() and fetch().
+  std::shared_ptr<const HeldShard> hold(uint64_t shard, const std::function<void()>& poll) const;
+
   // Sends for a shard that is read next; it comes when there is room. Throws as ShardStore::ask.
   void ask(uint64_t shard) const { store_->ask(shard); }
 

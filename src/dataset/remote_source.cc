@@ -15,10 +15,8 @@ std::shared_ptr<const OpenSource> RemoteSource::hold() const {
 
 uint64_t RemoteSource::variable_bytes(size_t /*column*/) const noexcept {
   const ShardTable& table = set_->table();
-  const bool plain = table.encodings[shard_] == ShardEncoding::kPlain;
-  const uint64_t bytes = plain ? table.stored_bytes[shard_] : table.bytes[shard_];
   const uint64_t all_rows = table.rows[shard_];
-  return mul_div(set_->variable_bytes(bytes, all_rows), rows(), all_rows);
+  return mul_div(set_->variable_bytes(table.read_bytes(shard_), all_rows), rows(), all_rows);
 }
 
 Error RemoteSource::not_held_error() const {

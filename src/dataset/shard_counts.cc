@@ -7,19 +7,6 @@
 #include "storage/eviction_order.h"
 
 namespace headrace {
-namespace {
-
-std::shared_ptr<const HeldShard> hold(const RemoteShards& shards, uint64_t shard,
-                                      const std::function<void()>& poll) {
-  auto held = shards.find(shard);
-  while (held == nullptr) {
-    shards.fetch(shard, poll);
-    held = shards.find(shard);
-  }
-  return held;
-}
-
-}  // namespace
 
 ShardCounter::ShardCounter(std::shared_ptr<const RemoteShards> shards, uint64_t ahead)
     : shards_(std::move(shards)),
@@ -33,7 +20,7 @@ std::vector<ShardCount> ShardCounter::count_to(uint64_t stop, const std::functio
     for (; wanted_ < std::min(size, counted_ + ahead_); ++wanted_) {
       pass_->want(wanted_, wanted_);
     }
-    const auto held = hold(*shards_, counted_, poll);
+    const auto held = shards_->hold(counted_, poll);
     counts.push_back({.rows = held->file().layout.rows, .bytes = held->file().info.size});
     // Of those that were counted, the first is used first in the pass that comes after this one.
     shards_->retire(*pass_, counted_, kLaterPass + counted_);

@@ -5,10 +5,9 @@
 namespace headrace {
 
 ShardRoom room_of(const ShardTable& shards, size_t shard) {
-  if (shards.encodings[shard] == ShardEncoding::kPlain) {
-    return {.bytes = shards.stored_bytes[shard]};
-  }
-  return {.bytes = shards.bytes[shard], .stored_bytes = shards.stored_bytes[shard]};
+  const bool expanded = shards.encodings[shard] != ShardEncoding::kPlain;
+  return {.bytes = shards.read_bytes(shard),
+          .stored_bytes = expanded ? shards.stored_bytes[shard] : 0};
 }
 
 ShardRoom ShardRooms::room(size_t shard) const {

@@ -25,12 +25,7 @@ namespace {
 class RemoteShardsTest : public testing::Test {
  protected:
   static std::shared_ptr<const HeldShard> get(const RemoteShards& shards, uint64_t shard) {
-    auto held = shards.find(shard);
-    while (held == nullptr) {
-      shards.fetch(shard, [] {});
-      held = shards.find(shard);
-    }
-    return held;
+    return shards.hold(shard, [] {});
   }
 
   StoredDataset stored_{columns_of_each_kind(75), {15, 15, 15, 15, 15}};
