@@ -14,12 +14,10 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +25,7 @@ from numpy.typing import NDArray
 from harness import process
 from harness.data import Data, WrongAnswerError, check_labels
 from harness.library import Library, Measurement
+from harness.sampling import Sampling
 from harness.stream import StreamRows, made, placed
 from harness.web_server import serve
 
@@ -101,31 +100,21 @@ def _charged(size: int) -> int:
     return -(-size // _BLOCK) * _BLOCK
 
 
-class _Looks:
+class _Looks(Sampling):
     """The most bytes of a cache, of looks that follow each other at once."""
 
     def __init__(self, cache: Path) -> None:
+        super().__init__(_PAUSE_SECONDS)
         self.most = 0
         self.number = 0
         self._cache = cache
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> _Looks:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._end.wait(_PAUSE_SECONDS):
-            with contextlib.suppress(FileNotFoundError):  # the cache is not there yet
-                # There should be no removed ones; to look for them takes longer.
-                removed = 0 if self.number % 16 else _removed_bytes(self._cache)
-                self.most = max(self.most, _bytes_in(self._cache) + removed)
-                self.number += 1
+    def look(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # the cache is not there yet
+            # There should be no removed ones; to look for them takes longer.
+            removed = 0 if self.number % 16 else _removed_bytes(self._cache)
+            self.most = max(self.most, _bytes_in(self._cache) + removed)
+            self.number += 1
 
 
 def _bytes_in(cache: Path) -> int:

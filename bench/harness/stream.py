@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness import process
 from harness.cold import ColdRows, NumberedRows, Watch
 from harness.data import Batch, Data, read_through, write_once
 from harness.library import Library, Measurement
+from harness.sampling import Sampling
 from harness.task import Task
 from harness.web_server import WebServer, serve
 
@@ -151,27 +150,15 @@ class _First:
             yield batch
 
 
-class _Peak:
+class _Peak(Sampling):
     """The most anonymous memory of this process and its children, looked at now and then."""
 
     def __init__(self) -> None:
+        super().__init__(_SAMPLE_SECONDS)
         self.mib = 0.0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> _Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while True:
-            self.mib = max(self.mib, _tree_anonymous_mib())
-            if self._end.wait(_SAMPLE_SECONDS):
-                return
+    def look(self) -> None:
+        self.mib = max(self.mib, _tree_anonymous_mib())
 
 
 def _tree_anonymous_mib() -> float:
