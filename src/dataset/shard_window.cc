@@ -227,7 +227,10 @@ std::shared_ptr<const CachedShard> ShardWindow::wait_until_ready(uint64_t shard,
     try {
       pending = queue_->wait(shard, kPollPause, failed_before);
     } catch (const Error&) {
-      slots_.take(shard);  // others may still have to see it
+      // Others may still have to see it. What somebody has wanted anew since then stays.
+      if (queue_->describe(shard).empty()) {
+        slots_.take(shard);
+      }
       throw;
     }
     if (auto there = slots_.ready(shard)) {

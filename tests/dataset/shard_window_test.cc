@@ -198,6 +198,8 @@ TEST_F(ShardWindowTest, AFailureIsThrownThoughAnotherOneWantsTheShardAnewMeanwhi
     }
   };
   expect_error(ErrorCode::kNotFound, {"404"}, [&] { window->wait(1, fail_and_want); });
+  EXPECT_EQ(fetch_all(*window), (std::vector<uint64_t>{1})) << "that one gets it";
+  EXPECT_EQ(window->stats().held_bytes, NumberedShards::kCharge);
 }
 
 TEST_F(ShardWindowTest, AWaitThatIsInterruptedEnds) {
