@@ -16,6 +16,7 @@ from headrace import _core, checks, recipe
 from headrace.byte_sizes import byte_size
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
+from headrace.stores.concurrency import Concurrency
 from headrace.stores.fetching import Fetching, download
 from headrace.stores.manifests import fetch_version
 from headrace.stores.opening import open_store
@@ -116,7 +117,10 @@ def _open(place: RemotePlace) -> tuple[_core.Dataset, RemotePlace, dict[str, Any
         version = patiently(lambda: fetch_version(store, folder, wanted), place.fetch_timeout)
         directory = _core.Directory(folder)
         info = directory.read(version)
-        fetching = Fetching(functools.partial(download, store))
+        concurrency = Concurrency()
+        fetching = Fetching(
+            functools.partial(download, store, concurrency), concurrency=concurrency
+        )
         cache = place.cache or make_folder(fetching, "cache")[0]
         shards = _core.RemoteShards.open(
             *(directory, version, store.url, cache, place.cache_bytes),
