@@ -40,6 +40,8 @@ _OTHER_BYTES = re.compile(
     r"|Range request not supported",
     re.IGNORECASE,
 )
+# Of our own messages: the store is there, and may do the same a moment later.
+_BUSY = re.compile(r"\((?:429|5\d\d)[,)]|\(the connection broke\)")
 _IN_CIRCLES = re.compile(r"TooManyRedirects")
 _UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
 # Where clients look for credentials of a cloud's own machines, when nobody gave any.
@@ -137,6 +139,17 @@ def naming(url: str, *, copy: str) -> Iterator[None]:
 def is_retryable(error: HeadraceError) -> bool:
     """Whether the same request may succeed a moment later."""
     return isinstance(error, IoError | TruncatedError | CorruptError)
+
+
+def is_busy(error: HeadraceError) -> bool:
+    """Whether the store was reached, and is overloaded or restarts.
+
+    Example:
+        >>> error = failure_of(OSError("HTTP error: 503"), doing="read", url="https://h/k")
+        >>> is_busy(error), is_busy(failure_of(OSError("dns error"), doing="read", url="https://h"))
+        (True, False)
+    """
+    return isinstance(error, IoError) and _BUSY.search(str(error)) is not None
 
 
 def calling(doing: str, url: str, call: Callable[[], _Result]) -> _Result:
