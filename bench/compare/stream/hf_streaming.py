@@ -1,5 +1,4 @@
-"""Hugging Face datasets: Arrow files over HTTP, load_dataset(streaming=True), with_format("torch"),
-a DataLoader with two workers."""
+"""Hugging Face datasets: Arrow files over HTTP, streaming, torch rows, a DataLoader of two."""
 
 from __future__ import annotations
 
