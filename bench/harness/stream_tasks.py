@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from harness.task import BACKED, ROWS_PER_S, Figure, Metric, Task
 
-_RIVALS = ("litdata", "webdataset", "mosaicml_streaming", "hf_streaming")
+_RIVALS = (
+    *("litdata", "webdataset", "mosaicml_streaming"),
+    *("hf_streaming", "hf_streaming_arrow"),
+)
 
 
 def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
