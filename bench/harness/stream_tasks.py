@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from harness.task import BACKED, ROWS_PER_S, Figure, Metric, Task
 
-_RIVALS = ("litdata", "webdataset", "mosaicml_streaming", "hf_streaming")
+_RIVALS = (
+    *("litdata", "webdataset", "mosaicml_streaming"),
+    *("hf_streaming", "hf_streaming_arrow"),
+)
 
 
 def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
@@ -100,7 +103,7 @@ def _cache_limit() -> Task:
 
 STREAM_TASKS = (
     _stream("stream", "Streaming: 2 GB of 1 KiB rows from a store of 300 MB/s", 300,
-            "which gives 300 MB/s to eight connections, and an eighth of it to each."),
+            "which gives 300 MB/s to all connections together."),
     _stream("stream_unlimited", "Streaming: 2 GB of 1 KiB rows from a store without a limit", 0,
             "as fast as it can."),
     _cache_limit(),

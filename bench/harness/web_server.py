@@ -1,4 +1,4 @@
-"""nginx over a folder: a store for reads, with so many bytes per second as it is told.
+"""nginx over a folder: a store for reads, which gives so many bytes per second as it is told.
 
 Objects are at URL/BUCKET/KEY, where the bucket is a folder; that is what S3 is to who only reads.
 """
@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -17,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CONNECTIONS = 8
+from harness import relay
+
 _START_SECONDS = 10.0
 _CONFIGURATION = """
 daemon off;
@@ -41,7 +43,6 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     root {root};
-    {limit}
   }}
 }}
 """
@@ -73,27 +74,45 @@ def serve(root: Path, *, megabytes_per_s: int = 0) -> Iterator[WebServer]:
 
     Args:
         root: what is served.
-        megabytes_per_s: of all connections together, where a client has `CONNECTIONS` of them:
-            nginx limits each. 0 is no limit.
+        megabytes_per_s: of all connections together. 0 is no limit.
     """
-    limit = f"limit_rate {megabytes_per_s * 1_000_000 // CONNECTIONS};" if megabytes_per_s else ""
-    with tempfile.TemporaryDirectory(prefix="headrace-nginx-") as home:
+    with contextlib.ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-nginx-"))
         port = _free_port()
         file = Path(home, "nginx.conf")
-        file.write_text(
-            _CONFIGURATION.format(home=home, port=port, root=root.resolve(), limit=limit)
-        )
+        file.write_text(_CONFIGURATION.format(home=home, port=port, root=root.resolve()))
         program = shutil.which("nginx")
         if program is None:
             raise FileNotFoundError("there is no nginx; install the Debian package nginx")
         command = [program, "-p", home, "-c", str(file), "-e", f"{home}/errors"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            try:
-                url = f"http://127.0.0.1:{port}"
-                _wait_for(url, process, Path(home, "errors"))
-                yield WebServer(url, Path(home, "requests"))
-            finally:
-                process.terminate()
+        process = stack.enter_context(_running(command))
+        _wait_for(f"http://127.0.0.1:{port}", process, Path(home, "errors"))
+        if megabytes_per_s:
+            port = stack.enter_context(_relay(port, 1_000_000 * megabytes_per_s))
+        yield WebServer(f"http://127.0.0.1:{port}", Path(home, "requests"))
+
+
+@contextlib.contextmanager
+def _relay(port: int, bytes_per_s: int) -> Iterator[int]:
+    """Runs what limits the answers of a port; the port to ask instead."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        number = listener.fileno()
+        command = [sys.executable, relay.__file__, str(number), str(port), str(bytes_per_s)]
+        with _running(command, pass_fds=(number,)):
+            found: int = listener.getsockname()[1]
+            listener.close()  # connections wait for the program, or fail if it has ended
+            yield found
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], pass_fds: tuple[int, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, pass_fds=pass_fds) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def _free_port() -> int:

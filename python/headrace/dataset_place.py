@@ -15,12 +15,23 @@ from headrace.errors import HeadraceError, InvalidError
 from headrace.shard_builder import ShardBuilder, discard
 from headrace.stores.object_store import ObjectStore
 from headrace.stores.opening import open_store
+from headrace.stores.patience import patiently
 from headrace.stores.probe import check_writable
 from headrace.stores.store_directory import StoreDirectory
 from headrace.stores.store_shard_builder import StoreShardBuilder
 from headrace.stores.store_url import check_url, is_url, local_path, scheme_of
 
-_PATIENCE = {"max_retries": 20, "retry_timeout": datetime.timedelta(minutes=3)}
+_BUSY_S = 120.0  # for which a writer that begins waits for a store that is overloaded
+# So long, however many tries that takes: the client's pauses often stay at a tenth of a second.
+_PATIENCE: dict[str, Any] = {
+    "max_retries": 100_000,
+    "retry_timeout": datetime.timedelta(minutes=3),
+    "backoff": {
+        "init_backoff": datetime.timedelta(seconds=0.2),
+        "max_backoff": datetime.timedelta(seconds=15),
+        "base": 3,
+    },
+}
 
 
 class Versions(Protocol):
@@ -127,7 +138,8 @@ class StorePlace:
 
     def check_writable(self) -> None:
         """Tries the store out: credentials, bucket, and that it can put if absent."""
-        check_writable(open_store(self.name, self.storage_options))
+        store = open_store(self.name, self.storage_options)
+        patiently(lambda: check_writable(store), _BUSY_S)
 
     def builder(self, **options: Any) -> ShardBuilder:
         """Returns what writes shards into the store."""

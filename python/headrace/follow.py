@@ -20,11 +20,13 @@ from typing import Any, NamedTuple
 
 from headrace import _core, checks, dataset_versions, recipe
 from headrace.dataset import Dataset
-from headrace.errors import InvalidError, NotFoundError
+from headrace.errors import ChangedError, InvalidError, IoError, NotFoundError, TruncatedError
+from headrace.stores.store_directory import StoreDirectory
 
 _MAX_POLL_S = 24 * 3600
 _LOOK_S = 0.02  # between two questions whether a look in the background is done
 _TELL_S = 5.0  # that somebody waits so long, and twice, four times, ... as long, is told on stderr
+_AGAIN_S = 5.0  # at most until the next look, after one that failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +94,10 @@ class Stages:
         self._seen = (self._version, self._first_row + len(dataset))  # by the last look
         self._stages: dict[int, Dataset] = {}  # the last few that were asked for
         self._next_look = 0.0
-        # Training does not wait for the network while it has rows.
-        self._in_background = not isinstance(self._versions, _core.Directory)
+        # Training does not wait for the network while it has rows, nor end with it at once.
+        self._store = self._versions if isinstance(self._versions, StoreDirectory) else None
         self._looking: _Look | None = None
+        self._failing: _Failing | None = None
 
     def get(self, stage: int) -> Dataset | None:
         """Returns the rows of a stage; None where they are not all there at this look.
@@ -137,10 +140,11 @@ class Stages:
             return
         start, end = stage * self.rows, (stage + 1) * self.rows
         version, rows = self._seen
+        failing = "" if self._failing is None else f"; the last look failed: {self._failing.why}"
         sys.stderr.write(
             f"headrace: has waited {waited:.0f} s for rows [{start}, {end}) of "
             f"{self._versions.path}, stage {stage}: version {version} ends with row {rows - 1}, "
-            f"and {end - rows} rows are still to be committed\n"
+            f"and {end - rows} rows are still to be committed{failing}\n"
         )
         sys.stderr.flush()
 
@@ -156,17 +160,32 @@ class Stages:
         if look is None or look.process != os.getpid():  # in a fork there is no thread to end it
             if time.monotonic() < self._next_look:
                 return
-            found = _begin(lambda: self._find(stage), in_background=self._in_background)
-            self._looking = look = _Look(stage, os.getpid(), found)
+            began = time.monotonic()
+            found = _begin(lambda: self._find(stage), in_background=self._store is not None)
+            self._looking = look = _Look(stage, os.getpid(), began, found)
         if not look.found.done():
             return
         self._looking = None
         self._next_look = time.monotonic() + self.follow.poll_s
-        if stage != look.stage and look.found.exception() is not None:
+        error = look.found.exception()
+        if error is not None and stage != look.stage:
             return  # of a stage that is not asked for any more
+        if error is not None and self._may_pass(error, look.began):
+            self._next_look = time.monotonic() + min(self.follow.poll_s, _AGAIN_S)
+            return
+        self._failing = None
         newer = look.found.result()
         if newer is not None:
             self._opened, self._version, self._first_row = newer
+
+    def _may_pass(self, error: BaseException, began: float) -> bool:
+        """Whether to look again after an error: a store has as long for it as for a shard."""
+        is_outage = isinstance(error, IoError | TruncatedError)
+        if self._store is None or not is_outage or isinstance(error, ChangedError):
+            return False
+        since = began if self._failing is None else self._failing.since
+        self._failing = _Failing(since, str(error))
+        return time.monotonic() - since < self._store.patience
 
     def _find(self, stage: int) -> _Newer | None:
         newest = self._versions.newest()
@@ -230,7 +249,15 @@ class _Look(NamedTuple):
 
     stage: int
     process: int
+    began: float
     found: Future[_Newer | None]
+
+
+class _Failing(NamedTuple):
+    """What became of all looks since one."""
+
+    since: float
+    why: str
 
 
 def _begin(look: Callable[[], _Newer | None], *, in_background: bool) -> Future[_Newer | None]:

@@ -179,7 +179,7 @@ TEST_F(ShardStoreTest, WhoHasTheTurnGetsTheRoomOfWhatOthersDoNotRead) {
   const auto other = make(4);
   const Fetchers fetchers(*one);
   const Fetchers others(*other);
-  int given_up = 0;
+  std::atomic<int> given_up = 0;
   one->when_called([&] { ++given_up; });
   const auto pass = one->begin_pass(100);
   for (const uint64_t shard : {1, 2, 3, 4}) {

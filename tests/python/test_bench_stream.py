@@ -7,7 +7,9 @@ import shutil
 import sys
 import time
 import types
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 def harness() -> Iterator[types.SimpleNamespace]:
     """The modules of bench, which is no installed package."""
     sys.path.insert(0, str(BENCH))
-    names = ("harness.cache_limit", "harness.measure", "harness.tasks", "run")
+    names = ("harness.cache_limit", "harness.measure", "harness.tasks", "harness.web_server", "run")
     yield types.SimpleNamespace(
         **{name.split(".")[-1]: importlib.import_module(name) for name in names}
     )
@@ -75,6 +77,26 @@ def test_a_part_of_a_stream_is_whole_files_and_measured_as_that(
     assert [path.stat().st_size for path in folder.iterdir()] == [100 * task.row_bytes] * 2
     assert found.metrics["rows_per_s"] == pytest.approx(200 / found.metrics["seconds"])
     assert harness.run.describe(task, "slow").endswith("(on 0.25 of the rows)")
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs the program nginx")
+def test_a_limited_server_gives_all_connections_no_more_together(
+    harness: types.SimpleNamespace, tmp_path: Path
+) -> None:
+    content = np.random.default_rng(1).bytes(2_000_000)
+    (tmp_path / "file").write_bytes(content)
+    with harness.web_server.serve(tmp_path, megabytes_per_s=20) as server:
+
+        def get(_: int) -> bytes:
+            with urllib.request.urlopen(f"{server.url}/file") as answer:
+                found: bytes = answer.read()
+            return found
+
+        start = time.monotonic()
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(get, range(4))) == [content] * 4
+        assert time.monotonic() - start > 0.35
+        assert server.sent_bytes("/file") == 4 * len(content)
 
 
 def test_all_that_a_cache_takes_of_the_disk_is_seen(

@@ -18,6 +18,7 @@ from object_stores import Answer, http_server
 import headrace as hr
 from headrace.dataset_place import place_of
 from headrace.stores import ObjectStore, background_loop, open_store
+from headrace.stores.manifests import fetch_version
 from headrace.stores.store_errors import failure_of, is_retryable
 
 CANARIES = ("AKIACANARY", "SECRETCANARY", "TOKENCANARY", "SIGCANARY")
@@ -84,7 +85,8 @@ def shown_by(error: BaseException) -> str:
         (404, "NoSuchBucket", hr.NotFoundError, "the bucket does not exist"),
         (500, "InternalError", hr.IoError, "500, InternalError"),
         (503, "SlowDown", hr.IoError, "503, SlowDown"),
-        (301, "PermanentRedirect", hr.IoError, "the store failed"),
+        (301, "PermanentRedirect", hr.InvalidError, "in another region"),
+        (301, "PermanentRedirect", hr.InvalidError, "give the bucket's as region"),
     ],
 )
 def test_what_a_store_answers_is_a_typed_error(
@@ -119,6 +121,41 @@ def test_a_store_that_is_not_there_is_said_to_be_unreached() -> None:
         assert "no connection" in str(error)
         assert "check the URL, the endpoint" in str(error)
         assert is_retryable(error)
+
+
+def test_a_bucket_of_another_region_is_named_with_it() -> None:
+    body = error_body("AuthorizationHeaderMalformed").replace(
+        b"</Error>", b"<Region>eu-west-1</Region></Error>"
+    )
+    with http_server(lambda *_: (400, {}, body)) as url:
+        for ask in (hr.open, hr.Writer):
+            with pytest.raises(hr.InvalidError, match="give 'eu-west-1' as region") as caught:
+                ask(
+                    "s3://bucket/data",
+                    storage_options={"endpoint": url, "region": "x", "skip_signature": True},
+                )
+            assert not [canary for canary in CANARIES if canary in shown_by(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("InvalidAccessKeyId", "check the credentials"), ("RequestTimeTooSkewed", "machine's clock")],
+)
+def test_who_may_not_open_a_dataset_is_told_why(code: str, advice: str) -> None:
+    with (
+        http_server(lambda *_: (403, {}, error_body(code))) as url,
+        pytest.raises(hr.PermissionDeniedError, match=f"403, {code}.*{advice}"),
+    ):
+        fetch_version(s3_store(url), "nowhere")
+
+
+@pytest.mark.parametrize("scheme", ["s3", "http"])
+def test_a_server_that_has_a_page_for_every_name_is_no_store(scheme: str) -> None:
+    page = {"ETag": '"1"', "Last-Modified": formatdate(0, usegmt=True)}
+    with http_server(lambda *_: (200, page, b"<html>Log in</html>")) as url:
+        store = s3_store(url) if scheme == "s3" else open_store(f"{url}/data")
+        with pytest.raises(hr.CorruptError, match="it is no store, but perhaps a page to log in"):
+            fetch_version(store, "nowhere")
 
 
 def test_a_store_that_stalls_is_a_timeout() -> None:
@@ -160,6 +197,20 @@ def test_a_store_without_ranges_of_which_a_busy_process_asks_a_body_too_late(bod
         store = s3_store(url, client_options={"timeout": "500ms"}, retry_config=None)
         with pytest.raises(hr.CorruptError, match="other bytes than it was asked for"):
             store.get("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # As obstore has them of an https:// that is http://, and of a certificate of one's own.
+        ("HTTP error: error sending request Debug { kind: Connect, InvalidMessage }", "no conn"),
+        ("kind: Connect, Custom { error: InvalidCertificate(UnknownIssuer) }", "no certificate"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_is_said_to_be_that(text: str, said: str) -> None:
+    error = failure_of(OSError(text), doing="read", url="https://h/k")
+    assert said in str(error)
+    assert "check the URL, the endpoint" in str(error)
 
 
 def test_a_signed_url_in_a_clients_error_is_not_shown() -> None:

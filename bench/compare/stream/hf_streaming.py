@@ -1,58 +1,27 @@
-"""Hugging Face datasets: Arrow files over HTTP, load_dataset(streaming=True), whole batches."""
+"""Hugging Face datasets: Arrow files over HTTP, streaming, torch rows, a DataLoader of two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import datasets
-import numpy as np
-import pyarrow as pa
 import torch
 
-from harness.cold import numbered_rows
-from harness.data import Batch
+from compare.stream.hf_streaming_arrow import FORMAT, write
+from compare.stream.hf_streaming_arrow import setup as setup_arrow
 from harness.stream import StreamRows
+
+__all__ = ["FORMAT", "setup", "write"]
 
 NEEDS = "nginx"
 PACKAGE = "datasets"
-FORMAT = "arrow"
-ROWS_SHARE = 0.25
-_CHUNK_ROWS = 1024
+ROWS_SHARE = 0.125
+_WORKERS = 2
 
 
-@dataclass
-class State:
-    rows: Any
-    data: StreamRows
+def setup(data: StreamRows) -> Any:
+    rows = setup_arrow(data).rows.with_format("torch")
+    return torch.utils.data.DataLoader(rows, batch_size=data.batch_size, num_workers=_WORKERS)
 
 
-def write(data: StreamRows, folder: Path) -> None:
-    schema = pa.schema([("x", pa.list_(pa.float32(), data.width))])
-    start = 0
-    for number, rows in enumerate(data.file_rows()):
-        path = str(folder / f"{number:06d}.arrow")
-        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
-            for first in range(start, start + rows, _CHUNK_ROWS):
-                numbers = np.arange(first, min(first + _CHUNK_ROWS, start + rows))
-                values = pa.array(numbered_rows(numbers, data.width).ravel())
-                x = pa.FixedSizeListArray.from_arrays(values, data.width)
-                writer.write_batch(pa.record_batch([x], schema=schema))
-        start += rows
-
-
-def setup(data: StreamRows) -> State:
-    urls = [f"{data.http_url}/{path.name}" for path in data.shard_files]
-    found = datasets.load_dataset(
-        "arrow", data_files=urls, split="train", streaming=True, cache_dir=str(data.cache)
-    )
-    return State(found.with_format("arrow"), data)
-
-
-def epoch(state: State, number: int) -> Iterator[Batch]:
-    for table in state.rows.iter(batch_size=state.data.batch_size):
-        values = table["x"].combine_chunks().flatten().to_numpy()
-        x = values.reshape(-1, state.data.width)
-        yield {"x": torch.from_numpy(x.copy())}
+def epoch(loader: Any, number: int) -> Any:
+    return loader

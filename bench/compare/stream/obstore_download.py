@@ -12,11 +12,11 @@ from obstore.store import S3Store
 
 from compare.stream.headrace import FORMAT, write
 from harness.stream import StreamRows
-from harness.web_server import CONNECTIONS
 
 __all__ = ["FORMAT", "limit", "write"]
 
 NEEDS = "nginx"
+_AT_ONCE = 8
 _PIECE_BYTES = 1 << 22
 
 
@@ -31,7 +31,7 @@ def limit(data: StreamRows, seconds: float) -> dict[str, float]:
     first = time.perf_counter() - start
     start = time.perf_counter()
     store = _store(data)
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda key: _download(store, key, data.cache / "all"), keys))
     whole = time.perf_counter() - start
     return {"rows_per_s": data.rows / whole, "seconds": whole, "first_batch_s": first}

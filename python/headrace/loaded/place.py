@@ -12,6 +12,7 @@ from headrace.errors import InvalidError
 from headrace.loaded.catalogue import Columns
 from headrace.loaded.loads import Load, Loaded, Loads
 from headrace.loaded.shard_names import Loader
+from headrace.stores.concurrency import Concurrency
 from headrace.stores.fetching import Fetching
 from headrace.stores.temporary_folder import make_folder
 from headrace.transform import check_picklable
@@ -103,7 +104,7 @@ class LoadedPlace:
             kept=kept or {},
             most_kept=2 * self.threads,
         )
-        fetching = Fetching(loads.fetch, threads=self.threads, keep=folder)
+        fetching = Fetching(loads.fetch, concurrency=Concurrency.fixed(self.threads), keep=folder)
         weakref.finalize(fetching, causes.forget, loads.owner).atexit = False
         hash_of = self.loader.content_hash()
         id_of = self.loader.shard_id(self.columns.fields, self.columns.batch_rows)

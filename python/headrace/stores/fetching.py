@@ -17,10 +17,10 @@ from collections.abc import Callable
 from headrace import _core
 from headrace.errors import CancelledError, HeadraceError, InvalidError
 from headrace.stores import background_loop
+from headrace.stores.concurrency import Concurrency
 from headrace.stores.object_store import ObjectStore
 from headrace.stores.store_errors import is_retryable
 
-_THREADS = 8
 _TAKE_SECONDS = 0.25  # how long a thread waits for a job before it looks whether the process ends
 
 
@@ -29,7 +29,7 @@ class Fetching:
 
     Args:
         fetch: Does a job, or says in it why not; raises nothing.
-        threads: How many call it at a time.
+        concurrency: How many call it at a time.
         keep: What must last as long: what a folder goes with.
     """
 
@@ -37,13 +37,13 @@ class Fetching:
         self,
         fetch: Callable[[_core.FetchJob], None],
         *,
-        threads: int = _THREADS,
+        concurrency: Concurrency,
         keep: object = None,
     ) -> None:
         self._fetch = fetch
         self._keep = keep
-        self._threads = threads
-        self._running: list[threading.Thread] = []
+        self._concurrency = concurrency
+        self._crew: _Crew | None = None
         self._woken: dict[int, object] = {}  # by process: a child of a fork has no threads
 
     def attach(self, shards: _core.RemoteShards) -> None:
@@ -60,50 +60,91 @@ class Fetching:
         With `wait` false that comes later: a thread may be in a call of the user's function.
         """
         self._port.close()
-        for thread in self._running if wait else ():
-            thread.join()
+        if wait and self._crew is not None:
+            self._crew.join()
 
     def wake(self) -> None:
         """Starts the threads, unless they run in this process."""
         me = object()
         if self._woken.setdefault(os.getpid(), me) is not me:  # one call, so that one thread wins
             return
-        self._running = [
-            threading.Thread(
-                target=_work,
-                args=(self._port, self._fetch),
-                name=f"headrace-fetch-{number}",
-                daemon=True,
-            )
-            for number in range(self._threads)
-        ]
-        for thread in self._running:
-            thread.start()
+        self._concurrency.restart()
+        self._crew = _Crew(self._port, self._fetch, self._concurrency)
+        self._crew.fill()
 
 
-def _work(port: _core.FetchPort, fetch: Callable[[_core.FetchJob], None]) -> None:
-    while not background_loop.has_ended():
-        try:
-            job = port.take(_TAKE_SECONDS)
-        except CancelledError:
-            return
-        except HeadraceError:  # the cache cannot be opened: whoever waits for a shard says so
-            time.sleep(_TAKE_SECONDS)
-            continue
-        if job is not None:
+class _Crew:
+    """The threads of one process: as many as are to be under way."""
+
+    def __init__(
+        self,
+        port: _core.FetchPort,
+        fetch: Callable[[_core.FetchJob], None],
+        concurrency: Concurrency,
+    ) -> None:
+        self._port = port
+        self._fetch = fetch
+        self._concurrency = concurrency
+        self._changing = threading.Lock()
+        self._threads: dict[int, threading.Thread] = {}
+
+    def fill(self) -> None:
+        """Starts those that are missing."""
+        with self._changing:
+            for number in range(self._concurrency.number):
+                if number not in self._threads:
+                    self._threads[number] = threading.Thread(
+                        target=self._work,
+                        args=(number,),
+                        name=f"headrace-fetch-{number}",
+                        daemon=True,
+                    )
+                    self._threads[number].start()
+
+    def join(self) -> None:
+        """Waits until all have ended, after the port was closed."""
+        while running := self._running():  # one of them may start another
+            for thread in running:
+                thread.join()
+
+    def _running(self) -> list[threading.Thread]:
+        with self._changing:
+            return [thread for thread in self._threads.values() if thread.is_alive()]
+
+    def _work(self, number: int) -> None:
+        while not self._leave(number):
             try:
-                fetch(job)
-            finally:
-                job.close()
+                with self._concurrency.idling():
+                    job = self._port.take(_TAKE_SECONDS)
+            except CancelledError:
+                return
+            except HeadraceError:  # the cache cannot be opened: whoever waits for a shard says so
+                time.sleep(_TAKE_SECONDS)
+                continue
+            if job is not None:
+                try:
+                    self._fetch(job)
+                finally:
+                    job.close()
+                self.fill()
+
+    def _leave(self, number: int) -> bool:
+        """Whether a thread has to end: it is one too many, or the process ends."""
+        with self._changing:
+            if number < self._concurrency.number and not background_loop.has_ended():
+                return False
+            del self._threads[number]
+            return True
 
 
-def download(store: ObjectStore, job: _core.FetchJob) -> None:
+def download(store: ObjectStore, concurrency: Concurrency, job: _core.FetchJob) -> None:
     """Downloads one range, or says why not."""
     offset = job.offset
     try:
         for piece in store.stream(job.key, offset, offset + job.bytes):
             job.write(offset, piece)
             offset += len(piece)
+            concurrency.came(len(piece))
         job.done("")
     except CancelledError:  # nobody wants it any more
         return

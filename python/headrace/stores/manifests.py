@@ -29,6 +29,7 @@ from headrace.stores.store_errors import NO_BUCKET
 LATEST = "latest"
 _FOLDER = "manifests"
 _MOST_DIGITS = 18  # of a version that a hint may name
+_MOST_STEP = 2**40  # between two versions that are looked for: nobody commits so often
 _SMALL_BYTES = 2**20  # of a manifest that is held in memory
 _AT_ONCE = 64  # of small ones
 
@@ -68,6 +69,13 @@ def newest_version(store: ObjectStore, *, trusted: bool = False) -> int:
     while search.exists(found + step):
         found += step
         step *= 2
+        if step > _MOST_STEP:
+            raise CorruptError(
+                f"{store.url}: whatever answers there says that it has {manifest_key(found)}, and "
+                "every other name; it is no store, but perhaps a page to log in, or a web server "
+                "with a page for whatever is not there: check the URL",
+                file=store.url,
+            )
     while (step := step // 2) > 0:
         if search.exists(found + step):
             found += step
@@ -150,6 +158,8 @@ class _Search:
         except PermissionDeniedError:
             if self._has_read:
                 return False
+            # The answer to HEAD has no body, where stores say why.
+            next(self._store.stream(manifest_key(version), 0, 1), None)
             raise
         self._has_read = True
         return True

@@ -16,9 +16,11 @@ from headrace import _core, checks, recipe
 from headrace.byte_sizes import byte_size
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError
+from headrace.stores.concurrency import Concurrency
 from headrace.stores.fetching import Fetching, download
 from headrace.stores.manifests import fetch_version
 from headrace.stores.opening import open_store
+from headrace.stores.patience import patiently
 from headrace.stores.store_directory import StoreDirectory
 from headrace.stores.store_errors import naming
 from headrace.stores.store_url import is_url
@@ -61,7 +63,8 @@ class RemotePlace:
 
     def versions(self) -> StoreDirectory:
         """Returns its versions, for who looks for newer ones or drops shards."""
-        return StoreDirectory(open_store(self.url, self.storage_options))
+        store = open_store(self.url, self.storage_options)
+        return StoreDirectory(store, patience=self.fetch_timeout)
 
     def __str__(self) -> str:
         return self.url
@@ -110,10 +113,14 @@ def _open(place: RemotePlace) -> tuple[_core.Dataset, RemotePlace, dict[str, Any
         tempfile.TemporaryDirectory(prefix="headrace-manifests-") as folder,
         naming(store.url, copy=folder),
     ):
-        version = fetch_version(store, folder, place.version or None)
+        wanted = place.version or None
+        version = patiently(lambda: fetch_version(store, folder, wanted), place.fetch_timeout)
         directory = _core.Directory(folder)
         info = directory.read(version)
-        fetching = Fetching(functools.partial(download, store))
+        concurrency = Concurrency()
+        fetching = Fetching(
+            functools.partial(download, store, concurrency), concurrency=concurrency
+        )
         cache = place.cache or make_folder(fetching, "cache")[0]
         shards = _core.RemoteShards.open(
             *(directory, version, store.url, cache, place.cache_bytes),

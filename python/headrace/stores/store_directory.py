@@ -31,6 +31,7 @@ from headrace.stores.manifests import (
     shard_key,
 )
 from headrace.stores.object_store import ObjectStore
+from headrace.stores.patience import patiently
 from headrace.stores.retention import remove_dropped
 from headrace.stores.store_errors import naming
 from headrace.stores.temporary_folder import make_folder
@@ -47,12 +48,20 @@ class StoreDirectory:
         trusted: Whether the store is known to take the credentials; see `newest_version`.
         exclusive: Whether nobody else may commit meanwhile: then a commit after one of others is
             refused.
+        patience: Seconds for which retain() waits for a store that is overloaded, and whoever looks
+            for newer versions takes its errors for ones that pass.
     """
 
     def __init__(
-        self, store: ObjectStore, *, trusted: bool = False, exclusive: bool = False
+        self,
+        store: ObjectStore,
+        *,
+        trusted: bool = False,
+        exclusive: bool = False,
+        patience: float = 0.0,
     ) -> None:
         self._store = store
+        self.patience = patience
         self._trusted = trusted
         folder, _ = make_folder(self, "manifests")
         self._mirror = _core.Directory(os.path.join(folder, "dataset"))
@@ -107,7 +116,12 @@ class StoreDirectory:
 
         Raises as `commit`.
         """
-        return self._commit(lambda: self._mirror.retain(shards, rows, files_here=False))
+
+        def retain() -> int:
+            return self._commit(lambda: self._mirror.retain(shards, rows, files_here=False))
+
+        # Twice is as good as once, so it does no harm where only the store's answer was lost.
+        return patiently(retain, self.patience)
 
     def remove_dropped(self, age: int) -> tuple[list[int], list[str]]:
         """Removes what `_core.Directory.remove_dropped` does, by the store's clock.

@@ -28,6 +28,7 @@ from headrace.errors import (
 _Result = TypeVar("_Result")
 
 NO_BUCKET = "the bucket does not exist"
+_IN_OTHER_REGION = "the bucket is in another region than it was asked for in"
 
 _STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNORECASE)
 _CODE = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{0,63})</Code>")
@@ -40,8 +41,19 @@ _OTHER_BYTES = re.compile(
     r"|Range request not supported",
     re.IGNORECASE,
 )
+# Of our own messages: the store is there, and may do the same a moment later.
+_BUSY = re.compile(r"\((?:429|5\d\d)[,)]|\(the connection broke\)")
 _IN_CIRCLES = re.compile(r"TooManyRedirects")
-_UNREACHED = re.compile(r"ConnectError|error trying to connect|dns error|connection refused", re.I)
+_UNREACHED = re.compile(
+    r"ConnectError|error trying to connect|dns error|connection refused|kind: Connect\b", re.I
+)
+_UNTRUSTED = re.compile(r"InvalidCertificate|certificate verify failed", re.I)
+# S3 sends who asks in a wrong region elsewhere, without a place, or cannot read what was signed.
+_OTHER_REGION = re.compile(
+    r"redirect without LOCATION|BareRedirect"
+    r"|<Code>(?:PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint\w*)</Code>"
+)
+_REGION = re.compile(r"<Region>([a-z0-9-]{1,32})</Region>")
 # Where clients look for credentials of a cloud's own machines, when nobody gave any.
 _NO_CREDENTIALS = re.compile(
     r"169\.254\.(?:169\.254|170\.2)|metadata\.google\.internal|missing ?credential"
@@ -139,6 +151,17 @@ def is_retryable(error: HeadraceError) -> bool:
     return isinstance(error, IoError | TruncatedError | CorruptError)
 
 
+def is_busy(error: HeadraceError) -> bool:
+    """Whether the store was reached, and is overloaded or restarts.
+
+    Example:
+        >>> error = failure_of(OSError("HTTP error: 503"), doing="read", url="https://h/k")
+        >>> is_busy(error), is_busy(failure_of(OSError("dns error"), doing="read", url="https://h"))
+        (True, False)
+    """
+    return isinstance(error, IoError) and _BUSY.search(str(error)) is not None
+
+
 def calling(doing: str, url: str, call: Callable[[], _Result]) -> _Result:
     """Returns what `call` does, whose errors are then headrace's."""
     try:
@@ -171,6 +194,8 @@ async def awaiting(doing: str, url: str, call: Callable[[], Awaitable[_Result]])
 def _kind_of(
     error: BaseException, text: str, status: int | None, code: str | None
 ) -> type[HeadraceError]:
+    if _OTHER_REGION.search(text):
+        return InvalidError
     if code in _DENIED_CODES or _NO_CREDENTIALS.search(text):
         return PermissionDeniedError
     if _OTHER_BYTES.search(text):
@@ -186,6 +211,7 @@ def _kind_of(
 def _symptom(text: str) -> str | None:
     """Returns what was wrong with a connection, as far as the client tells."""
     for pattern, found in (
+        (_UNTRUSTED, "no certificate that this machine trusts"),
         (_UNREACHED, "no connection"),
         (_BROKEN, "the connection broke"),
         (_IN_CIRCLES, "it redirects in circles"),
@@ -198,12 +224,18 @@ def _symptom(text: str) -> str | None:
 def _what(kind: type[HeadraceError], text: str, code: str | None) -> str:
     if code in ("NoSuchBucket", "ContainerNotFound"):
         return NO_BUCKET
+    if _OTHER_REGION.search(text):
+        return _IN_OTHER_REGION
     if kind is PermissionDeniedError and code is None and _NO_CREDENTIALS.search(text):
         return "there are no credentials"
     return _WHAT[kind]
 
 
 def _advice(kind: type[HeadraceError], text: str, code: str | None) -> str:
+    if _OTHER_REGION.search(text):
+        found = _REGION.search(text)
+        here = f"{found[1]!r}" if found else "the bucket's"
+        return f"give {here} as region in storage_options=, or as AWS_REGION"
     if kind is PermissionDeniedError:
         return _ADVICE.get(code or "", _CHECK_CREDENTIALS)
     if kind is StoreTimeoutError or (kind is IoError and _UNREACHED.search(text)):
