@@ -84,6 +84,7 @@ def measure_cache_limit(library: Library, data: Data) -> Measurement:
         "most_share": looks.most / limit,
         "looks": float(looks.number),
         "downloads": sent / sum(sizes),
+        "again": (sent - sum(sizes)) / max(sizes),
         "room": limit / _charged(max(sizes)),
         "seconds": seconds,
     }

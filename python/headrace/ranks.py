@@ -39,14 +39,14 @@ def resolve_rank(rank: object, world_size: object) -> tuple[int, int]:
 
 
 def local_ranks(world_size: int) -> int:
-    """Returns how many of the ranks are on this machine, as launchers say; 1 if none does.
+    """Returns how many of the ranks are on this machine, as launchers say; 0 if none does.
 
-    It decides nothing but how files are read ahead.
+    It decides nothing but how much is read ahead.
     """
-    return max(1, min(world_size, _number_in_environment("LOCAL_WORLD_SIZE")))
+    return min(world_size, _number_in_environment("LOCAL_WORLD_SIZE"))
 
 
 def _number_in_environment(name: str) -> int:
-    """Returns a variable as launchers such as torchrun set it, 1 if it is no number."""
+    """Returns a variable as launchers such as torchrun set it, 0 if it is no number."""
     text = os.environ.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() else 1
+    return int(text) if text.isascii() and text.isdecimal() else 0

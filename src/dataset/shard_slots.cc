@@ -183,20 +183,22 @@ void ShardSlots::settle(uint64_t shard, std::shared_ptr<const CachedShard> ready
 }
 
 std::optional<ShardSlots::Given> ShardSlots::give_back(
-    uint64_t position, bool any,
+    uint64_t position, GiveBack which,
     const std::function<uint64_t(uint64_t shard, const Slot& slot)>& again) {
   const std::lock_guard lock(mutex_);
   auto farthest = slots_.end();
   for (auto it = slots_.begin(); it != slots_.end(); ++it) {
     const auto& [shard, slot] = *it;
-    const bool idle =
-        slot.ready != nullptr && slot.ready.use_count() == 1 && !waiting_.contains(shard);
-    if (idle && (slot.position > position || (any && farthest == slots_.end()))) {
+    const bool counts = slot.ready != nullptr
+                            ? slot.ready.use_count() == 1 && !waiting_.contains(shard)
+                            : which == GiveBack::kLast && slot.held > 0;
+    const bool any = which == GiveBack::kAny && farthest == slots_.end();
+    if (counts && (slot.position > position || any)) {
       farthest = it;
       position = slot.position;
     }
   }
-  if (farthest == slots_.end()) {
+  if (farthest == slots_.end() || farthest->second.ready == nullptr) {
     return std::nullopt;
   }
   auto& [shard, slot] = *farthest;

@@ -151,11 +151,17 @@ class ShardSlots {
     std::shared_ptr<const KeyPin> pin = nullptr;
   };
 
-  // Takes what is ready of the shard that is used last, of those that nobody holds or waits for, if
-  // it is used after `position`; with `any`, of the last of them whenever it is used. It is wanted
-  // again at `again(shard, slot)`. Nothing where there is none.
+  // Which of the shards that nobody holds or waits for.
+  enum class GiveBack : uint8_t {
+    kLast,   // the one that is used last; nothing while it is on its way
+    kReady,  // the same of those that are ready
+    kAny     // the same, whenever it is used
+  };
+
+  // Takes what is ready of such a shard, if it is used after `position`. It is wanted again at
+  // `again(shard, slot)`. Nothing where there is none.
   std::optional<Given> give_back(
-      uint64_t position, bool any,
+      uint64_t position, GiveBack which,
       const std::function<uint64_t(uint64_t shard, const Slot& slot)>& again);
 
   // Without what the queue counts.

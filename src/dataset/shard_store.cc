@@ -87,7 +87,9 @@ ShardStoreStats ShardStore::stats() const {
 
 uint64_t ShardStore::limit_bytes() const { return window()->limit_bytes(); }
 
-uint64_t ShardStore::share_bytes() const { return window()->share_bytes(); }
+uint64_t ShardStore::share_bytes(uint64_t expected) const {
+  return window()->share_bytes(expected);
+}
 
 CacheId ShardStore::cache() const { return window()->cache(); }
 

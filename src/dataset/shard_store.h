@@ -88,8 +88,9 @@ class ShardStore {
   // What is made instead of fetched; null of a store.
   const MadeShards* made() const noexcept { return rooms_.made(); }
 
-  // What this process may hold ahead of its need, in bytes. Throws as open().
-  uint64_t share_bytes() const;
+  // What this process may hold ahead of its need, in bytes: its part of the cache, where `expected`
+  // processes or more share it. Throws as open().
+  uint64_t share_bytes(uint64_t expected = 1) const;
 
   // The cache, which other stores may have too. Throws as open().
   CacheId cache() const;

@@ -444,8 +444,9 @@ void ShardWindow::settle(uint64_t shard, std::shared_ptr<const CachedShard> read
   slots_.settle(shard, std::move(ready), bytes, hit);
 }
 
-// Gives back the shard that is used last of those that are there and that nobody holds or waits
-// for, if it is used after `position`; it is wanted again in its turn. For somebody who waits and
+// Gives back the shard that is used last of those that nobody holds or waits for, if it is used
+// after `position`; it is wanted again in its turn. While that one is on its way, nothing: one that
+// is used before it would be fetched twice. For somebody who waits, the last that is there; if he
 // goes before all others, any of them: those that others have waited for may be all that there are.
 bool ShardWindow::give_back(uint64_t position, bool urgent) {
   // Not in front, where somebody may have waited for it: there it would hold up all others. What
@@ -453,7 +454,11 @@ bool ShardWindow::give_back(uint64_t position, bool urgent) {
   const auto again = [this](uint64_t shard, const ShardSlots::Slot& slot) {
     return position_of(shard, slot.wants.empty() ? std::max(slot.position, kSoon) : kSoon);
   };
-  auto given = slots_.give_back(position, urgent && position == kNow, again);
+  using GiveBack = ShardSlots::GiveBack;
+  const GiveBack which = !urgent            ? GiveBack::kLast
+                         : position == kNow ? GiveBack::kAny
+                                            : GiveBack::kReady;
+  auto given = slots_.give_back(position, which, again);
   if (!given) {
     return false;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -61,7 +62,9 @@ class ShardWindow : public std::enable_shared_from_this<ShardWindow> {
   void let_go(uint64_t shard);
   std::shared_ptr<FetchQueue> jobs();
   ShardStoreStats stats() const;
-  uint64_t share_bytes() { return share_.bytes(); }
+  uint64_t share_bytes(uint64_t expected = 1) {
+    return std::min(share_.bytes(), cache_->share_among(expected));
+  }
   uint64_t limit_bytes() const { return cache_->limit_bytes(); }
   CacheId cache() const { return cache_->turns().cache(); }
   std::unique_ptr<const WaitingTurn> take_turn() { return cache_->turns().take(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,11 +21,14 @@ struct LoaderOptions {
   Plan::Split split;
   Shuffle shuffle;
   uint64_t seed = 0;
-  uint64_t local_ranks = 1;  // of the ranks, how many read from this machine's memory
+  uint64_t local_ranks = 1;  // of the ranks, how many are on this machine; 0 = not known
   bool in_stages = false;    // each epoch has rows of its own: Loader::use()
   uint64_t num_threads = 0;  // 0 = the processors that this process may use but one, at most 8
   uint64_t listed = 0;       // batches whose rows the consumer names; 0 = the split makes batches
   uint64_t prefetch = 0;     // batches ahead; 0 = as many as fit 16 MiB, between 2 and 32
+
+  // Processes that make the same pass on this machine, as far as that is known, with this one.
+  uint64_t sharers() const noexcept { return split.every * std::max<uint64_t>(1, local_ranks); }
 };
 
 // Which items the batches of a pass hold: rows of the dataset, or listed batches.

@@ -95,7 +95,7 @@ Pass::Pass(DatasetPtr dataset, const LoaderOptions& options, uint64_t epoch, uin
       num_threads_(options.num_threads),
       prefetch_(options.prefetch),
       prefetch_setting_{.makers = options.num_threads + 1,
-                        .sharers = options.split.every * options.local_ranks,
+                        .sharers = options.sharers(),
                         .start = static_cast<double>(options.split.rank) /
                                  static_cast<double>(options.split.world_size)},
       look_ahead_setting_{.options = options, .epoch = epoch, .makers = options.num_threads + 1},

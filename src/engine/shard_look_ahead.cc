@@ -24,8 +24,11 @@ constexpr uint64_t kLaterUses = 65536;
 class RemoteSupply : public ShardSupply {
  public:
   // Begins a pass of `length` positions. Throws as ShardStore::open().
-  RemoteSupply(const RemoteShards& shards, uint64_t length)
-      : shards_(shards), pass_(shards.store().begin_pass(length)) {}
+  RemoteSupply(const RemoteShards& shards, uint64_t length, LoaderOptions options)
+      : shards_(shards),
+        options_(std::move(options)),
+        begun_(Clock::now()),
+        pass_(shards.store().begin_pass(length)) {}
 
   void advance(uint64_t position) { pass_->advance(position); }
 
@@ -40,10 +43,16 @@ class RemoteSupply : public ShardSupply {
     pass_->set_next_use(shard, position);
   }
   uint64_t charge(uint64_t shard) const override { return shards_.store().charge(shard); }
-  uint64_t share_bytes() const override { return shards_.store().share_bytes(); }
+  uint64_t share_bytes() const override {
+    return shards_.store().share_bytes(expected_sharers(options_, Clock::now() - begun_));
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const RemoteShards& shards_;
+  const LoaderOptions options_;
+  const Clock::time_point begun_;
   std::unique_ptr<ShardPass> pass_;
 };
 
@@ -54,7 +63,7 @@ class ShardLookAhead::Store {
   Store(const DatasetPtr& dataset, const RemoteShards& remote, const BatchMaker& maker,
         const Setting& setting)
       : shards_(std::make_shared<const RowShards>(*dataset, remote)),
-        supply_(remote, maker.order()->order().rows() + 1) {
+        supply_(remote, maker.order()->order().rows() + 1, setting.options) {
     if (maker.listed()) {
       auto listed = std::make_unique<ListedUses>(shards_);
       listed_ = listed.get();
@@ -63,7 +72,7 @@ class ShardLookAhead::Store {
       check_shard_room(maker.order(), shards_,
                        {.limit = remote.store().limit_bytes(),
                         .share = remote.store().share_bytes(),
-                        .sharers = setting.options.local_ranks * setting.options.split.every});
+                        .sharers = setting.options.sharers()});
       uses_ = uses_of_order(maker.order(), shards_);
       if (!setting.options.in_stages) {  // what is used next in other rows nobody knows
         next_epoch_ = [dataset, options = setting.options, epoch = setting.epoch + 1] {

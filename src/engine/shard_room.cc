@@ -18,6 +18,8 @@ namespace {
 constexpr uint64_t kCountedUses = 65536;
 constexpr uint64_t kLookUpRows = 8192;  // at a time
 
+constexpr std::chrono::seconds kOthersCome{10};
+
 // A pass may download its shards so often; beyond it is an error.
 constexpr double kMostDownloads = 4;
 
@@ -158,6 +160,14 @@ void check_demand(const RemoteShards& store, const ShardDemand& demand, uint64_t
 }
 
 }  // namespace
+
+uint64_t expected_sharers(const LoaderOptions& options, std::chrono::nanoseconds since) noexcept {
+  if (since >= kOthersCome) {
+    return 1;
+  }
+  return options.local_ranks > 0 ? options.sharers()
+                                 : options.split.every * options.split.world_size;
+}
 
 uint64_t PassRoom::allowed(bool alike) const noexcept {
   const uint64_t processes = std::max<uint64_t>(1, sharers);

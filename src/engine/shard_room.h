@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
+#include "engine/batch_maker.h"
 #include "engine/batch_order.h"
 #include "engine/row_shards.h"
 #include "engine/shard_uses.h"
@@ -19,6 +21,11 @@ struct PassRoom {
   // What the shards of the pass may take together, in bytes. `alike`: the sharers need the same.
   uint64_t allowed(bool alike) const noexcept;
 };
+
+// How many processes are to be expected in the cache of a pass that began `since` ago. Ranks begin
+// together, and what the first of them fetches ahead would be in the way of the others: so for ten
+// seconds all are taken to be there that may be on this machine. Then it is told by who is.
+uint64_t expected_sharers(const LoaderOptions& options, std::chrono::nanoseconds since) noexcept;
 
 // What a pass needs at the same time, at most, and how often it begins to need something.
 struct ShardDemand {

@@ -130,10 +130,14 @@ ShardCache::~ShardCache() {
 }
 
 uint64_t ShardCache::share_bytes() const {
+  return share_among(directory_.is_private ? 1 : locks_->count_members());
+}
+
+uint64_t ShardCache::share_among(uint64_t processes) const noexcept {
   if (directory_.is_private) {
     return directory_.limit_bytes;
   }
-  return directory_.limit_bytes / std::max(locks_->count_members(), processes_);
+  return directory_.limit_bytes / std::max({processes, processes_, uint64_t{1}});
 }
 
 uint64_t ShardCache::used_bytes() {

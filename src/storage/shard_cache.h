@@ -107,6 +107,9 @@ class ShardCache : public std::enable_shared_from_this<ShardCache> {
   // there or expected. A private directory is a share already. Throws kIo.
   uint64_t share_bytes() const;
 
+  // The same at most, where so many are expected.
+  uint64_t share_among(uint64_t processes) const noexcept;
+
   // Bytes that are taken, by anybody; those without a name are none. Throws kIo.
   uint64_t used_bytes();
 

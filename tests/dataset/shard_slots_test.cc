@@ -15,6 +15,8 @@ namespace {
 
 class ShardSlotsTest : public testing::Test {
  protected:
+  using GiveBack = ShardSlots::GiveBack;
+
   static constexpr uint64_t kPass = 1;
 
   static uint64_t soon(uint64_t /*shard*/, const ShardSlots::Slot& /*slot*/) { return 2; }
@@ -70,14 +72,27 @@ TEST_F(ShardSlotsTest, GiveBackWhatIsUsedLast) {
   want_ready(1, 10);
   want_ready(2, 30);
   want_ready(3, 20);
-  EXPECT_EQ(slots_.give_back(30, false, soon), std::nullopt) << "all are used before";
-  const auto given = slots_.give_back(5, false, soon);
+  EXPECT_EQ(slots_.give_back(30, GiveBack::kLast, soon), std::nullopt) << "all are used before";
+  const auto given = slots_.give_back(5, GiveBack::kLast, soon);
   ASSERT_TRUE(given.has_value());
   EXPECT_EQ(given->shard, 2U);
   EXPECT_EQ(given->position, 2U);
   EXPECT_EQ(slots_.find(2), std::shared_ptr<const CachedShard>()) << "it is wanted again";
   EXPECT_EQ(slots_.stats().held_bytes, 2 * kCachedCharge);
-  EXPECT_EQ(slots_.give_back(25, true, soon)->shard, 3U) << "any: the last that there is";
+  EXPECT_EQ(slots_.give_back(25, GiveBack::kAny, soon)->shard, 3U) << "any: the last that there is";
+}
+
+TEST_F(ShardSlotsTest, GiveNothingBackForOneOnItsWayThatIsUsedLater) {
+  want_ready(1, 10);
+  slots_.want(2, {.pass = kPass, .position = 20});
+  EXPECT_TRUE(slots_.pin(2, cache_->pin(cache_key(2)), kCachedCharge));
+  want_ready(3, 30);
+  EXPECT_EQ(slots_.give_back(5, GiveBack::kLast, soon)->shard, 3U);
+  EXPECT_EQ(slots_.give_back(5, GiveBack::kLast, soon), std::nullopt) << "2 goes first";
+  EXPECT_EQ(slots_.give_back(5, GiveBack::kReady, soon)->shard, 1U);
+  want_ready(1, 10);
+  slots_.unpin(2);
+  EXPECT_EQ(slots_.give_back(5, GiveBack::kLast, soon)->shard, 1U) << "2 is only wanted";
 }
 
 TEST_F(ShardSlotsTest, GiveNothingBackThatIsHeldOrWaitedFor) {
@@ -86,11 +101,11 @@ TEST_F(ShardSlotsTest, GiveNothingBackThatIsHeldOrWaitedFor) {
   EXPECT_TRUE(slots_.begin_wait(2));
   {
     const auto held = slots_.ready(1);
-    EXPECT_EQ(slots_.give_back(0, true, soon), std::nullopt);
+    EXPECT_EQ(slots_.give_back(0, GiveBack::kAny, soon), std::nullopt);
   }
-  EXPECT_EQ(slots_.give_back(0, true, soon)->shard, 1U);
+  EXPECT_EQ(slots_.give_back(0, GiveBack::kAny, soon)->shard, 1U);
   slots_.end_wait(2, std::chrono::nanoseconds(5));
-  EXPECT_EQ(slots_.give_back(0, false, soon)->shard, 2U);
+  EXPECT_EQ(slots_.give_back(0, GiveBack::kLast, soon)->shard, 2U);
   EXPECT_EQ(slots_.stats().waits, 1U);
   EXPECT_EQ(slots_.stats().waited.count(), 5);
 }

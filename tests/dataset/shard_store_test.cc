@@ -217,6 +217,7 @@ TEST_F(ShardStoreTest, IsOpenedAtItsFirstUse) {
   std::filesystem::remove(dir_.path("cache"));
   store->open();
   EXPECT_EQ(store->share_bytes(), 4 * NumberedShards::kCharge);
+  EXPECT_EQ(store->share_bytes(2), 2 * NumberedShards::kCharge) << "one more is expected";
 }
 
 }  // namespace

@@ -80,6 +80,30 @@ TEST_F(ShardWindowTest, FetchesInTheOrderOfUsesUpToItsShare) {
   EXPECT_EQ(files(), 3U);
 }
 
+TEST_F(ShardWindowTest, WhatIsOnItsWayIsGivenBackBeforeWhatIsUsedSooner) {
+  const auto window = open(3);
+  ShardPass pass(window, 1000);
+  want(pass, {5, 7, 9});
+  std::vector<std::unique_ptr<FetchJob>> coming;
+  while (auto job = window->jobs()->take(milliseconds(0))) {
+    if (job->request().id == 5) {
+      Fetchers::fetch(*job, Fetchers::Fault::kNone);
+    } else {
+      coming.push_back(std::move(job));
+    }
+  }
+  pass.want(1, 1);
+  EXPECT_TRUE(fetch_all(*window).empty()) << "9 is not there yet, and 5 is used before it";
+  for (const auto& job : coming) {
+    Fetchers::fetch(*job, Fetchers::Fault::kNone);
+  }
+  const auto job = window->jobs()->take(milliseconds(5000));  // it is asked again now and then
+  ASSERT_NE(job, nullptr);
+  EXPECT_EQ(job->request().id, 1U);
+  EXPECT_NE(window->find(5), nullptr);
+  EXPECT_NE(window->find(7), nullptr);
+}
+
 TEST_F(ShardWindowTest, WhatIsNeededEarlierTakesTheRoomOfWhatIsNeededLater) {
   const auto window = open(3);
   ShardPass pass(window, 1000);

@@ -246,6 +246,48 @@ TEST_F(ShardLookAheadTest, RanksWithLanesOfTheirOwnShareOutTheShards) {
   EXPECT_LE(fetches, kShards + 1) << "one shard may be cut";
 }
 
+// The others are not there yet while the first one fetches ahead. All have room for their window, a
+// shard that enters and one more.
+TEST_F(ShardLookAheadTest, RanksThatBeginOneAfterAnotherFetchEachShardOnce) {
+  constexpr uint64_t kRanks = 4;
+  constexpr uint64_t kMore = 32;  // so that none is cut between lanes
+  constexpr uint64_t kEach = 4;
+  const StoredDataset stored(numbered_rows(20 * kMore), std::vector<uint64_t>(kMore, 20));
+  Shuffle lanes = shards(2, kRanks);
+  lanes.units = shuffle_units(*stored.local());
+  LoaderOptions of_rank = options(lanes, 1);
+  of_rank.split.world_size = kRanks;
+  of_rank.local_ranks = 0;
+  of_rank.prefetch = 2;
+  std::vector<std::unique_ptr<ServedDataset>> served;
+  std::vector<std::unique_ptr<Loader>> loaders;
+  std::vector<std::shared_ptr<Pass>> passes;
+  Batch batch;
+  for (of_rank.split.rank = 0; of_rank.split.rank < kRanks; ++of_rank.split.rank) {
+    served.push_back(std::make_unique<ServedDataset>(stored, kRanks * kEach));
+    loaders.push_back(std::make_unique<Loader>(served.back()->dataset(), of_rank));
+    passes.push_back(loaders.back()->start(0, 0));
+    ASSERT_TRUE(next_batch(*passes.back(), batch));
+    const auto held = [&] { return served.back()->store().stats().held_bytes; };
+    EXPECT_TRUE(comes([&] { return held() >= kEach * stored.charge(); }));
+  }
+  for (const auto& one : served) {
+    EXPECT_EQ(one->store().stats().held_bytes, kEach * stored.charge()) << "its share";
+  }
+  bool more = true;
+  while (more) {
+    more = false;
+    for (const auto& pass : passes) {
+      more = next_batch(*pass, batch) || more;
+    }
+  }
+  uint64_t fetches = 0;
+  for (const auto& one : served) {
+    fetches += one->store().stats().fetches;
+  }
+  EXPECT_EQ(fetches, kMore);
+}
+
 TEST_F(ShardLookAheadTest, ListedBatchesComeThroughASmallCache) {
   const ServedDataset served(stored_, 4);
   LoaderOptions listed = options({});

@@ -43,6 +43,19 @@ TEST(PassRoom, ProcessesThatNeedTheSameTakeTheirSharesTogether) {
       << "the other one has not come yet";
 }
 
+TEST(ExpectedSharers, AreThoseThatMayBeHereAsLongAsTheyMayStillCome) {
+  using std::chrono::seconds;
+  LoaderOptions options;
+  options.split = {.world_size = 8, .every = 2};
+  options.local_ranks = 4;
+  EXPECT_EQ(expected_sharers(options, seconds(0)), 8U);
+  EXPECT_EQ(expected_sharers(options, seconds(9)), 8U);
+  EXPECT_EQ(expected_sharers(options, seconds(10)), 1U) << "who is there is seen";
+  options.local_ranks = 0;
+  EXPECT_EQ(options.sharers(), 2U) << "no launcher has said more";
+  EXPECT_EQ(expected_sharers(options, seconds(0)), 16U);
+}
+
 class ShardRoomTest : public testing::Test {
  protected:
   static constexpr uint64_t kRows = 160;

@@ -408,6 +408,10 @@ TEST_F(ShardCacheTest, SharesAreByWhoIsThereAndWhoIsExpected) {
   const auto many = ShardCache::open(
       {.directory = dir_.path("cache"), .limit_bytes = 8 * kCharge, .processes = 4});
   EXPECT_EQ(many->share_bytes(), 2 * kCharge);
+  EXPECT_EQ(one->share_among(0), 8 * kCharge);
+  EXPECT_EQ(one->share_among(4), 2 * kCharge);
+  EXPECT_EQ(many->share_among(2), 2 * kCharge);
+  EXPECT_EQ(many->share_among(8), kCharge);
 }
 
 TEST_F(ShardCacheTest, WithoutLocksEachHasItsOwnAndLeavesNothing) {
@@ -417,6 +421,7 @@ TEST_F(ShardCacheTest, WithoutLocksEachHasItsOwnAndLeavesNothing) {
   EXPECT_TRUE(one->is_private());
   EXPECT_EQ(one->limit_bytes(), 2 * kCharge);
   EXPECT_EQ(one->share_bytes(), 2 * kCharge);
+  EXPECT_EQ(one->share_among(4), 2 * kCharge) << "it is one already";
   put(*one, 1);
   EXPECT_TRUE(has(*one, 1));
   EXPECT_FALSE(has(*two, 1));
