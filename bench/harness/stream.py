@@ -80,7 +80,8 @@ def measure_stream(library: Library, data: Data, task: Task) -> Measurement:
         read_through(path)
     folder = Path(tempfile.mkdtemp(prefix="unfinished-stream-", dir=data.root))
     try:
-        with serve(data.root, megabytes_per_s=task.megabytes_per_s) as server:
+        limits = (task.megabytes_per_s, task.connection_megabytes_per_s)
+        with serve(data.root, *limits) as server:
             _measure(library, placed(few, server, folder / "few"))
             at_hand = placed(whole, server, folder / "cache")
             if getattr(library.module, "WARM", False):

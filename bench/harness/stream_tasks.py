@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from harness.task import BACKED, ROWS_PER_S, Figure, Metric, Task
 
+_OURS = ("obstore_download", "headrace", "headrace_warm", "headrace_local")
 _RIVALS = (
     *("litdata", "webdataset", "mosaicml_streaming"),
     *("hf_streaming", "hf_streaming_arrow"),
 )
 
 
-def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
+def _stream(
+    name: str,
+    title: str,
+    limit: str,
+    *,
+    in_all: int = 0,
+    each: int = 0,
+    libraries: tuple[str, ...] = (*_OURS, *_RIVALS),
+) -> Task:
     def figure(bound: float, other: str, what: str, ours: str = "headrace") -> Figure:
         text = f"{ours}, rows/s / {what}"
         return Figure(text, ours, "rows_per_s", bound, True, (other,), "rows_per_s")
 
+    figures = (
+        figure(0.95, "obstore_download", "a bare download of the same objects"),
+        figure(0.9, "headrace_local", "the same shards on the disk", ours="headrace_warm"),
+        Figure("to the first batch / a download of the manifest and one shard", "headrace",
+               "first_batch_s", 1.5, False, ("obstore_download",), "first_batch_s"),
+        figure(5, "litdata", "those of litData"),
+        figure(5, "webdataset", "those of WebDataset"),
+        figure(15, "mosaicml_streaming", "those of MosaicML Streaming"),
+        figure(15, "hf_streaming", "those of Hugging Face streaming"),
+        Figure("bytes sent / bytes stored", "headrace", "downloads", 1.01, False),
+        Figure("peak of own memory, MiB", "headrace", "anonymous_mib", 300, False),
+    )  # fmt: skip
     return Task(
         name=name,
         title=title,
@@ -25,7 +46,7 @@ def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
         width=256,
         batch_size=1024,
         files=32,
-        libraries=("obstore_download", "headrace", "headrace_warm", "headrace_local", *_RIVALS),
+        libraries=libraries,
         metrics=(
             ROWS_PER_S,
             Metric("seconds", "whole pass", "seconds"),
@@ -33,7 +54,8 @@ def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
             Metric("downloads", "bytes sent / bytes stored", "number"),
             Metric("anonymous_mib", "peak of own memory, MiB", "number"),
         ),
-        megabytes_per_s=megabytes_per_s,
+        megabytes_per_s=in_all,
+        connection_megabytes_per_s=each,
         state=(
             "One column of 256 float32, 2 GB in 32 shards of 64 MB in each library's own format,"
             f" served by nginx on this machine from the page cache, {limit} Server and client share"
@@ -43,22 +65,10 @@ def _stream(name: str, title: str, megabytes_per_s: int, limit: str) -> Task:
             " 512 are checked. A library whose line says that it is on a part of the rows takes"
             " minutes for all of them: its dataset is that part of the 32 files, of which all its"
             " columns tell; its start is counted too, and weighs more. Own memory: anonymous memory"
-            " of the process and its children; pages that these share count in each."
-            + BACKED
+            " of the process and its children; pages that these share count in each." + BACKED
         ),
-        figures=(
-            figure(0.95, "obstore_download", "a bare download of the same objects"),
-            figure(0.9, "headrace_local", "the same shards on the disk", ours="headrace_warm"),
-            Figure("to the first batch / a download of the manifest and one shard", "headrace",
-                   "first_batch_s", 1.5, False, ("obstore_download",), "first_batch_s"),
-            figure(5, "litdata", "those of litData"),
-            figure(5, "webdataset", "those of WebDataset"),
-            figure(15, "mosaicml_streaming", "those of MosaicML Streaming"),
-            figure(15, "hf_streaming", "those of Hugging Face streaming"),
-            Figure("bytes sent / bytes stored", "headrace", "downloads", 1.01, False),
-            Figure("peak of own memory, MiB", "headrace", "anonymous_mib", 300, False),
-        ),
-    )  # fmt: skip
+        figures=tuple(figure for figure in figures if set(figure.others) <= set(libraries)),
+    )
 
 
 def _cache_limit() -> Task:
@@ -102,9 +112,23 @@ def _cache_limit() -> Task:
 
 
 STREAM_TASKS = (
-    _stream("stream", "Streaming: 2 GB of 1 KiB rows from a store of 300 MB/s", 300,
-            "which gives 300 MB/s to all connections together."),
-    _stream("stream_unlimited", "Streaming: 2 GB of 1 KiB rows from a store without a limit", 0,
-            "as fast as it can."),
+    _stream(
+        "stream",
+        "Streaming: 2 GB of 1 KiB rows from a store of 300 MB/s",
+        "which gives 300 MB/s to all connections together.",
+        in_all=300,
+    ),
+    _stream(
+        "stream_connections",
+        "Streaming: 2 GB of 1 KiB rows from a store that gives each connection 40 MB/s",
+        "which gives 40 MB/s to each connection, as object stores do.",
+        each=40,
+        libraries=("obstore_download", "headrace"),
+    ),
+    _stream(
+        "stream_unlimited",
+        "Streaming: 2 GB of 1 KiB rows from a store without a limit",
+        "as fast as it can.",
+    ),
     _cache_limit(),
-)  # fmt: skip
+)

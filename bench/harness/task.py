@@ -85,6 +85,7 @@ class Task:
         data: which rows, a name in `harness.measure`.
         bytes_per_row: of the data, where rows are not `width` float32 (0).
         megabytes_per_s: what a store gives in all, where the procedure has one; 0: all it can.
+        connection_megabytes_per_s: what it gives to each connection; 0: all it can.
         by_name_only: whether it is left out where no task is named.
     """
 
@@ -108,6 +109,7 @@ class Task:
     data: str = "dense"
     bytes_per_row: int = 0
     megabytes_per_s: int = 0
+    connection_megabytes_per_s: int = 0
     by_name_only: bool = False
 
     @property

@@ -43,6 +43,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     root {root};
+    limit_rate {limit};
   }}
 }}
 """
@@ -69,18 +70,25 @@ class WebServer:
 
 
 @contextlib.contextmanager
-def serve(root: Path, *, megabytes_per_s: int = 0) -> Iterator[WebServer]:
+def serve(
+    root: Path, megabytes_per_s: int = 0, connection_megabytes_per_s: int = 0
+) -> Iterator[WebServer]:
     """Serves a folder on a port of this machine.
 
     Args:
         root: what is served.
         megabytes_per_s: of all connections together. 0 is no limit.
+        connection_megabytes_per_s: of each connection. 0 is no limit.
     """
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-nginx-"))
         port = _free_port()
         file = Path(home, "nginx.conf")
-        file.write_text(_CONFIGURATION.format(home=home, port=port, root=root.resolve()))
+        limit = 1_000_000 * connection_megabytes_per_s  # 0 is none for nginx, too
+        configuration = _CONFIGURATION.format(
+            home=home, port=port, root=root.resolve(), limit=limit
+        )
+        file.write_text(configuration)
         program = shutil.which("nginx")
         if program is None:
             raise FileNotFoundError("there is no nginx; install the Debian package nginx")

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from headrace.errors import InvalidError, UnsupportedError
+from headrace.stores.store_url import shown
 
 MAX_INT64 = 2**63 - 1
 MAX_THREADS = 1024  # of any kind
@@ -97,7 +98,8 @@ def check_directory(path: object) -> str:
         raise InvalidError(f"a dataset is written to a directory named by a str, not to {text!r}")
     if "://" in text:
         raise UnsupportedError(
-            f"{text!r} is a URL, and only hr.Writer and hr.convert write to those; name a directory"
+            f"{shown(text)!r} is a URL, and only hr.Writer and hr.convert write to those; name a "
+            "directory"
         )
     if os.path.exists(text) and not os.path.isdir(text):
         raise InvalidError(f"{text!r} is a file; a dataset is a directory", file=text)

@@ -12,6 +12,7 @@ from headrace.arrays import from_arrays
 from headrace.dataset import Dataset
 from headrace.errors import InvalidError, NotFoundError
 from headrace.pairing import PathLike, size_of_file
+from headrace.stores.store_url import check_is_path
 
 _WHOLE = "*"  # a pattern for messages: any file of a directory
 
@@ -97,6 +98,7 @@ def _listed(given: object) -> list[str]:
     for k, path in enumerate(paths):
         if not isinstance(path, str):
             raise InvalidError(f"a list of files holds paths and globs as str, not {path!r}")
+        check_is_path(path)
         # A file whose very name holds [ or * is that file.
         if not glob.has_magic(path) or os.path.lexists(path):
             found.append(path)

@@ -61,7 +61,7 @@ def open(
         io: "auto", "mmap" or "pread", as in `memmap`.
         cache: Of a URL: the directory for its shards, which all processes of a machine and any
             number of datasets may share. None is a temporary one of this process, removed at its
-            end.
+            end, or after a kill when the next one is made.
         cache_bytes: How much may lie in it at most, such as ``"200GB"``. None is a quarter of
             what is free on the disk or in the cache already, and at most 10 GB.
         fetch_timeout: Of a URL: seconds within which a shard must have come, with all tries, until

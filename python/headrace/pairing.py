@@ -18,6 +18,7 @@ from pathlib import PurePath
 
 from headrace import checks
 from headrace.errors import InvalidError, IoError, NotFoundError, UnsupportedError
+from headrace.stores.store_url import check_is_path
 
 PathLike = str | os.PathLike[str]
 ColumnFiles = PathLike | Sequence[PathLike]
@@ -95,6 +96,7 @@ def _list_files(column: str, files: object, where: str, *, example: str = "*.npy
         path = os.fspath(files)
         if not isinstance(path, str):
             raise InvalidError(f"{where}paths are str, not {path!r}", column=column)
+        check_is_path(path, where=where, column=column)
         # A file whose very name holds [ or * is that file.
         if glob.has_magic(path) and not os.path.lexists(path):
             pattern = path
@@ -128,6 +130,7 @@ def _path_in_list(column: str, item: object, where: str) -> str:
         raise InvalidError(
             f"{where}a list of files holds paths, not {item!r}{several}", column=column
         )
+    check_is_path(path, where=where, column=column)
     if glob.has_magic(path) and not os.path.lexists(path):
         raise InvalidError(
             f"{where}{path!r} in a list is a glob; a list holds paths: pass "

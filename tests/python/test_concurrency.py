@@ -146,6 +146,12 @@ def test_a_child_of_a_fork_measures_anew() -> None:
     assert run(concurrency, clock, slow_connections, 3.0)[-1] == 32
 
 
+def test_many_connections_take_no_more_memory() -> None:
+    for number in (1, 4, 8, 16, 32):
+        concurrency = Concurrency.fixed(number)
+        assert 2**20 <= concurrency.piece_bytes <= min(2**22, 2**25 // number)
+
+
 class Dial:
     """A number that a test turns, and downloads that wait until it lets them go."""
 
@@ -155,6 +161,11 @@ class Dial:
         self.changed = threading.Condition()
         self.waiting: list[threading.Event] = []
         self.is_open = False
+
+    @property
+    def piece_bytes(self) -> int:
+        """As a Concurrency."""
+        return 1 << 20
 
     def restart(self) -> None:
         """As a Concurrency."""

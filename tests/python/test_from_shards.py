@@ -425,3 +425,15 @@ def test_it_has_no_versions(source: Source) -> None:
     assert ds.version is None
     with pytest.raises(hr.InvalidError, match="no newer versions"):
         ds.retain(newest=1)
+
+
+def test_ids_that_are_ints_of_numpy_come_as_ints() -> None:
+    seen: list[object] = []
+
+    def load(sid: int) -> dict[str, np.ndarray[Any, Any]]:
+        seen.append(sid)
+        return {"y": np.full(2, sid)}
+
+    ds = hr.from_shards(np.arange(3), load, rows=2, version="1")  # databases take no others
+    assert ds["y"][:].tolist() == [0, 0, 1, 1, 2, 2]
+    assert {type(sid) for sid in seen} == {int}

@@ -149,6 +149,36 @@ def test_who_may_not_open_a_dataset_is_told_why(code: str, advice: str) -> None:
         fetch_version(s3_store(url), "nowhere")
 
 
+def test_where_there_are_no_credentials_nobody_looks_for_them_twice() -> None:
+    asked = 0
+
+    class Nowhere(ObjectStore):
+        def pieces(self, key: str) -> Iterator[memoryview]:
+            nonlocal asked
+            asked += 1
+            url = "http://169.254.169.254/latest/api/token"
+            raise failure_of(OSError(f"Error performing PUT {url}"), doing="read", url=key)
+
+        head = stream = put = begin_put = put_if_absent = list = begin_delete = close = pieces  # type: ignore[assignment]
+
+    with pytest.raises(hr.PermissionDeniedError, match=r"no credentials.*public bucket"):
+        fetch_version(Nowhere("s3://bucket/data"), "nowhere")
+    assert asked == 1
+
+
+def test_a_credential_provider_that_fails_is_named_without_what_it_said() -> None:
+    def provider() -> dict[str, str]:
+        raise RuntimeError("SECRETCANARY")
+
+    with http_server(lambda *_: (200, {}, b"")) as url:
+        options = {"endpoint": url, "region": "x", "credential_provider": provider}
+        for ask in (hr.open, hr.Writer):
+            with pytest.raises(hr.PermissionDeniedError) as caught:
+                ask("s3://bucket/data", storage_options=options)
+            assert "its credential_provider= failed (RuntimeError)" in str(caught.value)
+            assert not [canary for canary in CANARIES if canary in shown_by(caught.value)]
+
+
 @pytest.mark.parametrize("scheme", ["s3", "http"])
 def test_a_server_that_has_a_page_for_every_name_is_no_store(scheme: str) -> None:
     page = {"ETag": '"1"', "Last-Modified": formatdate(0, usegmt=True)}

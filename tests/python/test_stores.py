@@ -264,6 +264,31 @@ def test_urls_are_shown_without_secrets() -> None:
     assert local_path("file://localhost/a/../b%20c/") == "/b c"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda url: hr.open([url]),
+        lambda url: hr.open({"x": url}),
+        lambda url: hr.open(f"simplecache::{url}"),
+        lambda url: hr.memmap(url, dtype="float32"),
+        hr.files,
+        lambda url: hr.files([url]),
+        lambda url: hr.convert(url, "directory", progress=False),
+        lambda url: hr.convert([url], "directory", progress=False),
+        lambda url: hr.expand(url, "directory"),
+        hr.read_svmlight,
+        lambda url: hr.open("memory://data", cache=url),
+    ],
+)
+@pytest.mark.parametrize("name", ["data", "data/*.npy"])
+def test_a_url_where_a_path_is_wanted_is_told_so_without_its_secrets(call: Any, name: str) -> None:
+    with pytest.raises(hr.HeadraceError) as caught:
+        call(f"https://user:CANARY@host/{name}?sig=CANARY")
+    assert isinstance(caught.value, (hr.InvalidError, hr.UnsupportedError))
+    assert f"https://host/{name}'" in str(caught.value)
+    assert "CANARY" not in f"{caught.value!r}{caught.value.file}{caught.value.__cause__!r}"
+
+
 def test_without_obstore_the_error_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "obstore.py").write_text("raise ImportError('not here')")
     script = """

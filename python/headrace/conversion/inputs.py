@@ -22,6 +22,7 @@ from headrace.conversion.code_version import digest
 from headrace.conversion.imported_formats import is_huggingface
 from headrace.conversion.input_identity import identity_of_file, identity_of_item, stamp_of_file
 from headrace.errors import InvalidError, NotFoundError, UnsupportedError
+from headrace.stores.store_url import check_is_path
 
 _MAGIC = frozenset("*?[")
 _short = reprlib.Repr()
@@ -184,6 +185,7 @@ def _expand(path: str | bytes) -> list[_Path]:
     path = os.fsdecode(path)
     if os.path.exists(path):
         return [_Path(path)]
+    check_is_path(path)
     if not _MAGIC & set(path):
         raise NotFoundError(f"{path!r} does not exist", file=path)
     found = sorted(glob.glob(path, recursive=True))

@@ -37,7 +37,7 @@ _NAMESPACE = uuid.UUID("0d3f3c5e-8a44-4f6e-9c61-6c1b1c8a5d27")
 
 
 def shard_names(sids: object) -> tuple[list[Any], list[str]]:
-    """Returns the ids of shards as a list, and what each is called.
+    """Returns the ids of shards as a list, and what each is called; ints of numpy become Python's.
 
     Raises:
         InvalidError: If they are no list of ids, are empty, or name a shard twice.
@@ -48,7 +48,7 @@ def shard_names(sids: object) -> tuple[list[Any], list[str]]:
     """
     if isinstance(sids, str | bytes) or not isinstance(sids, Iterable):
         raise InvalidError(f"sids is a list of the ids of shards, not {sids!r}")
-    listed = list(sids)
+    listed = [int(sid) if isinstance(sid, np.integer) else sid for sid in sids]
     if not listed:
         raise InvalidError("there are no sids; a dataset needs at least one shard")
     names = [_name(sid) for sid in listed]

@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from headrace.stores.object_store import PIECE_BYTES
+
 _START = 8
 _LEAST = 4
 _MOST = 32
 _GAIN = 1.1  # how much faster twice as many must be to be worth their connections
 _RANGE_BYTES = 2**23  # as the core cuts shards
+_BYTES_AT_HAND = 2**25  # of the pieces of all that are under way
 _WINDOW_RANGES = 2  # per connection
 _WINDOW_SECONDS = 0.5
 _IDLE = 0.1  # of the time of all: more, and the network was not what was waited for
@@ -67,6 +70,11 @@ class Concurrency:
     def number(self) -> int:
         """How many are to be under way at a time."""
         return self._number
+
+    @property
+    def piece_bytes(self) -> int:
+        """How much of each is in memory at a time."""
+        return min(PIECE_BYTES, _BYTES_AT_HAND // self._number)
 
     def restart(self) -> None:
         """Begins to measure anew; nobody else may use this now."""

@@ -141,7 +141,10 @@ def download(store: ObjectStore, concurrency: Concurrency, job: _core.FetchJob) 
     """Downloads one range, or says why not."""
     offset = job.offset
     try:
-        for piece in store.stream(job.key, offset, offset + job.bytes):
+        pieces = store.stream(
+            job.key, offset, offset + job.bytes, piece_bytes=concurrency.piece_bytes
+        )
+        for piece in pieces:
             job.write(offset, piece)
             offset += len(piece)
             concurrency.came(len(piece))

@@ -9,11 +9,9 @@ from typing import Any
 
 from headrace.errors import ChangedError, InvalidError, MissingDependencyError, UnsupportedError
 from headrace.optional_packages import require
-from headrace.stores.object_store import ObjectInfo, ObjectStore, check_length
+from headrace.stores.object_store import PIECE_BYTES, ObjectInfo, ObjectStore, check_length
 from headrace.stores.store_errors import calling
 from headrace.stores.store_url import scheme_of
-
-_PIECE_BYTES = 2**22
 
 
 class FsspecStore(ObjectStore):
@@ -57,7 +55,7 @@ class FsspecStore(ObjectStore):
     def pieces(self, key: str) -> Iterator[memoryview]:
         """Yields the bytes of an object in order."""
         info = self.head(key)
-        if info.size <= _PIECE_BYTES or info.etag is None:
+        if info.size <= PIECE_BYTES or info.etag is None:
             yield memoryview(self.get(key))
         else:
             yield from self.stream(key, 0, info.size, etag=info.etag)
@@ -69,12 +67,18 @@ class FsspecStore(ObjectStore):
         )
 
     def stream(
-        self, key: str, start: int, stop: int, *, etag: str | None = None
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        *,
+        etag: str | None = None,
+        piece_bytes: int = PIECE_BYTES,
     ) -> Iterator[memoryview]:
         """Yields bytes [start, stop) of an object as they come."""
         url = self.url_of(key)
-        for first in range(start, stop, _PIECE_BYTES):
-            last = min(first + _PIECE_BYTES, stop)
+        for first in range(start, stop, piece_bytes):
+            last = min(first + piece_bytes, stop)
             piece = calling(
                 "read",
                 url,

@@ -24,7 +24,7 @@ from headrace.errors import (
     PermissionDeniedError,
 )
 from headrace.stores.object_store import ObjectInfo, ObjectStore
-from headrace.stores.store_errors import NO_BUCKET
+from headrace.stores.store_errors import NO_BUCKET, NO_CREDENTIALS
 
 LATEST = "latest"
 _FOLDER = "manifests"
@@ -170,8 +170,8 @@ def _hint(store: ObjectStore) -> tuple[int, bool]:
     try:
         text = store.get(LATEST).strip()
     except (NotFoundError, PermissionDeniedError) as error:
-        if NO_BUCKET in str(error):
-            raise
+        if NO_BUCKET in str(error) or NO_CREDENTIALS in str(error):
+            raise  # which another request would take as long to find out
         return 0, False
     is_number = text.isdigit() and len(text) <= _MOST_DIGITS
     return int(text) if is_number else 0, True

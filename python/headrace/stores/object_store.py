@@ -12,6 +12,7 @@ from pathlib import Path
 from headrace.errors import CorruptError, TruncatedError
 
 _DELETIONS = 64  # at the same time
+PIECE_BYTES = 2**22  # of a stream; large ones cost memory, small ones time
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,15 @@ class ObjectStore(abc.ABC):
 
     @abc.abstractmethod
     def stream(
-        self, key: str, start: int, stop: int, *, etag: str | None = None
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        *,
+        etag: str | None = None,
+        piece_bytes: int = PIECE_BYTES,
     ) -> Iterator[memoryview]:
-        """Yields bytes [start, stop) of an object, in pieces, as they come.
+        """Yields bytes [start, stop) of an object, in pieces of about that size, as they come.
 
         Raises:
             ChangedError: If the object is no longer that of `etag`.

@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError, InvalidError, IoError
 from headrace.optional_packages import require
 from headrace.stores import background_loop
 from headrace.stores.background_loop import lend
-from headrace.stores.object_store import ObjectInfo, ObjectStore, check_length
+from headrace.stores.object_store import PIECE_BYTES, ObjectInfo, ObjectStore, check_length
 from headrace.stores.store_errors import awaiting, calling
 from headrace.stores.store_url import local_path, scheme_of
 
@@ -46,7 +46,6 @@ _RETRY: dict[str, Any] = {"max_retries": _RETRIES, "retry_timeout": datetime.tim
 
 _PART_BYTES = 2**23  # of an upload, and of a download of a large object
 _PARTS_AT_ONCE = 4  # of an upload; so much of it is in memory
-_PIECE_BYTES = 2**22  # of a stream
 _AT_ONCE = 16  # small objects
 
 _memory: dict[str, Any] = {}  # by URL: what a process writes there it finds there
@@ -115,14 +114,20 @@ class ObstoreStore(ObjectStore):
         return self._requests.wait_for(get_all)
 
     def stream(
-        self, key: str, start: int, stop: int, *, etag: str | None = None
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        *,
+        etag: str | None = None,
+        piece_bytes: int = PIECE_BYTES,
     ) -> Iterator[memoryview]:
         """Yields bytes [start, stop) of an object as they come."""
         url = self.url_of(key)
         if start == stop:
             return
         result = self._ask("read", key, self._range_request(key, start, stop, etag))
-        pieces = result.stream(min_chunk_size=_PIECE_BYTES)
+        pieces = result.stream(min_chunk_size=piece_bytes)
         found = 0
         while (piece := self._ask("read", key, lambda: _next(pieces))) is not None:
             found += len(piece)

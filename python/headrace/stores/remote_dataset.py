@@ -23,7 +23,7 @@ from headrace.stores.opening import open_store
 from headrace.stores.patience import patiently
 from headrace.stores.store_directory import StoreDirectory
 from headrace.stores.store_errors import naming
-from headrace.stores.store_url import is_url
+from headrace.stores.store_url import is_url, shown
 from headrace.stores.temporary_folder import make_folder
 
 _MOST_DEFAULT_BYTES = 10**10
@@ -134,8 +134,9 @@ def check_cache(cache: object) -> str:
     """Returns the directory of a cache as a path that does not depend on where a program is."""
     path: object = os.fspath(cache) if isinstance(cache, str | os.PathLike) else cache
     if not isinstance(path, str) or not path or is_url(path):
+        named = shown(path) if isinstance(path, str) and is_url(path) else cache
         raise InvalidError(
-            f"cache={cache!r}: shards are kept in a directory on a disk of this machine; name it, "
+            f"cache={named!r}: shards are kept in a directory on a disk of this machine; name it, "
             "or drop cache= for a temporary one"
         )
     return os.path.abspath(path)

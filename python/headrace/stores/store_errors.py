@@ -28,6 +28,7 @@ from headrace.errors import (
 _Result = TypeVar("_Result")
 
 NO_BUCKET = "the bucket does not exist"
+NO_CREDENTIALS = "there are no credentials"
 _IN_OTHER_REGION = "the bucket is in another region than it was asked for in"
 
 _STATUS = re.compile(r"(?:status(?: code)?:? |\bHTTP error: )(\d{3})\b", re.IGNORECASE)
@@ -60,6 +61,8 @@ _NO_CREDENTIALS = re.compile(
     r"|no ?credential|unable to locate credentials",
     re.IGNORECASE,
 )
+# What the user's function raised; its text may be a secret.
+_PROVIDER = re.compile(r"credential provider: .*type: <class '([A-Za-z_][\w.]{0,99})'>", re.DOTALL)
 _DENIED_CODES = frozenset(
     {
         *("AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken"),
@@ -74,6 +77,10 @@ _ADVICE = {
 }
 _CHECK_CREDENTIALS = (
     "check the credentials in storage_options= or the environment, and that they allow this"
+)
+_GIVE_CREDENTIALS = (
+    "give them in storage_options= or the environment, as credential_provider= where a profile or "
+    "SSO has them, or skip_signature=True for a public bucket"
 )
 _BY_NAME: dict[str, type[HeadraceError]] = {
     "NotFoundError": NotFoundError,
@@ -120,6 +127,8 @@ def failure_of(error: BaseException, *, doing: str, url: str) -> HeadraceError:
     code = found[1] if (found := _CODE.search(text)) else None
     kind = _kind_of(error, text, status, code)
     facts = [str(fact) for fact in (status, code) if fact is not None]
+    if found := _PROVIDER.search(text):
+        facts = [found[1]]
     if kind is IoError and not facts:
         facts = [_symptom(text) or type(error).__name__]
     said = f"{url} cannot be {doing}: {_what(kind, text, code)}"
@@ -227,7 +236,9 @@ def _what(kind: type[HeadraceError], text: str, code: str | None) -> str:
     if _OTHER_REGION.search(text):
         return _IN_OTHER_REGION
     if kind is PermissionDeniedError and code is None and _NO_CREDENTIALS.search(text):
-        return "there are no credentials"
+        return NO_CREDENTIALS
+    if _PROVIDER.search(text):
+        return "its credential_provider= failed"
     return _WHAT[kind]
 
 
@@ -236,6 +247,10 @@ def _advice(kind: type[HeadraceError], text: str, code: str | None) -> str:
         found = _REGION.search(text)
         here = f"{found[1]!r}" if found else "the bucket's"
         return f"give {here} as region in storage_options=, or as AWS_REGION"
+    if _PROVIDER.search(text):
+        return ""
+    if kind is PermissionDeniedError and _what(kind, text, code) == NO_CREDENTIALS:
+        return _GIVE_CREDENTIALS
     if kind is PermissionDeniedError:
         return _ADVICE.get(code or "", _CHECK_CREDENTIALS)
     if kind is StoreTimeoutError or (kind is IoError and _UNREACHED.search(text)):

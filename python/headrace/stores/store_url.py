@@ -38,6 +38,25 @@ def shown(url: str) -> str:
     return f"{scheme.lower()}://{host}{slash}{path}"
 
 
+def check_is_path(path: object, *, where: str = "", column: str = "") -> None:
+    """Raises InvalidError for a URL, which is not shown as it is: it may be a signed one.
+
+    Args:
+        path: What is to be a file of this machine, or a glob of such.
+        where: How the message begins.
+        column: The column that it is for.
+    """
+    if isinstance(path, str) and "://" in path and not os.path.lexists(path):
+        url = shown(path)
+        raise InvalidError(
+            f"{where}{url!r} is a URL, and what is read here are files of this machine: hr.open "
+            "takes the URL of one dataset of shards (hr.concat joins several), a function of yours "
+            "gets what else a store has (hr.from_shards, hr.from_items); or copy it here",
+            file=url,
+            column=column,
+        )
+
+
 def scheme_of(url: str) -> str:
     """Returns the scheme, in lower case."""
     return url.partition("://")[0].lower()
