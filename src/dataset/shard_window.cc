@@ -456,10 +456,8 @@ bool ShardWindow::give_back(uint64_t position, bool urgent) {
   const auto again = [this](uint64_t shard, const ShardSlots::Slot& slot) {
     return position_of(shard, slot.wants.empty() ? std::max(slot.position, kSoon) : kSoon);
   };
-  using GiveBack = ShardSlots::GiveBack;
-  const GiveBack which = !urgent            ? GiveBack::kLast
-                         : position == kNow ? GiveBack::kAny
-                                            : GiveBack::kReady;
+  using enum ShardSlots::GiveBack;
+  const auto which = !urgent ? kLast : position == kNow ? kAny : kReady;
   auto given = slots_.give_back(position, which, again);
   if (!given) {
     return false;
