@@ -170,16 +170,18 @@ void ShardWindow::release(uint64_t pass, uint64_t shard, uint64_t position,
   if (retire) {
     retire();
   }
-  drop(shard, slots_.take_if_unwanted(shard));
+  ShardSlots::Slot gone = slots_.take_if_unwanted(shard);
+  if (gone.generation != 0 || !slots_.find(shard)) {
+    drop(shard, std::move(gone));
+  }
 }
 
-// What was taken of a shard: who wants it anew meanwhile has a request of his own in the queue.
+// What was taken of a shard: who wants it anew meanwhile has a request of his own in the queue. It
+// may be in the cache also where nobody has it ready here: it was given back, or others read it.
 void ShardWindow::drop(uint64_t shard, ShardSlots::Slot gone) {
   queue_->drop(shard, gone.generation);
-  if (gone.ready != nullptr) {
-    gone = {};
-    cache_->release(next_uses_->key(shard), next_uses_->next_use(shard));
-  }
+  gone = {};
+  cache_->release(next_uses_->key(shard), next_uses_->next_use(shard));
   queue_->ask_again();
 }
 
@@ -454,10 +456,8 @@ bool ShardWindow::give_back(uint64_t position, bool urgent) {
   const auto again = [this](uint64_t shard, const ShardSlots::Slot& slot) {
     return position_of(shard, slot.wants.empty() ? std::max(slot.position, kSoon) : kSoon);
   };
-  using GiveBack = ShardSlots::GiveBack;
-  const GiveBack which = !urgent            ? GiveBack::kLast
-                         : position == kNow ? GiveBack::kAny
-                                            : GiveBack::kReady;
+  using enum ShardSlots::GiveBack;
+  const auto which = !urgent ? kLast : position == kNow ? kAny : kReady;
   auto given = slots_.give_back(position, which, again);
   if (!given) {
     return false;

@@ -122,9 +122,10 @@ void WantedShards::want(uint64_t shard, uint64_t due) {
 }
 
 void WantedShards::release_all() noexcept {
-  for (const auto& [shard, state] : shards_) {
+  for (const auto& known : shards_) {  // clang-tidy 16 crashes where names are bound to both
+    const uint64_t shard = known.first;
     try {
-      if (state.wanted || shard == asked_) {
+      if (known.second.wanted || shard == asked_) {
         supply_.release(shard, later_(shard));
       } else {
         supply_.set_next_use(shard, later_(shard));

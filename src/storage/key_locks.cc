@@ -162,6 +162,11 @@ void KeyLocks::unpin(const CacheKey& key) noexcept {
   }
 }
 
+bool KeyLocks::has_pinned(const CacheKey& key) const {
+  const std::lock_guard lock(mutex_);
+  return pins_.contains(key);
+}
+
 std::unique_ptr<const KeyClaim> KeyLocks::claim(const CacheKey& key) {
   std::unique_ptr<KeyClaim> claim(new KeyClaim(key));
   const std::lock_guard lock(mutex_);

@@ -89,6 +89,9 @@ class KeyLocks : public std::enable_shared_from_this<KeyLocks> {
   // for seconds.
   std::shared_ptr<const KeyPin> pin(const CacheKey& key);
 
+  // Whether this one has pinned it.
+  bool has_pinned(const CacheKey& key) const;
+
   // Nothing while anybody, in this process or another, has it. Throws kIo.
   std::unique_ptr<const KeyClaim> claim(const CacheKey& key);
 
@@ -124,7 +127,7 @@ class KeyLocks : public std::enable_shared_from_this<KeyLocks> {
   const std::string path_;
   const pid_t process_;
   Descriptor file_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<CacheKey, uint64_t> pins_;  // how many of this process
   uint64_t joined_ = 0;
   uint64_t member_ = kMaxMembers;  // its byte as a member; the most: none, or none was free

@@ -246,19 +246,26 @@ Reservation::Parts ShardCache::make_parts(const CacheKey& key, const ShardRoom& 
 
 bool ShardCache::make_room(uint64_t needed, uint64_t next_use, uint64_t& used) {
   const std::lock_guard lock(mutex_);
-  while (used > directory_.limit_bytes - needed) {
+  std::vector<Evictable> kept;
+  bool found = true;
+  while (found && used > directory_.limit_bytes - needed) {
     const auto first = order_.take(next_use);
-    if (!first) {
-      return false;
+    found = first.has_value();
+    // Others who have pinned it release it, or the next sweep() finds it. Who has released it here
+    // may still read it, and does not say when he has ended.
+    if (found && !evict(*first, used) && locks_->has_pinned(first->key)) {
+      kept.push_back(*first);
     }
-    evict(*first, used);
   }
-  return true;
+  for (const Evictable& shard : kept) {
+    order_.add(shard);
+  }
+  return found;
 }
 
-void ShardCache::evict(const Evictable& shard, uint64_t& used) {
-  // One that is pinned comes back by release(), or by the next sweep().
-  locks_->while_unpinned(
+// False where it is pinned.
+bool ShardCache::evict(const Evictable& shard, uint64_t& used) {
+  return locks_->while_unpinned(
       shard.key, [&] { remove_counted(directory_.paths.shard(shard.boot, shard.key), used); });
 }
 

@@ -170,7 +170,7 @@ class ShardCache : public std::enable_shared_from_this<ShardCache> {
   Reservation::Parts take_room(const CacheKey& key, const ShardRoom& room, uint64_t next_use);
   Reservation::Parts make_parts(const CacheKey& key, const ShardRoom& room) const;
   bool make_room(uint64_t needed, uint64_t next_use, uint64_t& used);
-  void evict(const Evictable& shard, uint64_t& used);
+  bool evict(const Evictable& shard, uint64_t& used);
   void remove_remains(const CacheKey& key, uint64_t& used) const;
   void discard(Reservation::Parts& parts);
   std::shared_ptr<const CachedShard> hand_over(Reservation& reservation,

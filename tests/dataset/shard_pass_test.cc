@@ -176,6 +176,24 @@ TEST_F(ShardPassTest, WhatAPassBeforeHasUsedIsEvictedBeforeWhatThisOneUses) {
   EXPECT_TRUE(fetch_all(*store).empty()) << "2 stayed, and 1 has gone";
 }
 
+TEST_F(ShardPassTest, WhatItHasNotWantedAndNeedsNoMoreGoesFirst) {
+  const auto store = make(3);
+  const auto pass = store->begin_pass(100);
+  pass->set_next_use(1, 50);
+  EXPECT_EQ(store->find(1), nullptr);
+  fetch_all(*store);
+  store->let_go(1);
+  pass->want(2, 20);
+  pass->want(3, 30);
+  fetch_all(*store);
+  pass->release(2, 60);
+  pass->release(1, kLaterPass);
+  pass->want(4, 40);
+  EXPECT_EQ(fetch_all(*store), (std::vector<uint64_t>{4}));
+  pass->want(2, 60);
+  EXPECT_TRUE(fetch_all(*store).empty()) << "1 has gone, and 2 stayed";
+}
+
 TEST_F(ShardPassTest, AtItsEndReleasesWhatItWants) {
   const auto store = make(3);
   const auto training = store->begin_pass(10);

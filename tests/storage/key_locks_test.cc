@@ -32,7 +32,10 @@ TEST(KeyLocks, APinIsSeenByAllUntilItsLastShareIsGone) {
   EXPECT_FALSE(is_unpinned(*one, 1));
   EXPECT_FALSE(is_unpinned(*two, 1));
   EXPECT_TRUE(is_unpinned(*two, 2));
+  EXPECT_TRUE(two->has_pinned(key(1)));
   other.reset();
+  EXPECT_FALSE(two->has_pinned(key(1)));
+  EXPECT_TRUE(one->has_pinned(key(1)));
   first.reset();
   EXPECT_FALSE(is_unpinned(*two, 1));
   second.reset();

@@ -168,6 +168,25 @@ TEST_F(ShardCacheTest, KeepsWhatIsUsedBeforeWhatNeedsTheRoom) {
   EXPECT_FALSE(has(*cache, 1));
 }
 
+TEST_F(ShardCacheTest, WhatIsStillReadWhenItIsReleasedGoesFirstAfterwards) {
+  const auto cache = open();
+  auto reader = put(*cache, 1);
+  next_ = {{1, kLaterPass}, {2, 20}, {3, 30}};
+  cache->release(key(1), kLaterPass);
+  for (const uint64_t shard : {2, 3}) {
+    ASSERT_NE(put(*cache, shard), nullptr);
+    cache->release(key(shard), next_[shard]);
+  }
+  EXPECT_NE(put(*cache, 4), nullptr);
+  EXPECT_FALSE(has(*cache, 3)) << "the farthest of those that nobody reads";
+  next_[4] = 10;
+  cache->release(key(4), 10);
+  reader.reset();
+  EXPECT_NE(put(*cache, 5), nullptr);
+  EXPECT_FALSE(has(*cache, 1));
+  EXPECT_TRUE(has(*cache, 2));
+}
+
 TEST_F(ShardCacheTest, LooksForRoomAgainAfterOthersHaveUnpinned) {
   const auto one = open(1);
   const auto two = open(1);
