@@ -141,6 +141,8 @@ class Stages:
         start, end = stage * self.rows, (stage + 1) * self.rows
         version, rows = self._seen
         failing = "" if self._failing is None else f"; the last look failed: {self._failing.why}"
+        if self._looking is not None and (silent := time.monotonic() - self._looking.began) > 1:
+            failing += f"; the store has not answered a look for {silent:.0f} s"
         sys.stderr.write(
             f"headrace: has waited {waited:.0f} s for rows [{start}, {end}) of "
             f"{self._versions.path}, stage {stage}: version {version} ends with row {rows - 1}, "

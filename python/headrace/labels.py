@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrace.schema import Field
 
 Label = str | bytes | int | bool
-_CHUNK_ROWS = 1 << 16
+_CHUNK_ROWS = 1 << 10  # text of a store has to be in the cache together where it is read together
 
 
 def encode(column: Column, field: Field, classes: object) -> tuple[NDArray[np.int64], list[Label]]:

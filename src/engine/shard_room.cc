@@ -67,7 +67,7 @@ const char* const kShardShuffle =
                          const Repeated& found) {
   const auto all = static_cast<double>(found.bytes);
   char times[32];
-  std::snprintf(times, sizeof(times), "%.2g", found.downloads);
+  std::snprintf(times, sizeof(times), found.downloads < 10 ? "%.1f" : "%.0f", found.downloads);
   throw Error(ErrorCode::kInvalid,
               found.what + " needs rows of " + std::to_string(found.shards) + " shards of " +
                   store.url() + " in random order. They are " + std::to_string(found.bytes) +

@@ -28,6 +28,17 @@ constexpr std::chrono::seconds kMostPatience{60};
 constexpr std::chrono::microseconds kYielding{100};  // so long it is only asked again
 constexpr std::chrono::microseconds kPause{200};
 
+Error unwritten_error(const std::string& path, int error_number) {
+  const Error cause = system_error("cannot be written", path, error_number);
+  if (error_number != ENOSPC && error_number != EDQUOT) {
+    return cause;
+  }
+  return Error(ErrorCode::kIo,
+               std::string(cause.what()) +
+                   "; remove other files from this disk, or choose a cache= on another one",
+               {.file = path, .column = ""});
+}
+
 }  // namespace
 
 // The file, in the machine's own byte order: it is of one machine.
@@ -102,7 +113,7 @@ void CacheLedger::write(uint64_t used, bool changing) const {
   const ssize_t n =
       retry_interrupted([&] { return ::pwrite(file_.get(), &record, sizeof(record), 0); });
   if (n != sizeof(record)) {
-    throw system_error("cannot be written", path_, n < 0 ? errno : ENOSPC);
+    throw unwritten_error(path_, n < 0 ? errno : ENOSPC);
   }
 }
 

@@ -31,7 +31,7 @@ class CachedShard {
   std::shared_ptr<const KeyPin> pin_;  // given back after the map
   std::string path_;
   FileInfo info_;
-  std::shared_ptr<const MappedFile> map_;
+  std::unique_ptr<std::shared_ptr<const MappedFile>> map_;  // so that it can be left, not dropped
   pid_t process_;
 };
 

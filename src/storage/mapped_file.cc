@@ -68,9 +68,9 @@ void MappedFile::advise(const std::byte* address, uint64_t bytes, Advice advice)
   const auto from = reinterpret_cast<uintptr_t>(address);
   const uintptr_t first = from & ~(page_size() - 1);
   if (advice == Advice::kUsed) {
+    const uint64_t size = from + bytes - first;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as below
-    static_cast<void>(
-        ::madvise(reinterpret_cast<void*>(first), from + bytes - first, MADV_DONTNEED));
+    static_cast<void>(::madvise(reinterpret_cast<void*>(first), size, MADV_DONTNEED));
     return;
   }
   for (uintptr_t at = first; at < from + bytes; at += kReadAheadStep) {

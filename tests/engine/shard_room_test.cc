@@ -96,6 +96,20 @@ TEST_F(ShardRoomTest, TheErrorSaysWhatItWouldCost) {
   expect_error(ErrorCode::kInvalid, {"each shard 4.6 times"}, [&] { check(dataset_, exact_, 8); });
 }
 
+TEST_F(ShardRoomTest, WhatItWouldCostIsANumberThatPeopleRead) {
+  const StoredDataset stored{numbered_rows(3200), std::vector<uint64_t>(16, 200)};
+  const auto remote = stored.open(16);
+  const auto dataset = dataset_of_remote_shards(remote);
+  const auto bytes = 8 * stored.charge();
+  const LoaderOptions options{.split = {.batch_size = 1}, .shuffle = exact_};
+  // 3200 batches of a row take a shard each, half of which are missing.
+  expect_error(ErrorCode::kInvalid, {"each shard 100 times"}, [&] {
+    check_shard_room(order_of(*dataset, options, 0, 0),
+                     std::make_shared<const RowShards>(*dataset, *remote),
+                     {.limit = bytes, .share = bytes});
+  });
+}
+
 TEST_F(ShardRoomTest, RowOrderNeedsRoomForTheShardsOfABatch) {
   check(dataset_, {}, 2);
   check(dataset_, {}, 4, 25);

@@ -13,6 +13,8 @@ import pytest
 from growing import commit, flat, growing, take
 
 import headrace as hr
+import headrace.follow
+from headrace.stores.store_directory import StoreDirectory
 
 pytest.importorskip("obstore")
 
@@ -141,3 +143,21 @@ def test_a_fork_during_a_look_is_told_so(run_script: RunScript) -> None:
         """
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_store_that_does_not_answer_is_told_of(
+    follow: Callable[..., hr.Loader],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(headrace.follow, "_TELL_S", 1.2)
+    loader = follow()
+    batches = iter(loader)
+    take(batches, 4)
+    answer = threading.Event()
+    monkeypatch.setattr(StoreDirectory, "newest", lambda _: answer.wait())
+    threading.Timer(2.0, loader.close).start()
+    with pytest.raises(hr.CancelledError, match="closed"):
+        next(batches)
+    answer.set()
+    assert "the store has not answered a look for 1 s" in capfd.readouterr().err

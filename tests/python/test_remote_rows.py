@@ -122,6 +122,17 @@ def test_any_store_will_do(
     assert cached(tmp_path / "cache")
 
 
+def test_labels_of_more_than_the_cache_holds_become_numbers(tmp_path: Path) -> None:
+    place = memory_url()
+    with hr.Writer(place, shard_bytes="16KB") as writer:
+        for _ in range(10):
+            writer.write(label=["odd", "even"] * 500, x=np.zeros((1000, 4), np.float32))
+    ds = hr.open(place, cache=tmp_path, cache_bytes="150KB")
+    encoded, classes = ds.encode_labels("label")
+    assert classes == ["even", "odd"]
+    assert encoded["label"][:].tolist() == [1, 0] * 5000
+
+
 def test_views_of_a_store(url: str, local: Path, tmp_path: Path) -> None:
     def both(view: Callable[[hr.Dataset], hr.Dataset]) -> None:
         first = view(hr.open(url, cache=tmp_path / "cache"))

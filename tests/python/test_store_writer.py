@@ -338,6 +338,32 @@ def test_an_upload_that_fails_is_the_writers_error(s3: S3, writer: Make) -> None
     assert keys(s3.open()) == {}
 
 
+def test_no_room_for_shards_before_they_are_uploaded_is_said_to_be_that(run_script: Any) -> None:
+    done = run_script(
+        """
+        import resource
+        import numpy as np
+        import headrace as hr
+        writer = hr.Writer("memory://data", shard_bytes="8MB")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        try:
+            for _ in range(40):
+                writer.write(x=np.zeros((100_000, 4)))
+        except hr.IoError as error:
+            print(error)
+        """
+    )
+    assert "before they are uploaded: make room there, set TMPDIR" in done.stdout, done.stderr
+
+
+def test_what_cannot_be_written_to_is_told_with_what_can() -> None:
+    with (
+        http_server(lambda *_: (405, {}, b"")) as url,
+        pytest.raises(hr.UnsupportedError, match=r"no such operation; write to s3://"),
+    ):
+        hr.Writer(f"{url}/data")
+
+
 def test_a_file_url_is_a_directory(tmp_path: Path) -> None:
     with hr.Writer(f"file://{tmp_path}/corpus") as made:
         made.write(x=np.arange(3))

@@ -38,6 +38,12 @@ TEST(CacheLedger, IsCountedOnceAndThenKept) {
   EXPECT_EQ(counted(again, 5), 111U);
 }
 
+TEST(CacheLedger, ThatFindsNoRoomSaysWhatToDo) {
+  CacheLedger ledger("/dev/full", kBoot);
+  expect_error(ErrorCode::kIo, {"/dev/full", "No space left", "choose a cache= on another one"},
+               [&] { counted(ledger, 100); });
+}
+
 TEST(CacheLedger, OfAnotherStartOfTheMachineIsCountedAnew) {
   const TempDir dir;
   CacheLedger before(dir.path("ledger"), kBoot);

@@ -44,6 +44,21 @@ _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s"}
 _RETRIES = 3
 _RETRY: dict[str, Any] = {"max_retries": _RETRIES, "retry_timeout": datetime.timedelta(seconds=30)}
 
+# What is told of a store that cannot be made.
+_NAMES = (
+    (
+        ("s3", "s3a"),
+        "its names for S3 are access_key_id, secret_access_key, session_token, region and endpoint",
+    ),
+    (
+        ("az", "azure", "abfs", "abfss", "adl"),
+        "Azure needs account_name, or AZURE_STORAGE_ACCOUNT_NAME in the environment, and "
+        "account_key, sas_key or a client's id, secret and tenant",
+    ),
+    (("gs",), "its names for GCS are service_account (a path) and service_account_key"),
+)
+_OTHER_NAMES = "web servers have none but client_options and retry_config"
+
 _PART_BYTES = 2**23  # of an upload, and of a download of a large object
 _PARTS_AT_ONCE = 4  # of an upload; so much of it is in memory
 _AT_ONCE = 16  # small objects
@@ -287,10 +302,10 @@ def _configured(
 
 def _unknown_options(url: str, storage_options: dict[str, Any]) -> InvalidError:
     names = ", ".join(sorted(storage_options)) or "none"
+    of = next((names for schemes, names in _NAMES if scheme_of(url) in schemes), _OTHER_NAMES)
     return InvalidError(
-        f"obstore takes no store of {url} with these storage_options: {names}; its names for S3 "
-        "are access_key_id, secret_access_key, session_token, region and endpoint, for the others "
-        "see its documentation",
+        f"obstore takes no store of {url} with these storage_options: {names}; {of}; its "
+        "documentation has the others",
         file=url,
     )
 

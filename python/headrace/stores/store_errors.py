@@ -135,6 +135,8 @@ def failure_of(error: BaseException, *, doing: str, url: str) -> HeadraceError:
     if facts:
         said += f" ({', '.join(facts)})"
     advice = _advice(kind, text, code)
+    if kind is UnsupportedError and doing == "written":
+        advice = "write to s3://, gs://, az:// or to a directory, and copy it there"
     return kind(f"{said}; {advice}" if advice else said, file=url)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
+from headrace.errors import IoError
 from headrace.shard_builder import BuiltShards, ShardBuilder
 from headrace.stores.object_store import ObjectStore
 from headrace.stores.temporary_folder import make_folder
@@ -24,18 +27,21 @@ class StoreShardBuilder(ShardBuilder):
 
     def __init__(self, store: ObjectStore, **options: Any) -> None:
         folder, self._remove = make_folder(self, "shards")
+        self._folder = folder
         super().__init__(folder, **options)
         self._uploads = Uploads(store, os.path.join(folder, "shards"))
 
     def write(self, data: object) -> int:
         """Appends rows, and begins to upload the shards that are full."""
-        written = super().write(data)
+        with self._saying_where():
+            written = super().write(data)
         self._uploads.sweep()
         return written
 
     def finish(self) -> BuiltShards:
         """Returns when all rows are in the store."""
-        built = super().finish()
+        with self._saying_where():
+            built = super().finish()
         self._uploads.finish(built.entries)
         return built
 
@@ -45,3 +51,17 @@ class StoreShardBuilder(ShardBuilder):
         if self.is_own:
             self._uploads.abort()
             self._remove()
+
+    @contextlib.contextmanager
+    def _saying_where(self) -> Iterator[None]:
+        """Says of an error of the folder what that is: nobody has named it."""
+        try:
+            yield
+        except IoError as error:
+            if self._folder not in str(error):
+                raise
+            raise IoError(
+                f"{error}; shards are complete in a temporary directory before they are uploaded: "
+                "make room there, set TMPDIR to another one, or take a smaller shard_bytes",
+                file=error.file,
+            ) from error
