@@ -377,6 +377,8 @@ TEST_F(ShardLookAheadTest, GoesOnAfterLocksOfTheCacheHaveFailed) {
   Batch batch;
   ASSERT_TRUE(next_batch(*pass, batch));
   ASSERT_TRUE(comes([&] { return fetched() == 5; })) << "two are due, and a quarter of the cache";
+  ASSERT_TRUE(comes([&] { return pass->stats().queue_depth == few_ahead.prefetch; }))
+      << "no worker is to meet the failure";
   fetchers.reset();
   {
     const LocksThatFail failing(stored_.default_cache());
