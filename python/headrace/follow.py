@@ -87,6 +87,8 @@ class Stages:
         self._opened = dataset
         assert dataset.version is not None  # a directory has one
         self._version = dataset.version
+        if isinstance(self._versions, StoreDirectory):
+            self._versions.newest()  # so that a later look sees whether it was made anew
         info = self._versions.read(self._version)
         self._first_row: int = info["first_row"]
         self.first = -(-self._first_row // self.rows)

@@ -57,7 +57,8 @@ def open(
         version: Of a directory, the version to open; None is the newest. A pickle keeps it.
         verify: Whether to compare the hash of each record batch when its shard is first opened;
             one read of all bytes. Without it damage inside rows that leaves the structure whole
-            is not noticed; metadata is checked always. Shards of a store are hashed in any case.
+            is not noticed; metadata is checked always. Shards of a store are hashed in any case, as
+            they come and after a restart of the machine, and not again while they are in the cache.
         io: "auto", "mmap" or "pread", as in `memmap`.
         cache: Of a URL: the directory for its shards, which all processes of a machine and any
             number of datasets may share. None is a temporary one of this process, removed at its

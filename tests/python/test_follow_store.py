@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from growing import commit, flat, growing, take
 
 import headrace as hr
 import headrace.follow
+from headrace.stores import open_store
 from headrace.stores.store_directory import StoreDirectory
 
 pytest.importorskip("obstore")
@@ -90,6 +92,22 @@ def test_the_wait_for_rows_is_ended_by_close(follow: Callable[..., hr.Loader]) -
     take(batches, 4)
     threading.Timer(0.2, loader.close).start()
     with pytest.raises(hr.CancelledError, match="closed"):
+        next(batches)
+
+
+def test_a_dataset_that_was_made_anew_is_noticed_at_the_same_version(
+    url: str, follow: Callable[..., hr.Loader]
+) -> None:
+    loader = follow()
+    batches = iter(loader)
+    take(batches, 4)
+    time.sleep(0.2)  # a look that is under way ends
+    store = open_store(url)
+    for found in list(store.list()):
+        store.delete(found.key)
+    commit(url, 0, 60)
+    threading.Timer(20.0, loader.close).start()
+    with pytest.raises(hr.InvalidError, match="is another dataset than the one that was opened"):
         next(batches)
 
 

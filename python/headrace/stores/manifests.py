@@ -50,7 +50,12 @@ def shard_key(shard: str) -> str:
 
 
 def newest_version(store: ObjectStore, *, trusted: bool = False) -> int:
-    """Returns the newest version of the dataset at the store's URL, 0 where there is none.
+    """Returns the newest version of the dataset at the store's URL; as `newest_manifest`."""
+    return newest_manifest(store, trusted=trusted)[0]
+
+
+def newest_manifest(store: ObjectStore, *, trusted: bool = False) -> tuple[int, ObjectInfo | None]:
+    """Returns the newest version at the store's URL, and its manifest; 0 where there is none.
 
     Args:
         store: Where the dataset is.
@@ -86,7 +91,7 @@ def newest_version(store: ObjectStore, *, trusted: bool = False) -> int:
             "is there is all",
             file=store.url_of(manifest_key(hint)),
         )
-    return found
+    return found, search.known.get(found)
 
 
 def fetch_version(store: ObjectStore, directory: str, version: int | None = None) -> int:
@@ -143,26 +148,26 @@ class _Search:
     def __init__(self, store: ObjectStore, has_read: bool) -> None:
         self._store = store
         self._has_read = has_read
-        self._known: dict[int, bool] = {}
+        self.known: dict[int, ObjectInfo | None] = {}
 
     def exists(self, version: int) -> bool:
-        if version not in self._known:
-            self._known[version] = self._look(version)
-        return self._known[version]
+        if version not in self.known:
+            self.known[version] = self._look(version)
+        return self.known[version] is not None
 
-    def _look(self, version: int) -> bool:
+    def _look(self, version: int) -> ObjectInfo | None:
         try:
-            self._store.head(manifest_key(version))
+            found = self._store.head(manifest_key(version))
         except NotFoundError:
-            return False
+            return None
         except PermissionDeniedError:
             if self._has_read:
-                return False
+                return None
             # The answer to HEAD has no body, where stores say why.
             next(self._store.stream(manifest_key(version), 0, 1), None)
             raise
         self._has_read = True
-        return True
+        return found
 
 
 def _hint(store: ObjectStore) -> tuple[int, bool]:

@@ -27,6 +27,7 @@ from headrace.stores.manifests import (
     LATEST,
     fetch_version,
     manifest_key,
+    newest_manifest,
     newest_version,
     shard_key,
 )
@@ -68,6 +69,7 @@ class StoreDirectory:
         self._exclusive = exclusive
         self._seen: int | None = None  # the newest version that an exclusive user knows of
         self._is_unsure = False
+        self._etag: tuple[int, str | None] = (0, None)  # of the newest manifest when last looked at
 
     @property
     def path(self) -> str:
@@ -76,10 +78,18 @@ class StoreDirectory:
 
     def newest(self) -> int:
         """Returns the newest version, 0 where there is none."""
-        newest = newest_version(self._store, trusted=self._trusted)
+        newest, found = newest_manifest(self._store, trusted=self._trusted)
         if self._seen is None:
             self._seen = newest
+        self._forget_if_replaced(newest, None if found is None else found.etag)
         return newest
+
+    def _forget_if_replaced(self, version: int, etag: str | None) -> None:
+        """Lets a manifest be fetched again that is another one: somebody made the dataset anew."""
+        known, self._etag = self._etag, (version, etag)
+        if known[0] == version and None not in (known[1], etag) and known[1] != etag:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._mirror.path, manifest_key(version)))
 
     def read(self, version: int = 0) -> dict[str, Any]:
         """Returns what a version says of itself; 0 is the newest."""
