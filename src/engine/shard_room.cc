@@ -153,7 +153,9 @@ void check_demand(const RemoteShards& store, const ShardDemand& demand, uint64_t
   throw Error(ErrorCode::kInvalid,
               "a batch of this pass needs " + std::to_string(demand.shards) + " shards of " +
                   store.url() + " at the same time, which take " + std::to_string(demand.bytes) +
-                  " bytes, and " + found_room(room, allowed) + "; pass a cache_bytes of at least " +
+                  " bytes, and " + found_room(room, allowed) + ", room for " +
+                  std::to_string(allowed / std::max<uint64_t>(1, largest)) +
+                  " of them; pass a cache_bytes of at least " +
                   cache_bytes_for(demand.bytes + largest, allowed, room.limit) +
                   ", or take a smaller window or smaller batches",
               {.file = store.url(), .column = ""});

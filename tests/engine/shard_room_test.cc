@@ -120,7 +120,7 @@ TEST_F(ShardRoomTest, RowOrderNeedsRoomForTheShardsOfABatch) {
 
 TEST_F(ShardRoomTest, AWindowNeedsRoomForAllThatIsOpenInABatch) {
   check(dataset_, shards(3), 4);
-  expect_error(ErrorCode::kInvalid, {"needs 4 shards", "smaller window"},
+  expect_error(ErrorCode::kInvalid, {"needs 4 shards", "room for 3 of them", "smaller window"},
                [&] { check(dataset_, shards(3), 3); });
 }
 

@@ -18,7 +18,7 @@ from object_stores import S3, QuietHandler, serving
 
 import headrace as hr
 from headrace import dataset_place, follow
-from headrace.stores import patience
+from headrace.stores import patience, uploads
 
 pytest.importorskip("obstore")
 
@@ -106,6 +106,20 @@ def test_a_writer_waits_for_a_time_and_not_for_a_number_of_tries(
             outage.part, outage.failures = part, 200
         assert outage.failures == 0
     assert len(hr.open(s3.url(), storage_options=s3.options)) == 20
+
+
+def test_who_waits_for_an_upload_is_told_so(
+    s3: S3, outage: Outage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(uploads, "_TELL_S", 0.2)
+    with hr.Writer(s3.url(), storage_options=s3.options) as writer:
+        writer.write(y=np.arange(10))
+        outage.part, outage.failures = "/shards/", 1_000_000
+        threading.Timer(1.0, setattr, (outage, "failures", 0)).start()
+    said = capfd.readouterr().err
+    assert f"s for the upload of {s3.url()}/shards/" in said
+    assert 1 <= said.count("\n") <= 6
+    assert len(hr.open(s3.url(), storage_options=s3.options)) == 10
 
 
 def following(s3: S3, **arguments: Any) -> hr.Loader:

@@ -37,6 +37,7 @@ def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(temporary_folder, "_YOUNG_S", -1.0)
+    monkeypatch.setattr(temporary_folder, "_looked", set())
     return tmp_path
 
 
@@ -85,11 +86,20 @@ def test_young_folders_and_links_are_left_alone(tmp: Path, monkeypatch: pytest.M
     monkeypatch.setattr(temporary_folder, "_YOUNG_S", 60.0)
     make_folder(owner, "cache")
     assert (tmp / f"{begin}bcdefghi").is_dir()
+    temporary_folder._looked.clear()
     os.utime(tmp / f"{begin}bcdefghi", times=(time.time() - 90,) * 2)
     make_folder(owner, "cache")
     assert not (tmp / f"{begin}bcdefghi").exists()
     assert (tmp / f"{begin}abcdefgh").is_symlink()
     assert target.is_dir()
+
+
+def test_a_process_looks_once(tmp: Path) -> None:
+    owner = Owner()
+    name = Path(make_folder(owner, "cache")[0]).name[:-8] + "abcdefgh"
+    (tmp / name).mkdir()
+    make_folder(owner, "cache")  # of thousands, in a TMPDIR of as many files
+    assert (tmp / name).is_dir()
 
 
 def test_where_locks_are_granted_to_anybody_nothing_is_removed(

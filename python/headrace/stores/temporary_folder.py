@@ -1,8 +1,8 @@
 """Folders that go with the object that made them, at the latest when the next one is made.
 
 1. Whoever makes a folder holds a lock on it (`flock`), which the kernel takes from the dead.
-2. A process that was killed leaves its folder. Who makes one later removes it: a folder of the same
-   start of this machine, of the same user, whose lock can be had.
+2. A process that was killed leaves its folder. The next one that makes its first removes it: a
+   folder of the same start of this machine, of the same user, whose lock can be had.
 3. A folder that was made just now may not be locked yet, so the young are left alone. So are all
    where locks are granted to anybody, or not at all.
 """
@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 _PAUSES = (0.0, 0.01, 0.1)  # before the tries: a thread may be making a file there
 _YOUNG_S = 60.0
+_looked: set[str] = set()  # where this process has done so
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -34,8 +35,10 @@ def make_folder(owner: object, purpose: str) -> tuple[str, Callable[[], object]]
         prefix=f"headrace-{purpose}-{start}-" if start else f"headrace-{purpose}-"
     )
     lock = _lock(path) if start else None
-    if lock is not None and _excludes(path):
-        _remove_dead(os.path.dirname(path), start)
+    parent = os.path.dirname(path)
+    if lock is not None and parent not in _looked and _excludes(path):
+        _looked.add(parent)
+        _remove_dead(parent, start)
     return path, weakref.finalize(owner, _remove, path, os.getpid(), lock)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
@@ -18,6 +19,7 @@ from headrace.stores.object_store import ObjectStore
 _AT_ONCE = 4
 _SUFFIX = ".arrow"
 _PATIENCE_S = 2.0
+_TELL_S = 30.0  # that somebody waits so long, and twice, four times, ... as long, is told on stderr
 _MOST_AGE_S = COLLECTION_AGE_S / 2  # of a shard that is committed
 
 
@@ -95,9 +97,24 @@ class Uploads:
         self._running[shard] = self._store.begin_put(shard_key(shard), self._path(shard))
 
     def _wait(self, shard: str) -> None:
+        began, tell_after = time.monotonic(), _TELL_S
+        while not wait([self._running[shard]], timeout=tell_after).done:
+            waited = time.monotonic() - began
+            _tell(waited, self._store.url_of(shard_key(shard)))
+            tell_after = waited  # twice as long in all
         self._running[shard].result()
         del self._running[shard]
         self._path(shard).unlink()
 
     def _path(self, shard: str) -> Path:
         return Path(self._folder, f"{shard}{_SUFFIX}")
+
+
+def _tell(waited: float, url: str) -> None:
+    """Says on stderr what is waited for."""
+    if sys.stderr is not None:
+        sys.stderr.write(
+            f"headrace: has waited {waited:.0f} s for the upload of {url}: the network is slow, or "
+            "the store fails and is asked again\n"
+        )
+        sys.stderr.flush()
