@@ -34,7 +34,7 @@ void check_room(const Needed& needed) {
     limit = std::min(limit, set->store().limit_bytes());
     urls += (urls.empty() ? "" : " and ") + set->url();
   }
-  if (bytes > limit) {
+  if (count > 1 && bytes > limit) {
     throw Error(ErrorCode::kInvalid,
                 "rows that are read together lie in " + std::to_string(count) + " shards of " +
                     urls + ", which take " + std::to_string(bytes) +

@@ -27,6 +27,13 @@ std::optional<uint64_t> bytes_left(const std::string& directory) {
   return saturating_mul(disk.f_bavail, disk.f_frsize);
 }
 
+// Whether the disk of `directory` has no room for `bytes`, where it says what it has.
+bool is_too_full(const std::string& directory, uint64_t bytes) {
+  struct statvfs disk = {};
+  return ::statvfs(directory.c_str(), &disk) == 0 && disk.f_blocks > 0 &&
+         saturating_mul(disk.f_bfree, disk.f_frsize) < bytes;
+}
+
 }  // namespace
 
 PartFile::PartFile(std::string path, uint64_t bytes)
@@ -61,6 +68,10 @@ void PartFile::shorten(uint64_t bytes) {
 void PartFile::allocate() const {
   if (bytes_ == 0) {
     return;
+  }
+  // It would take all that is left before it fails, and others would find the disk full meanwhile.
+  if (is_too_full(directory_of(path_), bytes_)) {
+    fail("cannot have its space", ENOSPC);
   }
   const int result =
       retry_interrupted([&] { return ::fallocate(file_.get(), 0, 0, static_cast<off_t>(bytes_)); });

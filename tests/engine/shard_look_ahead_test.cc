@@ -414,32 +414,45 @@ TEST_F(ShardLookAheadTest, TwoPassesTakeTurnsInACacheForOne) {
 TEST_F(ShardLookAheadTest, TwoPassesWithRoomForBothFetchEachShardOnce) {
   constexpr uint64_t kOfShard = 20;
   constexpr uint64_t kMore = 80;
-  constexpr uint64_t kSome = 60 * kOfShard;
+  constexpr uint64_t kSome = 60;
   const StoredDataset stored(numbered_rows(kMore * kOfShard),
                              std::vector<uint64_t>(kMore, kOfShard));
   // A pass has a quarter ahead and one or two that are due: between those of the two lie four. What
   // is left is for threads that come late.
   const ServedDataset served(stored, 40);
+  constexpr uint64_t kBehind = 16;
+  constexpr uint64_t kSoonThere = 8;
   LoaderOptions few_ahead = options({}, 1);
   few_ahead.split.batch_size = kOfShard / 4;
   few_ahead.prefetch = 1;
-  constexpr size_t kBehind = 16 * 4;  // in batches
+  const DatasetPtr some = slice(served.dataset(), 0, kSome * kOfShard, 1);
   Loader training(served.dataset(), few_ahead);
-  Loader validation(slice(served.dataset(), 0, kSome, 1), few_ahead);
+  Loader validation(some, few_ahead);
   const auto pass = training.start(5, 0);
   const auto other = validation.start(0, 0);
-  const Batches expected = read(stored.local(), few_ahead, 5);
-  const Batches others = read(slice(stored.local(), 0, kSome, 1), few_ahead);
-  Batch batch;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_TRUE(next_batch(*pass, batch));
-    EXPECT_EQ(ids(batch), expected[i]);
-    if (i >= kBehind && i - kBehind < others.size()) {
-      ASSERT_TRUE(next_batch(*other, batch));
-      EXPECT_EQ(ids(batch), others[i - kBehind]);
+  Batches found;
+  Batches others;
+  const auto read_shard = [](Pass& of, Batches& batches) {
+    Batch batch;
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(next_batch(of, batch));
+      batches.push_back(ids(batch));
+    }
+  };
+  const auto stats = [&] { return served.store().stats(); };
+  for (uint64_t shard = 0; shard < kMore; ++shard) {
+    read_shard(*pass, found);
+    const auto here = [&] { return stats().fetches >= std::min(kMore, shard + kSoonThere); };
+    ASSERT_TRUE(comes(here)) << shard;
+    if (const uint64_t behind = shard - kBehind; behind < kSome) {
+      read_shard(*other, others);
+      const auto there = [&] { return stats().hits >= std::min(kSome, behind + kSoonThere); };
+      ASSERT_TRUE(comes(there)) << shard;
     }
   }
   EXPECT_EQ(served.store().stats().fetches, kMore);
+  EXPECT_EQ(found, read(stored.local(), few_ahead, 5));
+  EXPECT_EQ(others, read(slice(stored.local(), 0, kSome * kOfShard, 1), few_ahead));
 }
 
 TEST_F(ShardLookAheadTest, APassThatIsClosedLeavesTheDownloadsOfAnother) {

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <sys/stat.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -60,6 +61,15 @@ TEST(PartFile, OfAFullDiskSaysWhatToDo) {
   const PartFile file(dir.path("part"), uint64_t{1} << 43);
   expect_error(ErrorCode::kIo, {"disk", "is full", "8796093022208", "are left", "cache_bytes"},
                [&] { file.allocate(); });
+}
+
+TEST(PartFile, OfAFullDiskTakesNothingOfIt) {
+  const TempDir dir;
+  const PartFile file(dir.path("a.part"), uint64_t{1} << 43);
+  EXPECT_THROW(file.allocate(), Error);
+  struct stat status = {};
+  ASSERT_EQ(::stat(file.path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_blocks, 0) << "others had nothing left meanwhile";
 }
 
 TEST(PartFile, BecomesShorter) {
