@@ -1,4 +1,4 @@
-"""Hugging Face datasets: Arrow files over HTTP, streaming, torch rows, a DataLoader of two."""
+"""Hugging Face datasets: Arrow files over HTTP, streaming, rows in torch format, a DataLoader."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ __all__ = ["FORMAT", "setup", "write"]
 NEEDS = "nginx"
 PACKAGE = "datasets"
 ROWS_SHARE = 0.125
-_WORKERS = 2
 
 
 def setup(data: StreamRows) -> Any:
-    rows = setup_arrow(data).rows.with_format("torch")
-    return torch.utils.data.DataLoader(rows, batch_size=data.batch_size, num_workers=_WORKERS)
+    # Without workers: those of a fork share connections with this process, and either may hang.
+    return torch.utils.data.DataLoader(
+        setup_arrow(data).rows.with_format("torch"), batch_size=data.batch_size
+    )
 
 
 def epoch(loader: Any, number: int) -> Any:
