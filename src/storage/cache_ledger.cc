@@ -29,7 +29,7 @@ constexpr std::chrono::microseconds kYielding{100};  // so long it is only asked
 constexpr std::chrono::microseconds kPause{200};
 
 Error unwritten_error(const std::string& path, int error_number) {
-  const Error cause = system_error("cannot be written", path, error_number);
+  Error cause = system_error("cannot be written", path, error_number);
   if (error_number != ENOSPC && error_number != EDQUOT) {
     return cause;
   }
